@@ -1,0 +1,133 @@
+// One recorded op: where its operands came from, and how to turn the gradients of its results into
+// gradients of its operands. An op records itself in one statement:
+//
+//   if (Recording r{"mul", {&a, &b}})
+//     r.result(y, [a = Saved(a), b = Saved(b)](Backward& pass) {
+//       if (pass.needs(0)) pass.give(0, mul(pass.grad(), b.get(pass)));
+//       if (pass.needs(1)) pass.give(1, mul(pass.grad(), a.get(pass)));
+//     });
+//
+// The backward function calls ordinary ops, so that under create_graph it is recorded in turn.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace fastdl {
+
+// The origin of an operand: a result of a node, or a leaf. Both null: no gradient is wanted.
+struct Edge {
+  Ref<Node> node;
+  int output = 0;
+  Tensor leaf;
+
+  bool wanted() const { return node || leaf.defined(); }
+};
+
+class Backward;
+
+class Node : public RefCounted {
+ public:
+  explicit Node(const char* name);
+  ~Node() override;
+
+  // Calls the op's backward function; throws AutogradError when it has been released.
+  virtual void backward(Backward& pass) = 0;
+  virtual void forget() = 0;  // drops what was saved
+
+  const char* const name;   // of the op
+  const uint64_t sequence;  // grows with creation, so operands come before results
+  int outputs = 1;
+  std::vector<Edge> operands;
+  std::vector<std::vector<Hook>> hooks;  // per output; empty where there is none
+  std::vector<Variable*> retained;       // living results that keep their gradient
+};
+
+// One call of a backward function.
+class Backward {
+ public:
+  Backward(Node& node, const std::vector<Tensor>& grads) : node(node), grads_(grads) {
+    results.resize(node.operands.size());
+  }
+  const Tensor& grad(int output = 0) const { return grads_[static_cast<size_t>(output)]; }
+  bool needs(int operand) const { return node.operands[static_cast<size_t>(operand)].wanted(); }
+  void give(int operand, Tensor gradient) {
+    results[static_cast<size_t>(operand)] = std::move(gradient);
+  }
+
+  Node& node;
+  std::vector<Tensor> results;
+
+ private:
+  const std::vector<Tensor>& grads_;
+};
+
+// A tensor kept for the backward pass. A result of the node that saves it is kept without its
+// history (which would be a cycle) and given it back on `get`.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Tensor& operand) : Saved(operand, -1) {}
+  static Saved result(const Tensor& t, int output = 0) { return Saved(t.alias(), output); }
+
+  Tensor get(const Backward& pass) const;  // throws AutogradError after an in-place edit
+
+ private:
+  Saved(Tensor t, int output)
+      : tensor_(std::move(t)),
+        version_(tensor_.defined() ? tensor_.storage().version : 0),
+        output_(output) {}
+
+  Tensor tensor_;
+  uint32_t version_ = 0;
+  int output_ = -1;
+};
+
+Edge edge_of(const Tensor& t);
+void set_history(const Tensor& t, Ref<Node> node, int output);
+[[noreturn]] void throw_released(const char* name);
+
+template <class F>
+class FunctionNode final : public Node {
+ public:
+  FunctionNode(const char* name, F function) : Node(name), function_(std::move(function)) {}
+  void backward(Backward& pass) override {
+    if (!function_) throw_released(name);
+    (*function_)(pass);
+  }
+  void forget() override { function_.reset(); }
+
+ private:
+  std::optional<F> function_;
+};
+
+// An op's intention to record itself; true when gradients are on and an operand wants one.
+class Recording {
+ public:
+  Recording(const char* name, std::initializer_list<const Tensor*> operands);
+  Recording(const char* name, const std::vector<Tensor>& operands);
+  explicit operator bool() const { return on_; }
+
+  // Once, with the op's results in order and its backward function.
+  template <class F>
+  void result(const Tensor& y, F function) {
+    results({&y}, std::move(function));
+  }
+  template <class F>
+  void results(std::initializer_list<const Tensor*> ys, F function) {
+    finish(Ref<Node>(new FunctionNode<F>(name_, std::move(function))), ys);
+  }
+
+ private:
+  void finish(Ref<Node> node, std::initializer_list<const Tensor*> ys);
+
+  const char* name_;
+  std::vector<Edge> edges_;
+  bool on_ = false;
+};
+
+}  // namespace fastdl

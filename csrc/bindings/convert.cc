@@ -1,0 +1,159 @@
+#include "bindings/convert.h"
+
+#include "bindings/runtime.h"
+#include "ops/common.h"
+#include "ops/copy.h"
+
+namespace fastdl::bindings {
+namespace {
+
+// An int, or an object with __index__ that is no bool-like array; -1 with an exception is an error.
+int64_t to_int64(PyObject* o, const Place& at, const char* expected) {
+  if (!PyIndex_Check(o) || is_tensor(o)) throw_type_error(at, expected, o);
+  const Owned index(check(PyNumber_Index(o)));
+  int overflow = 0;
+  const long long v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
+  if (overflow)
+    throw argument_error(at.op, text(at.argument, " does not fit in 64 bits")).remedy("use a smaller number");
+  if (v == -1 && PyErr_Occurred()) throw PythonError();
+  return v;
+}
+
+bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
+
+}  // namespace
+
+void throw_type_error(const Place& at, const char* expected, PyObject* got) {
+  PyErr_Format(PyExc_TypeError, "%s: %s should be %s, not %s", at.op, at.argument, expected,
+               Py_TYPE(got)->tp_name);
+  throw PythonError();
+}
+
+template <>
+Tensor from_python<Tensor>(PyObject* o, const Place& at) {
+  if (is_tensor(o)) return tensor_of(o);
+  Tensor t = tensor_from_array(o);
+  if (!t.defined()) throw_type_error(at, "a Tensor or an array", o);
+  return t;
+}
+
+template <>
+TensorOrNumber from_python<TensorOrNumber>(PyObject* o, const Place& at) {
+  TensorOrNumber out;
+  if (is_tensor(o)) {
+    out.tensor = tensor_of(o);
+  } else if (PyFloat_Check(o)) {
+    out.number = PyFloat_AS_DOUBLE(o);
+  } else if (PyBool_Check(o)) {
+    out.kind = TensorOrNumber::boolean;
+    out.number = static_cast<double>(out.integer = o == Py_True);
+  } else if (PyLong_Check(o)) {
+    out.kind = TensorOrNumber::integral;
+    out.integer = to_int64(o, at, "a number");
+    out.number = static_cast<double>(out.integer);
+  } else {
+    out.tensor = tensor_from_array(o);
+    if (!out.tensor.defined()) throw_type_error(at, "a Tensor, an array or a number", o);
+  }
+  return out;
+}
+
+template <>
+int64_t from_python<int64_t>(PyObject* o, const Place& at) {
+  return to_int64(o, at, "an int");
+}
+
+template <>
+double from_python<double>(PyObject* o, const Place& at) {
+  if (PyFloat_Check(o)) return PyFloat_AS_DOUBLE(o);
+  if (!PyNumber_Check(o) || PyComplex_Check(o)) throw_type_error(at, "a number", o);
+  const double v = PyFloat_AsDouble(o);
+  if (v == -1.0 && PyErr_Occurred()) throw PythonError();
+  return v;
+}
+
+template <>
+bool from_python<bool>(PyObject* o, const Place&) {
+  const int truth = PyObject_IsTrue(o);
+  if (truth < 0) throw PythonError();
+  return truth != 0;
+}
+
+template <>
+std::string from_python<std::string>(PyObject* o, const Place& at) {
+  if (!PyUnicode_Check(o)) throw_type_error(at, "a str", o);
+  const char* s = PyUnicode_AsUTF8(o);
+  if (!s) throw PythonError();
+  return s;
+}
+
+template <>
+Pair from_python<Pair>(PyObject* o, const Place& at) {
+  constexpr const char* expected = "an int or a pair of ints";
+  if (!is_sequence(o)) {
+    const int64_t both = to_int64(o, at, expected);
+    return {{both, both}};
+  }
+  if (PySequence_Fast_GET_SIZE(o) != 2) throw_type_error(at, expected, o);
+  return {{to_int64(PySequence_Fast_GET_ITEM(o, 0), at, expected),
+           to_int64(PySequence_Fast_GET_ITEM(o, 1), at, expected)}};
+}
+
+template <>
+Dims from_python<Dims>(PyObject* o, const Place& at) {
+  constexpr const char* expected = "an int or a sequence of ints";
+  if (PyIndex_Check(o)) return {to_int64(o, at, expected)};
+  if (!PySequence_Check(o) || PyUnicode_Check(o)) throw_type_error(at, expected, o);
+  const Owned items(check(PySequence_Fast(o, "expected a sequence")));
+  Dims dims;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+    dims.push(to_int64(PySequence_Fast_GET_ITEM(items.get(), i), at, expected));
+  return dims;
+}
+
+template <>
+std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at) {
+  if (is_tensor(o) || !PySequence_Check(o)) throw_type_error(at, "a sequence of tensors", o);
+  const Owned items(check(PySequence_Fast(o, "expected a sequence of tensors")));
+  std::vector<Tensor> out;
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(items.get());
+  out.reserve(static_cast<size_t>(n));
+  for (Py_ssize_t i = 0; i < n; ++i)
+    out.push_back(from_python<Tensor>(PySequence_Fast_GET_ITEM(items.get(), i), at));
+  return out;
+}
+
+namespace {
+
+// The number as a 0-d tensor beside `other`, which changes dtype only from integer to float32.
+Tensor beside(const TensorOrNumber& n, Tensor& other) {
+  if (n.kind == TensorOrNumber::floating && !is_floating(other.dtype()))
+    other = cast(other, DType::f32);
+  if (n.kind == TensorOrNumber::integral && other.dtype() == DType::boolean)
+    other = cast(other, DType::i64);
+  if (n.kind != TensorOrNumber::floating && other.dtype() == DType::i64 && other.device().is_cpu()) {
+    Tensor exact = empty({}, DType::i64, other.device());
+    *exact.as<int64_t>() = n.integer;
+    return exact;
+  }
+  return scalar_like(n.number, other);
+}
+
+Tensor alone(const TensorOrNumber& n) {
+  const DType dtype = n.kind == TensorOrNumber::floating   ? DType::f32
+                      : n.kind == TensorOrNumber::integral ? DType::i64
+                                                           : DType::boolean;
+  return full({}, n.number, dtype, Device{});
+}
+
+}  // namespace
+
+std::pair<Tensor, Tensor> matched(const TensorOrNumber& a, const TensorOrNumber& b) {
+  std::pair<Tensor, Tensor> out{a.tensor, b.tensor};
+  if (!out.first.defined() && !out.second.defined()) out.second = alone(b);
+  if (!out.first.defined()) out.first = beside(a, out.second);
+  if (!out.second.defined()) out.second = beside(b, out.first);
+  return out;
+}
+
+}  // namespace fastdl::bindings

@@ -1,0 +1,99 @@
+// Python objects to the argument types of ops. Each conversion throws: TypeError for an object of
+// the wrong kind, ArgumentError for a number that does not fit.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/python.h"
+#include "bindings/tensor_type.h"
+#include "core/dtype.h"
+#include "core/rng.h"
+#include "core/shape.h"
+
+namespace fastdl::bindings {
+
+// The name of the op and of the argument, for the message.
+struct Place {
+  const char* op;
+  const char* argument;
+};
+
+[[noreturn]] void throw_type_error(const Place& at, const char* expected, PyObject* got);
+
+struct OptionalTensor {
+  Tensor tensor;  // undefined for None
+};
+struct Pair {  // an int for both directions, or two
+  int64_t at[2];
+};
+// A tensor, or a Python number that takes the dtype of the tensor beside it.
+struct TensorOrNumber {
+  Tensor tensor;  // undefined for a number
+  double number = 0;
+  int64_t integer = 0;
+  enum { floating, integral, boolean } kind = floating;
+};
+
+template <class T>
+T from_python(PyObject* o, const Place& at);
+
+// Any array is viewed without a copy: NumPy and the buffer protocol, or __dlpack__ (interop.cc).
+Tensor tensor_from_array(PyObject* o);  // undefined where o is no array
+
+template <>
+Tensor from_python<Tensor>(PyObject* o, const Place& at);
+template <>
+inline OptionalTensor from_python<OptionalTensor>(PyObject* o, const Place& at) {
+  return {o == Py_None ? Tensor() : from_python<Tensor>(o, at)};
+}
+template <>
+TensorOrNumber from_python<TensorOrNumber>(PyObject* o, const Place& at);
+template <>
+int64_t from_python<int64_t>(PyObject* o, const Place& at);
+template <>
+double from_python<double>(PyObject* o, const Place& at);
+template <>
+bool from_python<bool>(PyObject* o, const Place& at);
+template <>
+std::string from_python<std::string>(PyObject* o, const Place& at);
+template <>
+Pair from_python<Pair>(PyObject* o, const Place& at);
+template <>
+Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
+template <>
+DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
+template <>
+Device from_python<Device>(PyObject* o, const Place& at);  // a device or its name
+template <>
+Generator* from_python<Generator*>(PyObject* o, const Place& at);  // None: the default one
+template <>
+std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at);
+
+template <class T>
+struct OptionalArgument {
+  static std::optional<T> get(PyObject* o, const Place& at) {
+    if (o == Py_None) return std::nullopt;
+    return from_python<T>(o, at);
+  }
+};
+
+// An op on a tensor and a number, or two of each: numbers become 0-d tensors. Integers and a
+// floating number give float32, as in PyTorch.
+std::pair<Tensor, Tensor> matched(const TensorOrNumber& a, const TensorOrNumber& b);
+
+inline PyObject* to_python(Tensor t) { return wrap(std::move(t)); }
+inline PyObject* to_python(PyObject* o) { return check(o); }
+inline PyObject* to_python(bool b) { return PyBool_FromLong(b); }
+inline PyObject* to_python(int64_t i) { return PyLong_FromLongLong(i); }
+template <size_t N>
+PyObject* to_python(const std::array<Tensor, N>& ts) {
+  Owned tuple(check(PyTuple_New(N)));
+  for (size_t i = 0; i < N; ++i) PyTuple_SET_ITEM(tuple.get(), i, wrap(ts[i]));
+  return tuple.release();
+}
+
+}  // namespace fastdl::bindings

@@ -1,0 +1,69 @@
+#include "bindings/module.h"
+
+#include <dlfcn.h>
+
+#include "bindings/signature.h"
+#include "core/backend.h"
+#include "ops/register.h"
+
+namespace fastdl::bindings {
+namespace {
+
+namespace py = pybind11;
+
+// The folder `lib` beside this very library.
+std::string library_dir() {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<const void*>(&library_dir), &info)) return "lib";
+  const std::string path = info.dli_fname;
+  const size_t slash = path.rfind('/');
+  return (slash == std::string::npos ? "." : path.substr(0, slash)) + "/lib";
+}
+
+py::list signatures() {
+  py::list rows;
+  for (const Signature& s : all_signatures()) {
+    py::dict row;
+    row["name"] = s.name;
+    row["signature"] = s.text;
+    row["doc"] = s.doc;
+    row["kind"] = s.kind;
+    row["module"] = s.module;
+    rows.append(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+void register_functions(py::module_& m) {
+  FunctionTable functional("functional"), creation("creation"), methods("methods"), runtime("runtime");
+  define_math_functions(functional);
+  define_shape_functions(functional);
+  define_network_functions(functional);
+  define_creation_functions(creation);
+  define_tensor_methods(methods);
+  define_runtime_functions(runtime);
+  for (Signature& s : all_signatures()) {
+    if (s.kind == "method") continue;
+    PyObject* f = PyCFunction_NewEx(&s.function_def, nullptr, m.attr("__name__").ptr());
+    if (!f || PyModule_AddObject(m.ptr(), s.name.c_str(), f) < 0) throw py::error_already_set();
+  }
+  m.def("_signatures", signatures, "The function table, from which stubs are made.");
+}
+
+}  // namespace fastdl::bindings
+
+PYBIND11_MODULE(_core, m) {
+  using namespace fastdl::bindings;
+  m.doc() = "fastdl's compiled core.";
+  m.attr("__version__") = FASTDL_VERSION;
+  register_errors(m);
+  register_types(m);
+  register_functions(m);
+  register_tensor(m);
+  register_autograd(m);
+  register_runtime(m);
+  fastdl::register_ops();
+  fastdl::load_backends(library_dir());
+}

@@ -1,0 +1,68 @@
+// Backend libraries: the CPU kernels, one library per instruction set of which one is loaded, and
+// libfastdl_cuda, loaded when it is there. Each registers its kernels by name (core/kernel.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/host.h"
+#include "core/kernel.h"
+
+namespace fastdl {
+
+struct BackendStatus {
+  std::string isa;                     // the instruction set in use: "baseline", "avx2", ...
+  std::vector<std::string> available;  // those that this machine could use
+  std::string library_dir;
+  bool cuda = false;
+  std::string cuda_reason;  // why not, or the device's name
+};
+
+// Loads the libraries of the folder. FASTDL_ISA asks for an instruction set; FASTDL_CUDA_LIBRARY
+// names another CUDA library. Throws Error where no CPU library can be loaded.
+void load_backends(const std::string& library_dir);
+const BackendStatus& backend_status();
+
+// Throws DeviceError, with the reason and a remedy, where there is no CUDA.
+const DeviceRuntime& device_runtime();
+void require_device(Device device);
+void synchronize(Device device);
+
+// One row of the dispatch table.
+struct KernelSlot {
+  const char* name;
+  void (*fn[kDeviceTypes][kDTypes])() = {};
+};
+KernelSlot& kernel_slot(const char* name);
+[[noreturn]] void throw_no_kernel(const KernelSlot& slot, const char* op, Device device,
+                                  DType dtype);
+
+// The kernel of an op for a device and dtype, or a typed error: a missing backend is this one case.
+template <class K>
+typename K::Fn kernel(const char* op, Device device, DType dtype) {
+  static KernelSlot& slot = kernel_slot(K::name);
+  auto fn = slot.fn[static_cast<int>(device.type)][static_cast<int>(dtype)];
+  if (!fn) throw_no_kernel(slot, op, device, dtype);
+  return reinterpret_cast<typename K::Fn>(fn);
+}
+
+// The context in which kernels run on a device now.
+const Context& context(Device device);
+void set_num_threads(int threads);
+int get_num_threads();
+
+// Surfaces what a launch left behind on a GPU; nothing to do on the CPU.
+void check_launch(const char* op, Device device);
+
+// Runs kernel K of `op`. `work` (elements or multiply-adds) decides whether the interpreter's lock
+// is given away meanwhile.
+template <class K, class... Args>
+void launch(const char* op, Device device, DType dtype, int64_t work, const Args&... args) {
+  const auto fn = kernel<K>(op, device, dtype);
+  LongWork unlocked(work);
+  fn(context(device), args...);
+  if (!device.is_cpu()) check_launch(op, device);
+}
+
+}  // namespace fastdl

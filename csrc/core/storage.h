@@ -1,0 +1,33 @@
+// A block of memory that tensors view. The version counts in-place edits, so that autograd can tell
+// when a tensor that it saved has changed since.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/device.h"
+#include "core/intrusive.h"
+
+namespace fastdl {
+
+class Storage final : public RefCounted {
+ public:
+  Storage(Device device, size_t bytes);  // from the device's cache, not initialised
+  // Memory that another library owns; `drop(owner)` is called when the last view is gone.
+  Storage(Device device, size_t bytes, void* data, void* owner, void (*drop)(void*), bool readonly)
+      : device(device), bytes(bytes), data(data), readonly(readonly), owner_(owner), drop_(drop) {}
+  ~Storage() override;
+
+  const Device device;
+  const size_t bytes;
+  void* const data;
+  const bool readonly;
+  uint32_t version = 0;
+  bool viewed = false;  // a differentiable view exists: in-place edits would make its history wrong
+
+ private:
+  void* owner_ = nullptr;
+  void (*drop_)(void*) = nullptr;
+};
+
+}  // namespace fastdl

@@ -1,0 +1,59 @@
+// The innermost loop of every matrix product: R rows by V registers of C stay in registers while k
+// runs, each step being V loads of B, R broadcasts of A and R*V multiply-adds.
+//
+// The register file decides the shape: 32 registers hold 14x2 accumulators (28) and two of B; 16
+// hold 6x2 (12). R*V must exceed latency times throughput of the FMA units (4 x 2 on Zen 5 and on
+// Intel since Skylake), and R*V / (R + V) loads per FMA must stay under what the load ports give.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "cpu/vec.h"
+
+namespace fastdl::cpu {
+
+inline constexpr int kTileRows = kVecBytes == 64 ? 14 : 6;
+inline constexpr int kTileVecs = 2;
+template <class T>
+inline constexpr int kTileCols = kTileVecs * Vec<T>::size;
+
+// acc[r][v] += sum over p < k of a(p, r) * b(p, v), one multiply-add after another in order of p.
+template <class T, int R, int V, class A, class B>
+[[gnu::always_inline]] inline void multiply_add(int64_t k, A&& a, B&& b, Vec<T> (&acc)[R][V]) {
+  for (int64_t p = 0; p < k; ++p) {
+    Vec<T> bv[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) bv[v] = b(p, v);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec<T> av(a(p, r));
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) acc[r][v] += av * bv[v];
+    }
+  }
+}
+
+template <class T>
+struct TileArgs {
+  int64_t k;
+  const T* a;
+  int64_t a_row, a_col;  // a packed panel has a_row 1 and a_col R
+  const T* b;
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  int64_t cols;    // of C, at most V registers; only the last may be partial
+  const T* bias;   // per column, or null; added by the first block of k only
+  bool accumulate;
+};
+
+template <class T>
+using TileFn = void (*)(const TileArgs<T>&);
+
+// The tile function for `rows` <= kTileRows. `packed_a`: A is a packed panel of that many rows.
+// Columns are 1 or 2 registers, as args.cols asks.
+template <class T>
+TileFn<T> gemm_tile(int64_t rows, int64_t cols, bool packed_a);
+
+}  // namespace fastdl::cpu

@@ -1,0 +1,23 @@
+// The families of CPU kernels: each csrc/ops/<family>_cpu.cc ends with one of these.
+#pragma once
+
+#include "core/kernel.h"
+
+namespace fastdl::cpu {
+
+void register_batch_norm(Registry& registry);
+void register_binary(Registry& registry);
+void register_conv2d(Registry& registry);
+void register_copy(Registry& registry);
+void register_index(Registry& registry);
+void register_loss(Registry& registry);
+void register_lstm(Registry& registry);
+void register_matmul(Registry& registry);
+void register_optimizer(Registry& registry);
+void register_pool2d(Registry& registry);
+void register_random(Registry& registry);
+void register_reduce(Registry& registry);
+void register_softmax(Registry& registry);
+void register_unary(Registry& registry);
+
+}  // namespace fastdl::cpu

@@ -1,0 +1,16 @@
+// One function per family of ops: it adds the family's CUDA kernels.
+#pragma once
+
+#include "core/kernel.h"
+
+namespace fastdl::cuda {
+
+void register_unary(Registry& registry);
+void register_binary(Registry& registry);
+void register_copy(Registry& registry);
+void register_reduce(Registry& registry);
+void register_matmul(Registry& registry);
+void register_random(Registry& registry);
+void register_optimizer(Registry& registry);
+
+}  // namespace fastdl::cuda

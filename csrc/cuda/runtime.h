@@ -1,0 +1,10 @@
+// The device functions that backend.cu hands to the core.
+#pragma once
+
+#include "core/kernel.h"
+
+namespace fastdl::cuda {
+
+extern const DeviceRuntime kRuntime;
+
+}  // namespace fastdl::cuda

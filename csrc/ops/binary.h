@@ -1,0 +1,72 @@
+// Elementwise arithmetic and comparison of two tensors of one dtype, with broadcasting.
+//
+//   F(name, value in a and b, gradient of a, gradient of b)     in g, a, b and y = name(a, b)
+//
+// The formulas obey the rules of ops/unary.h; the gradients are summed over broadcast dimensions.
+#pragma once
+
+#include "core/fwd.h"
+#include "core/kernel.h"
+#include "core/strided.h"
+
+// clang-format off
+#define FASTDL_BINARY(F)                                                       \
+  F(add,     a + b,                 g,                g)                       \
+  F(sub,     a - b,                 g,                -g)                      \
+  F(mul,     a * b,                 g * b,            g * a)                   \
+  F(div,     a / b,                 g / b,            -g * y / b)              \
+  F(pow,     pow(a, b),             g * b * pow(a, b - 1), g * y * log(a))     \
+  F(maximum, select(a >= b, a, select(a < b, b, a + b)), /* a + b: NaN if either is */ \
+             select(a > b, g, select(a == b, g * 0.5, g * 0)),                  \
+             select(b > a, g, select(a == b, g * 0.5, g * 0)))                  \
+  F(minimum, select(a <= b, a, select(a > b, b, a + b)),                        \
+             select(a < b, g, select(a == b, g * 0.5, g * 0)),                  \
+             select(b < a, g, select(a == b, g * 0.5, g * 0)))
+
+#define FASTDL_COMPARE(F)  \
+  F(eq, a == b)            \
+  F(ne, a != b)            \
+  F(lt, a < b)             \
+  F(le, a <= b)            \
+  F(gt, a > b)             \
+  F(ge, a >= b)
+// clang-format on
+
+namespace fastdl {
+
+enum class Binary : int {
+#define F(name, value, ga, gb) name,
+  FASTDL_BINARY(F)
+#undef F
+};
+enum class Compare : int {
+#define F(name, value) name,
+  FASTDL_COMPARE(F)
+#undef F
+};
+
+// y = op(a, b); all dtypes but bool, div and pow floating dtypes only.
+FASTDL_KERNEL(binary_forward, Binary op, const Strided<3>& walk, const void* a, const void* b,
+              void* y);
+// y = op(a, b) as bool; dispatched on the dtype of a, all dtypes.
+FASTDL_KERNEL(compare_forward, Compare op, const Strided<3>& walk, const void* a, const void* b,
+              bool* y);
+// y = condition ? a : b; all dtypes.
+FASTDL_KERNEL(where_forward, const Strided<4>& walk, const bool* condition, const void* a,
+              const void* b, void* y);
+
+Tensor binary(Binary op, const Tensor& a, const Tensor& b);
+Tensor compare(Compare op, const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+#define F(name, value, ga, gb) Tensor name(const Tensor& a, const Tensor& b);
+FASTDL_BINARY(F)
+#undef F
+#define F(name, value) Tensor name(const Tensor& a, const Tensor& b);
+FASTDL_COMPARE(F)
+#undef F
+
+// y += or -= etc.: writes into the storage of a. See autograd/inplace.h for what may be edited.
+Tensor binary_(Binary op, const Tensor& a, const Tensor& b);
+
+}  // namespace fastdl

@@ -1,0 +1,55 @@
+// Checks and walks that the families share.
+#pragma once
+
+#include <vector>
+
+#include "autograd/node.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/tensor.h"
+
+namespace fastdl {
+
+inline Error shape_error(const char* op, std::string problem) {
+  return Error(ErrorKind::shape, op, std::move(problem));
+}
+inline Error argument_error(const char* op, std::string problem) {
+  return Error(ErrorKind::argument, op, std::move(problem));
+}
+
+struct Operand {
+  const char* name;
+  const Tensor& tensor;
+};
+// Throws DeviceError or DTypeError unless all defined operands agree with the first one.
+void check_same_device(const char* op, std::initializer_list<Operand> operands);
+void check_same_kind(const char* op, std::initializer_list<Operand> operands);  // device and dtype
+void check_floating(const char* op, const Operand& operand);
+void check_dim(const char* op, const Operand& operand, int dim, const char* layout);
+
+// A walk over tensors read as `shape` (each broadcast to it).
+template <class... Tensors>
+Strided<sizeof...(Tensors)> walk_over(const Dims& shape, const Tensors&... t) {
+  constexpr int n = sizeof...(Tensors);
+  if ((... && (t.is_contiguous() && t.shape() == shape))) {
+    Strided<n> walk;
+    for (int64_t size : shape) walk.numel *= size;
+    walk.ndim = 1;
+    walk.size[0] = walk.numel;
+    for (int i = 0; i < n; ++i) walk.stride[i][0] = 1;
+    return walk;
+  }
+  const Dims strides[n] = {broadcast_strides(t.shape(), t.stride(), shape)...};
+  return make_walk<n>(shape, strides);
+}
+
+// A 0-d tensor of x's dtype and device, which broadcasts against x.
+Tensor scalar_like(double value, const Tensor& x);
+
+// The gradients of a fused op when they are to be differentiated again: `composed` repeats the op
+// in terms of simpler ones, and autograd differentiates that. Undefined operands stay undefined.
+std::vector<Tensor> composed_gradients(
+    const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& composed,
+    const std::vector<Tensor>& operands, const std::vector<Tensor>& result_grads);
+
+}  // namespace fastdl

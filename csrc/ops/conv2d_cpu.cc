@@ -1,0 +1,106 @@
+// Convolution on the CPU. The forward pass and the gradient by the input are one product
+// (cpu/conv2d_shift.h): the gradient by the input is a convolution of dy with the transposed
+// filters, one of stride 1 for each phase of x's rows and columns modulo the stride, with the taps
+// that reach this phase. The gradient by the weight is a correlation (cpu/conv2d_correlate.h).
+#include "ops/conv2d.h"
+
+#include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_shift.h"
+#include "cpu/register.h"
+
+namespace fastdl::cpu {
+namespace {
+
+// launchers
+
+class Taps {
+ public:
+  Taps(const Context& context, const Conv2dShape& s)
+      : scratch_(context, static_cast<size_t>(s.r * s.s) * sizeof(Tap)), tap_(scratch_.as<Tap>()) {}
+
+  void add(int64_t row, int64_t col, int64_t weight) { tap_[count_++] = {row, col, weight}; }
+  void clear() { count_ = 0; }
+  const Tap* data() const { return tap_; }
+  int64_t size() const { return count_; }
+
+ private:
+  Scratch scratch_;
+  Tap* tap_;
+  int64_t count_ = 0;
+};
+
+Window forward_window(const Conv2dShape& s, Taps& taps) {
+  for (int64_t r = 0; r < s.r; ++r)
+    for (int64_t c = 0; c < s.s; ++c)
+      taps.add(r * s.dilation_h - s.pad_h, c * s.dilation_w - s.pad_w, r * s.s + c);
+  return {s.c / s.groups, s.h, s.w, s.p, s.q, s.stride_h, s.stride_w, taps.data(), taps.size()};
+}
+
+template <class T>
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, const void* x,
+                           const void* weight, const void* bias, void* y) {
+  Taps taps(context, s);
+  const Window window = forward_window(s, taps);
+  const int64_t m = s.k / s.groups, filter = window.channels * s.r * s.s;
+  shift_conv(context,
+             ShiftConv<T>{window, s.n, s.groups, m, static_cast<const T*>(x),
+                          static_cast<const T*>(weight), m * filter, filter, s.r * s.s,
+                          static_cast<const T*>(bias), static_cast<T*>(y), s.p * s.q, s.q, 1});
+}
+
+// The output rows that are congruent to `phase`, and a tap's row for the first of them.
+struct Phase {
+  int64_t stride, pad, dilation;
+
+  int64_t count(int64_t size, int64_t phase) const { return (size - phase + stride - 1) / stride; }
+  bool reaches(int64_t tap, int64_t phase) const {
+    return (phase + pad - tap * dilation) % stride == 0;
+  }
+  int64_t source(int64_t tap, int64_t phase) const { return (phase + pad - tap * dilation) / stride; }
+};
+
+template <class T>
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, const void* dy,
+                                 const void* weight, void* dx) {
+  const int64_t m = s.c / s.groups, channels = s.k / s.groups, filter = s.r * s.s;
+  const Phase rows{s.stride_h, s.pad_h, s.dilation_h}, cols{s.stride_w, s.pad_w, s.dilation_w};
+  Taps taps(context, s);
+  for (int64_t a = 0; a < std::min(s.stride_h, s.h); ++a)
+    for (int64_t b = 0; b < std::min(s.stride_w, s.w); ++b) {
+      taps.clear();
+      for (int64_t r = 0; r < s.r; ++r)
+        for (int64_t c = 0; c < s.s; ++c)
+          if (rows.reaches(r, a) && cols.reaches(c, b))
+            taps.add(rows.source(r, a), cols.source(c, b), r * s.s + c);
+      const Window window{channels, s.p, s.q, rows.count(s.h, a), cols.count(s.w, b),
+                          1,        1,   taps.data(), taps.size()};
+      shift_conv(context, ShiftConv<T>{window, s.n, s.groups, m, static_cast<const T*>(dy),
+                                       static_cast<const T*>(weight), channels * m * filter, filter,
+                                       m * filter, nullptr, static_cast<T*>(dx) + a * s.w + b,
+                                       s.h * s.w, s.stride_h * s.w, s.stride_w});
+    }
+}
+
+template <class T>
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, const void* x,
+                                   const void* dy, void* dweight, void* dbias) {
+  Taps taps(context, s);
+  const Window window = forward_window(s, taps);
+  correlate_conv(context, CorrelateConv<T>{window, s.n, s.groups, s.k / s.groups,
+                                           static_cast<const T*>(x), static_cast<const T*>(dy),
+                                           static_cast<T*>(dweight), static_cast<T*>(dbias)});
+}
+
+}  // namespace
+
+void register_conv2d(Registry& registry) {
+  for_types<float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    constexpr DType type = dtype_of<T>::value;
+    registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
+    registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
+    registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
+  });
+}
+
+}  // namespace fastdl::cpu

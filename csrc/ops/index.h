@@ -1,0 +1,31 @@
+// Reading and adding by index.
+#pragma once
+
+#include "core/fwd.h"
+#include "core/kernel.h"
+
+namespace fastdl {
+
+// The position of the first index outside [0, limit), or -1: how ops refuse bad indices before a
+// kernel would follow them.
+FASTDL_KERNEL(first_out_of_range, int64_t n, const int64_t* index, int64_t limit,
+              int64_t* position);
+// y[i, :] = x[index[i], :], rows of `width` elements. All dtypes.
+FASTDL_KERNEL(gather_rows, int64_t count, int64_t width, const void* x, const int64_t* index,
+              void* y);
+// y[index[i], :] += x[i, :] in the order of i; y[rows, width] comes zeroed. Floating and int64.
+FASTDL_KERNEL(scatter_add_rows, int64_t count, int64_t width, int64_t rows, const void* x,
+              const int64_t* index, void* y);
+// y[o, j, i] = x[o, index[o, j, i], i]; x[outer, n, inner], y and index [outer, m, inner].
+FASTDL_KERNEL(gather_forward, int64_t outer, int64_t n, int64_t m, int64_t inner, const void* x,
+              const int64_t* index, void* y);
+// y[o, index[o, j, i], i] += x[o, j, i] in the order of j; y comes initialised.
+FASTDL_KERNEL(scatter_add_forward, int64_t outer, int64_t n, int64_t m, int64_t inner,
+              const void* x, const int64_t* index, void* y);
+
+void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what);
+Tensor embedding(const Tensor& index, const Tensor& weight);
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
+
+}  // namespace fastdl

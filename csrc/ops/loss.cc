@@ -1,0 +1,111 @@
+#include "ops/loss.h"
+
+#include "ops/common.h"
+#include "ops/copy.h"
+#include "ops/formula.h"
+#include "ops/index.h"
+#include "ops/reduce.h"
+#include "ops/shape.h"
+#include "ops/softmax.h"
+
+namespace fastdl {
+namespace {
+
+Tensor reduced(const char* op, const Tensor& losses, const std::string& reduction) {
+  if (reduction == "mean") return mean(losses, std::nullopt, false);
+  if (reduction == "sum") return sum(losses, std::nullopt, false);
+  if (reduction == "none") return losses;
+  throw argument_error(op, text("unknown reduction '", reduction, "'")).remedy("use 'mean', 'sum' or 'none'");
+}
+
+void check_same_shape(const char* op, const Tensor& x, const Tensor& target) {
+  check_same_kind(op, {{"input", x}, {"target", target}});
+  check_floating(op, {"input", x});
+  if (x.shape() != target.shape())
+    throw shape_error(op, "input and target have different shapes; a loss does not broadcast")
+        .show("input", x)
+        .show("target", target)
+        .remedy("reshape one of them, for example target.reshape(input.shape)");
+}
+
+// x[rows, classes] and target[rows], both contiguous.
+Tensor cross_entropy_rows(const Tensor& x, const Tensor& target) {
+  const int64_t rows = x.size(0), classes = x.size(1);
+  const Tensor xs = contiguous(detach(x));
+  Tensor losses = empty({rows}, x.dtype(), x.device()), lse = empty_like(losses);
+  launch<cross_entropy_forward>("cross_entropy", x.device(), x.dtype(), x.numel(), rows, classes, xs.data(),
+                                target.as<const int64_t>(), losses.mutable_data(), lse.mutable_data());
+  if (Recording r{"cross_entropy", {&x}})
+    r.result(losses, [x = Saved(x), target, lse](Backward& pass) {
+      const Tensor xs = x.get(pass);
+      const int64_t rows = xs.size(0), classes = xs.size(1);
+      if (grad_enabled()) {
+        const auto composed = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+          return {-reshape(gather(log_softmax(in[0], 1), 1, reshape(target, {rows, 1})), {rows})};
+        };
+        pass.give(0, composed_gradients(composed, {xs}, {pass.grad()})[0]);
+        return;
+      }
+      Tensor dx = empty_like(xs);
+      const Tensor xc = contiguous(xs);
+      const int64_t stride = rows > 1 ? pass.grad().stride()[0] : 1;
+      launch<cross_entropy_backward>("cross_entropy", xs.device(), xs.dtype(), xs.numel(), rows, classes, xc.data(),
+                                     static_cast<const int64_t*>(target.data()), lse.data(), pass.grad().data(),
+                                     stride, dx.mutable_data());
+      pass.give(0, dx);
+    });
+  return losses;
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  check_floating("cross_entropy", {"input", x});
+  check_same_device("cross_entropy", {{"input", x}, {"target", target}});
+  if (target.dtype() != DType::i64)
+    throw Error(ErrorKind::dtype, "cross_entropy", "targets are not int64 class indices")
+        .show("target", target)
+        .remedy("convert them with .to(fastdl.int64)");
+  // Classes are in dimension 1 (0 for a single sample); the others are samples.
+  const int c = x.dim() > 1 ? 1 : 0;
+  bool fits = x.dim() > 0 && target.dim() == x.dim() - 1;
+  for (int i = 0; fits && i < target.dim(); ++i) fits = target.size(i) == x.size(i < c ? i : i + 1);
+  if (!fits)
+    throw shape_error("cross_entropy", "the target should have the input's shape without its class dimension")
+        .show("input", x)
+        .show("target", target)
+        .remedy("pass class indices of shape [N] for an input [N, classes]");
+  const Tensor flat_target = contiguous(reshape(target, {-1}));
+  check_index_range("cross_entropy", flat_target, x.size(c), "class index");
+  Tensor rows = x;
+  if (x.dim() == 1) rows = unsqueeze(x, 0);
+  if (x.dim() > 2) {
+    Dims last;  // classes to the end
+    for (int i = 0; i < x.dim(); ++i)
+      if (i != c) last.push(i);
+    last.push(c);
+    rows = reshape(permute(x, last), {flat_target.numel(), x.size(c)});
+  }
+  const Tensor losses = cross_entropy_rows(rows, flat_target);
+  return reduced("cross_entropy", reduction == "none" ? reshape(losses, target.shape()) : losses, reduction);
+}
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  check_same_shape("mse_loss", x, target);
+  return reduced("mse_loss", square(x - target), reduction);
+}
+
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  check_same_shape("binary_cross_entropy", x, target);
+  // Logarithms no lower than -100, as in PyTorch, so that a certain but wrong answer stays finite.
+  const auto bounded_log = [](const Tensor& p) { return maximum(log(p), scalar_like(-100, p)); };
+  return reduced("binary_cross_entropy", -(target * bounded_log(x) + (1 - target) * bounded_log(1 - x)), reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const std::string& reduction) {
+  check_same_shape("binary_cross_entropy_with_logits", x, target);
+  // -t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x
+  return reduced("binary_cross_entropy_with_logits", softplus(x) - target * x, reduction);
+}
+
+}  // namespace fastdl

@@ -1,0 +1,129 @@
+#include "ops/matmul.h"
+
+#include "ops/common.h"
+#include "ops/copy.h"
+#include "ops/reduce.h"
+#include "ops/shape.h"
+
+namespace fastdl {
+namespace {
+
+// a[batch..., m, k] times b[batch..., k, n] into c, contiguous; batches broadcast. Batch dimensions
+// that merge into one stride run as one call, others in a loop over the rest.
+void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& c) {
+  const int last = c.dim() - 1;
+  GemmShape shape{};
+  shape.m = c.size(last - 1), shape.n = c.size(last), shape.k = a.size(a.dim() - 1);
+  shape.a_row = a.stride()[a.dim() - 2], shape.a_col = a.stride()[a.dim() - 1];
+  shape.b_row = b.stride()[b.dim() - 2], shape.b_col = b.stride()[b.dim() - 1];
+  shape.c_row = shape.n;
+  Dims batch, strides[3];
+  const Dims as = broadcast_strides(a.shape(), a.stride(), [&] {
+    Dims to = c.shape();
+    to[last - 1] = a.size(a.dim() - 2), to[last] = a.size(a.dim() - 1);
+    return to;
+  }());
+  const Dims bs = broadcast_strides(b.shape(), b.stride(), [&] {
+    Dims to = c.shape();
+    to[last - 1] = b.size(b.dim() - 2), to[last] = b.size(b.dim() - 1);
+    return to;
+  }());
+  for (int i = 0; i < last - 1; ++i) {
+    batch.push(c.size(i));
+    strides[0].push(as[i]), strides[1].push(bs[i]), strides[2].push(c.stride()[i]);
+  }
+  const Strided<3> walk = make_walk<3>(batch, strides);
+  shape.batch = walk.ndim ? walk.size[0] : 1;
+  shape.a_batch = walk.stride[0][0], shape.b_batch = walk.stride[1][0], shape.c_batch = walk.stride[2][0];
+  if (c.numel() == 0) return;
+  const auto item = static_cast<int64_t>(item_size(c.dtype()));
+  const int64_t calls = walk.numel / shape.batch;
+  for (int64_t call = 0; call < calls; ++call) {
+    int64_t at[3] = {}, rest = call;
+    for (int d = 1; d < walk.ndim; ++d) {
+      for (int k = 0; k < 3; ++k) at[k] += rest % walk.size[d] * walk.stride[k][d];
+      rest /= walk.size[d];
+    }
+    launch<gemm>(op, c.device(), c.dtype(), shape.batch * shape.m * shape.n * shape.k, shape,
+                 static_cast<const char*>(a.data()) + at[0] * item,
+                 static_cast<const char*>(b.data()) + at[1] * item,
+                 bias.defined() ? bias.data() : nullptr, c.as<char>() + at[2] * item);
+  }
+}
+
+Tensor turned(const Tensor& x) { return transpose(x, -2, -1); }
+
+// Both operands of rank two or more.
+Tensor matrices(const Tensor& a, const Tensor& b) {
+  Dims shape = a.shape(), other = b.shape();
+  const int64_t m = a.size(a.dim() - 2), n = b.size(b.dim() - 1);
+  shape.n -= 2, other.n -= 2;
+  shape = broadcast_shapes("matmul", shape, other);
+  shape.push(m);
+  shape.push(n);
+  Tensor c = empty(shape, a.dtype(), a.device());
+  run("matmul", a, b, {}, c);
+  if (Recording r{"matmul", {&a, &b}})
+    r.result(c, [a = Saved(a), b = Saved(b)](Backward& pass) {
+      const Tensor x = a.get(pass), y = b.get(pass);
+      if (pass.needs(0)) pass.give(0, sum_to(matmul(pass.grad(), turned(y)), x.shape()));
+      if (pass.needs(1)) pass.give(1, sum_to(matmul(turned(x), pass.grad()), y.shape()));
+    });
+  return c;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_same_kind("matmul", {{"input", a}, {"other", b}});
+  check_floating("matmul", {"input", a});
+  if (a.dim() == 0 || b.dim() == 0)
+    throw shape_error("matmul", "scalars have no matrix product").show("input", a).show("other", b).remedy("multiply with *");
+  const int64_t ka = a.size(a.dim() - 1), kb = b.size(b.dim() == 1 ? 0 : b.dim() - 2);
+  if (ka != kb)
+    throw shape_error("matmul", text("the inner sizes ", ka, " and ", kb, " differ"))
+        .show("input", a)
+        .show("other", b)
+        .remedy("make input's last size equal other's second to last, perhaps by transposing one");
+  // A vector is a row on the left and a column on the right; the added dimension goes again.
+  const Tensor y = matrices(a.dim() == 1 ? unsqueeze(a, 0) : a, b.dim() == 1 ? unsqueeze(b, 1) : b);
+  const Tensor z = b.dim() == 1 ? squeeze(y, -1) : y;
+  return a.dim() == 1 ? squeeze(z, b.dim() == 1 ? -1 : -2) : z;
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_same_kind("linear", {{"input", x}, {"weight", weight}, {"bias", bias}});
+  check_floating("linear", {"input", x});
+  check_dim("linear", {"weight", weight}, 2, "[out_features, in_features]");
+  const int64_t out = weight.size(0), in = weight.size(1);
+  if (x.dim() == 0 || x.size(x.dim() - 1) != in)
+    throw shape_error("linear", text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1, ", the weight expects ", in))
+        .show("input", x)
+        .show("weight", weight)
+        .remedy("give the layer in_features equal to the input's last size, or flatten the input");
+  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != out))
+    throw shape_error("linear", text("the bias should have ", out, " elements"))
+        .show("weight", weight)
+        .show("bias", bias)
+        .remedy("give a bias of shape [out_features]");
+  Dims shape = x.shape();
+  shape[x.dim() - 1] = out;
+  const Tensor rows = contiguous(detach(x));
+  const Tensor flat_bias = bias.defined() ? contiguous(detach(bias)) : bias;
+  Tensor y = empty(shape, x.dtype(), x.device());
+  const int64_t count = in > 0 ? x.numel() / in : y.numel() / (out > 0 ? out : 1);
+  run("linear", rows.view({count, in}, {in, 1}, rows.offset()),
+      weight.view({in, out}, {weight.stride()[1], weight.stride()[0]}, weight.offset()), flat_bias,
+      y.view({count, out}, {out, 1}, 0));
+  if (Recording r{"linear", {&x, &weight, &bias}})
+    r.result(y, [x = Saved(x), w = Saved(weight), count, in, out](Backward& pass) {
+      const Tensor g = reshape(pass.grad(), {count, out});
+      const Tensor xs = x.get(pass), ws = w.get(pass);
+      if (pass.needs(0)) pass.give(0, reshape(matmul(g, ws), xs.shape()));
+      if (pass.needs(1)) pass.give(1, matmul(transpose(g, 0, 1), reshape(xs, {count, in})));
+      if (pass.needs(2)) pass.give(2, sum(g, Dims{0}, false));
+    });
+  return y;
+}
+
+}  // namespace fastdl

@@ -1,0 +1,117 @@
+// Elementwise functions of one tensor: the table of ops/unary.h over cpu/elementwise.h and the
+// vector functions of cpu/math.h.
+#include "core/dtype.h"
+#include "cpu/elementwise.h"
+#include "cpu/math.h"
+#include "cpu/register.h"
+#include "ops/unary.h"
+
+namespace fastdl::cpu {
+namespace {
+
+template <Unary op>
+struct Formula;
+
+#define F(name, value_formula, gradient_formula)                                     \
+  template <>                                                                        \
+  struct Formula<Unary::name> {                                                      \
+    template <class X>                                                               \
+    static X value(X x) {                                                            \
+      return value_formula;                                                          \
+    }                                                                                \
+    template <class X>                                                               \
+    static X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) {             \
+      return gradient_formula;                                                       \
+    }                                                                                \
+  };
+FASTDL_UNARY(F)
+#undef F
+
+constexpr bool takes_integers(Unary op) {
+  return op == Unary::neg || op == Unary::abs || op == Unary::sign || op == Unary::square ||
+         op == Unary::relu;
+}
+
+constexpr bool is_cheap(Unary op) {
+  return takes_integers(op) || op == Unary::reciprocal || op == Unary::sqrt || op == Unary::rsqrt;
+}
+
+// kernels
+
+template <Unary op, class T>
+void value_loop(int64_t n, T* y, const T* x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    using V = Vec<T>;
+    int64_t i = 0;
+    for (; i + V::size <= n; i += V::size) Formula<op>::value(V::load(x + i)).store(y + i);
+    if (i < n) Formula<op>::value(V::load(x + i, n - i, T(1))).store(y + i, n - i);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = Formula<op>::value(Integer<T>(x[i])).v;
+  }
+}
+
+template <Unary op, class T>
+void gradient_loop(int64_t n, T* dx, const T* g, const T* x, const T* y) {
+  using V = Vec<T>;
+  int64_t i = 0;
+  for (; i + V::size <= n; i += V::size)
+    Formula<op>::gradient(V::load(g + i), V::load(x + i), V::load(y + i)).store(dx + i);
+  if (i < n) {
+    const int64_t m = n - i;
+    Formula<op>::gradient(V::load(g + i, m), V::load(x + i, m, T(1)), V::load(y + i, m, T(1)))
+        .store(dx + i, m);
+  }
+}
+
+// launchers
+
+template <class T>
+void forward(const Context& context, Unary op, const Strided<2>& walk, const void* x, void* y) {
+  typename Elementwise<T, T>::Loop loop = nullptr;
+  bool cheap = true;
+  switch (op) {
+#define F(name, value_formula, gradient_formula)                                                   \
+  case Unary::name:                                                                \
+    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Unary::name))  \
+      loop = value_loop<Unary::name, Compute<T>>, cheap = is_cheap(Unary::name);   \
+    break;
+    FASTDL_UNARY(F)
+#undef F
+  }
+  if (loop)
+    Elementwise<T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loop,
+                           static_cast<T*>(y), static_cast<const T*>(x));
+}
+
+template <class T>
+void backward(const Context& context, Unary op, const Strided<4>& walk, const void* g,
+              const void* x, const void* y, void* dx) {
+  typename Elementwise<T, T, T, T>::Loop loop = nullptr;
+  switch (op) {
+#define F(name, value_formula, gradient_formula)                    \
+  case Unary::name:                                 \
+    loop = gradient_loop<Unary::name, Compute<T>>;  \
+    break;
+    FASTDL_UNARY(F)
+#undef F
+  }
+  const bool cheap = op != Unary::sin && op != Unary::cos && op != Unary::softplus;
+  Elementwise<T, T, T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loop,
+                               static_cast<T*>(dx), static_cast<const T*>(g),
+                               static_cast<const T*>(x), static_cast<const T*>(y));
+}
+
+}  // namespace
+
+void register_unary(Registry& registry) {
+  for_types<Half, BFloat16, float, double, int32_t, int64_t, uint8_t>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<unary_forward>(dtype_of<T>::value, forward<T>);
+  });
+  for_types<Half, BFloat16, float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<unary_backward>(dtype_of<T>::value, backward<T>);
+  });
+}
+
+}  // namespace fastdl::cpu

@@ -1,0 +1,140 @@
+"""fastdl: deep learning on hand-written C++ and CUDA kernels.
+
+    >>> import fastdl
+    >>> x = fastdl.tensor([[1.0, 2.0]], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad.tolist()
+    [[2.0, 4.0]]
+
+Tensors, functions, layers and optimisers are here at once; `data`, `io`, `metrics`, `models`,
+`recipes`, `train` and `viz` are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastdl import autograd, cuda, errors, functional, init, nn, optim
+from fastdl._core import (
+    Generator,
+    Tensor,
+    __version__,
+    arange,
+    bfloat16,
+    bool_,
+    default_generator,
+    device,
+    dtype,
+    empty,
+    empty_cache,
+    empty_like,
+    float16,
+    float32,
+    float64,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    get_num_threads,
+    int32,
+    int64,
+    manual_seed,
+    memory_stats,
+    ones,
+    ones_like,
+    rand,
+    randint,
+    randn,
+    randperm,
+    set_num_threads,
+    tensor,
+    uint8,
+    zeros,
+    zeros_like,
+)
+from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from fastdl.errors import Error
+from fastdl.functional import cat, matmul, stack, where
+from fastdl.graph import Input, Model
+from fastdl.nn.container import Sequential
+
+if TYPE_CHECKING:
+    from fastdl import data, io, metrics, models, recipes, train, viz
+
+# Each costs more to import than all of the above, and many programs never need it.
+_LAZY = frozenset({"cli", "data", "io", "metrics", "models", "recipes", "train", "viz"})
+
+__all__ = [
+    "Error",
+    "Generator",
+    "Input",
+    "Model",
+    "Sequential",
+    "Tensor",
+    "__version__",
+    "arange",
+    "autograd",
+    "bfloat16",
+    "bool_",
+    "cat",
+    "cuda",
+    "data",
+    "default_generator",
+    "device",
+    "dtype",
+    "empty",
+    "empty_cache",
+    "empty_like",
+    "enable_grad",
+    "errors",
+    "float16",
+    "float32",
+    "float64",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "full_like",
+    "functional",
+    "get_num_threads",
+    "init",
+    "int32",
+    "int64",
+    "io",
+    "is_grad_enabled",
+    "manual_seed",
+    "matmul",
+    "memory_stats",
+    "metrics",
+    "models",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "recipes",
+    "set_grad_enabled",
+    "set_num_threads",
+    "stack",
+    "tensor",
+    "train",
+    "uint8",
+    "viz",
+    "where",
+    "zeros",
+    "zeros_like",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"fastdl.{name}")
+    raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

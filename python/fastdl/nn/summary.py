@@ -1,0 +1,159 @@
+"""The table of a model: layers, output shapes, parameters and FLOPs.
+
+The model runs once on zeros, without gradients and in inference mode, with hooks that note the
+shapes. One multiply-add counts as two FLOPs. Counted are convolutions, linear layers and LSTMs,
+which make up nearly all of the work; other layers count as zero.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from fastdl import _core
+from fastdl._core import Tensor
+from fastdl.errors import ArgumentError
+from fastdl.nn.conv import Conv2d
+from fastdl.nn.linear import Linear
+from fastdl.nn.module import Module
+from fastdl.nn.recurrent import LSTM
+
+__all__ = ["Row", "Summary", "summarize"]
+
+
+class Row(NamedTuple):
+    """One call of a layer. `parameters` are counted at the first call only."""
+
+    path: str
+    kind: str
+    output_shape: str
+    parameters: int
+    flops: int
+
+
+class Summary(NamedTuple):
+    """The rows of a model with their totals; `str` renders the table."""
+
+    rows: list[Row]
+    parameters: int
+    trainable: int
+    flops: int
+
+    def __str__(self) -> str:
+        head = ("layer", "type", "output shape", "parameters", "FLOPs")
+        body = [
+            (row.path, row.kind, row.output_shape, f"{row.parameters:,}", f"{row.flops:,}")
+            for row in self.rows
+        ]
+        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+
+        def render(line: tuple[str, ...]) -> str:
+            cells = [
+                text.rjust(width) if i >= 3 else text.ljust(width)
+                for i, (text, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            return "  ".join(cells).rstrip()
+
+        rule = "-" * len(render(head))
+        return "\n".join(
+            [
+                render(head),
+                rule,
+                *(render(line) for line in body),
+                rule,
+                f"parameters: {self.parameters:,} ({self.trainable:,} trainable)",
+                f"FLOPs: {self.flops:,} per example "
+                f"({self.flops // 2:,} multiply-adds, two FLOPs each)",
+            ]
+        )
+
+
+def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None) -> Summary:
+    """Run `module` once and tabulate its layers.
+
+    Args:
+        module: the model.
+        input_shapes: the shape of each input, without the batch.
+        dtype: of the inputs; one for all, or a sequence with one for each. Default: float32.
+
+    Returns:
+        The summary. Its rows are the calls of modules without children, in order of execution,
+        and those of modules that have parameters of their own.
+    """
+    if not input_shapes:
+        raise ArgumentError(
+            "summary", "needs the shape of each input", remedy="model.summary((1, 32, 32))"
+        )
+    dtypes = list(dtype) if isinstance(dtype, list | tuple) else [dtype] * len(input_shapes)
+    inputs = [
+        _core.zeros((1, *shape), dtype=kind)
+        for shape, kind in zip(input_shapes, dtypes, strict=True)
+    ]
+    rows: list[Row] = []
+    counted: set[int] = set()
+    handles = [
+        part.register_forward_hook(_observer(path or type(part).__name__, rows, counted))
+        for path, part in module.named_modules()
+        if _own_parameters(part) or not any(part.children())
+    ]
+    were_training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        with _core.no_grad():
+            module(*inputs)
+    finally:
+        for part in were_training:
+            part.training = True
+        for handle in handles:
+            handle.remove()
+    parameters = list(module.parameters())
+    return Summary(
+        rows,
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+        sum(row.flops for row in rows),
+    )
+
+
+def _own_parameters(module: Module) -> list[Tensor]:
+    """The parameters set directly on a module."""
+    return list(module.parameters(recurse=False))
+
+
+def _observer(path: str, rows: list[Row], counted: set[int]) -> Any:
+    def observe(module: Module, args: tuple[Any, ...], output: Any) -> None:
+        own = [p for p in _own_parameters(module) if id(p) not in counted]
+        counted.update(id(p) for p in own)
+        rows.append(
+            Row(
+                path,
+                type(module).__name__,
+                _shape_text(output),
+                sum(p.numel() for p in own),
+                _flops(module, args, output),
+            )
+        )
+
+    return observe
+
+
+def _shape_text(output: Any) -> str:
+    """The shape with the batch, of one example here, written as N."""
+    first = output
+    while isinstance(first, tuple | list):
+        first = first[0]
+    sizes = [str(size) for size in first.shape]
+    return f"[{', '.join(['N', *sizes[1:]])}]" if sizes else "[]"
+
+
+def _flops(module: Module, args: tuple[Any, ...], output: Any) -> int:
+    """FLOPs of one call on one example, biases left out."""
+    if isinstance(module, Conv2d):
+        return 2 * output.numel() * math.prod(module.weight.shape[1:])
+    if isinstance(module, Linear):
+        return 2 * output.numel() * module.in_features
+    if isinstance(module, LSTM):
+        steps = args[0].shape[0] * args[0].shape[1]
+        weights = [p for p in module.parameters() if p.ndim == 2]
+        return 2 * steps * sum(weight.numel() for weight in weights)
+    return 0

@@ -1,0 +1,6 @@
+"""The training loop."""
+
+from fastdl.train.metrics import METRICS, RunningMeans
+from fastdl.train.trainer import Trainer
+
+__all__ = ["METRICS", "RunningMeans", "Trainer"]

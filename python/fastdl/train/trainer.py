@@ -1,0 +1,229 @@
+"""`Trainer`: epochs of training and validation, with progress, checkpoints and history."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastdl import _core
+from fastdl._core import Tensor
+from fastdl.errors import ArgumentError
+from fastdl.io.checkpoint import load_checkpoint, save_checkpoint
+from fastdl.nn.module import Module
+from fastdl.optim.lr_scheduler import LRScheduler
+from fastdl.optim.optimizer import Optimizer
+from fastdl.progress import Progress
+from fastdl.train.metrics import METRICS, Metric, RunningMeans
+
+__all__ = ["Trainer"]
+
+Record = dict[str, float]
+Callback = Callable[["Trainer", Record], object]
+
+
+class Trainer:
+    """Trains a model.
+
+    Args:
+        model: the module to train; it should be on `device` already.
+        loss: called as ``loss(output, target)``, returns the mean over the batch.
+        optimizer: over the model's parameters.
+        metrics: names from `METRICS`, or a mapping of names to functions like `loss`.
+            Default: ("accuracy",).
+        scheduler: stepped after every batch. Default: none.
+        device: where batches go. Default: they stay where the loader put them.
+        callbacks: each called after every epoch as ``callback(trainer, record)``.
+        progress: whether to show a bar (on a terminal) or lines (elsewhere). Default: True.
+
+    A batch is a tuple whose last element is the target and whose others are the model's inputs.
+
+    Attributes:
+        history: one record per epoch: epoch, loss, the metrics, the same with ``val_`` before
+            them, lr (the rate after the epoch), seconds, samples_per_second.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        optimizer: Optimizer,
+        *,
+        metrics: Sequence[str] | Mapping[str, Metric] = ("accuracy",),
+        scheduler: LRScheduler | None = None,
+        device: Any = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.metrics = _resolve_metrics(metrics)
+        self.scheduler = scheduler
+        self.device = device
+        self.callbacks = list(callbacks)
+        self.progress = progress
+        self.history: list[Record] = []
+
+    def fit(
+        self,
+        loader: Any,
+        epochs: int,
+        validation: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> list[Record]:
+        """Train until `epochs` epochs are done, those of a loaded checkpoint included.
+
+        Args:
+            loader: batches to train on, for example a `DataLoader`; iterated once an epoch.
+            epochs: total number of epochs.
+            validation: batches to evaluate on after each epoch. Default: none.
+            checkpoint: file to which everything is saved after each epoch. A KeyboardInterrupt
+                passes through and leaves the file of the last whole epoch.
+
+        Returns:
+            `history`.
+        """
+        done = len(self.history)
+        total = max(epochs - done, 0) * len(loader)
+        with Progress("", total, enabled=self.progress) as progress:
+            for epoch in range(done + 1, epochs + 1):
+                progress.label = f"epoch {epoch}/{epochs}"
+                record: Record = {"epoch": epoch, **self._train_epoch(loader, progress)}
+                if validation is not None:
+                    figures = self.evaluate(validation)
+                    record |= {f"val_{name}": value for name, value in figures.items()}
+                record["lr"] = float(self.optimizer.param_groups[0]["lr"])
+                self.history.append(record)
+                progress.note(_epoch_line(record, epochs))
+                if checkpoint is not None:
+                    self.save(checkpoint, loader)
+                for callback in self.callbacks:
+                    callback(self, record)
+        return self.history
+
+    def _train_epoch(self, loader: Any, progress: Progress) -> Record:
+        self.model.train()
+        means = RunningMeans()
+        start = time.perf_counter()
+        for number, batch in enumerate(loader, 1):
+            *inputs, target = self._place(batch)
+            output = self.model(*inputs)
+            loss = self.loss(output, target)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            if self.scheduler is not None:
+                self.scheduler.step()
+            means.add(len(target), self._figures(loss, output, target))
+            figures = ""
+            if progress.due():
+                rate = means.count / (time.perf_counter() - start)
+                shown = "  ".join(f"{name} {value:.4f}" for name, value in means.means().items())
+                figures = f"batch {number}/{len(loader)}  {shown}  {rate:,.0f} samples/s"
+            progress.advance(1, figures)
+        results = means.means()  # reading the figures waits for the device, so before the clock
+        seconds = time.perf_counter() - start
+        return {
+            **results,
+            "seconds": seconds,
+            "samples_per_second": means.count / seconds if seconds else float("nan"),
+        }
+
+    def evaluate(self, loader: Any) -> Record:
+        """Loss and metrics over a loader, in inference mode."""
+        means = RunningMeans()
+        self.model.eval()
+        with _core.no_grad():
+            for batch in loader:
+                *inputs, target = self._place(batch)
+                output = self.model(*inputs)
+                figures = self._figures(self.loss(output, target), output, target)
+                means.add(len(target), figures)
+        return means.means()
+
+    def predict(self, loader: Any) -> np.ndarray:
+        """The model's outputs over a loader, joined, in inference mode. Targets are ignored."""
+        outputs = []
+        self.model.eval()
+        with _core.no_grad():
+            for batch in loader:
+                *inputs, _ = self._place(batch)
+                outputs.append(self.model(*inputs).cpu().numpy())
+        if not outputs:
+            raise ArgumentError("predict", "the loader has no batches")
+        return np.concatenate(outputs)
+
+    def save(self, path: str | os.PathLike[str], loader: Any = None) -> None:
+        """Write everything that `load` needs to go on as if there had been no break."""
+        save_checkpoint(
+            path,
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scheduler": self.scheduler.state_dict() if self.scheduler else None,
+                "loader": loader.state_dict() if hasattr(loader, "state_dict") else None,
+                "generator": _core.default_generator.get_state(),
+                "history": self.history,
+            },
+        )
+
+    def load(self, path: str | os.PathLike[str], loader: Any = None) -> None:
+        """Take over the state of a checkpoint: model, optimizer, scheduler, loader, generator.
+
+        Raises:
+            FormatError: the file is damaged or no checkpoint.
+            ArgumentError, ShapeError: it is that of another model or optimizer.
+        """
+        state = load_checkpoint(path)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None and state["scheduler"] is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        if loader is not None and state["loader"] is not None:
+            loader.load_state_dict(state["loader"])
+        _core.default_generator.set_state(state["generator"])
+        self.history = state["history"]
+
+    def _place(self, batch: Iterable[Tensor]) -> list[Tensor]:
+        if self.device is None:
+            return list(batch)
+        return [tensor.to(self.device) for tensor in batch]
+
+    def _figures(self, loss: Tensor, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        scores = output.detach()
+        with _core.no_grad():
+            measured = {name: metric(scores, target) for name, metric in self.metrics.items()}
+        return {"loss": loss.detach(), **measured}
+
+
+def _resolve_metrics(metrics: Sequence[str] | Mapping[str, Metric]) -> dict[str, Metric]:
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
+    for name in metrics:
+        if name not in METRICS:
+            raise ArgumentError(
+                "Trainer",
+                f"unknown metric {name!r}",
+                {"known": ", ".join(METRICS)},
+                "pass a mapping of names to functions for metrics of your own",
+            )
+    return {name: METRICS[name] for name in metrics}
+
+
+def _epoch_line(record: Record, epochs: int) -> str:
+    """One line that stays, as ``epoch  3/20  loss 0.1234  accuracy 0.9612  ...``."""
+    width = len(str(epochs))
+    skipped = ("epoch", "seconds", "samples_per_second", "lr")
+    figures = [f"{name} {value:.4f}" for name, value in record.items() if name not in skipped]
+    return "  ".join(
+        [
+            f"epoch {int(record['epoch']):>{width}}/{epochs}",
+            *figures,
+            f"{record['samples_per_second']:,.0f} samples/s",
+            f"{record['seconds']:.1f} s",
+        ]
+    )
