@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import struct
 import threading
 import time
@@ -112,7 +113,7 @@ class TestLoader:
         first, second = contents(loader), contents(loader)
         assert first != second
         for epoch in (first, second):
-            assert sorted(sum(epoch, [])) == list(range(100))
+            assert sorted(itertools.chain(*epoch)) == list(range(100))
         np.random.default_rng().random(10)
         fastdl.manual_seed(99)
         again = DataLoader(numbers(100), 10, shuffle=True, seed=5, prefetch=0)
@@ -172,11 +173,10 @@ def prefetch_threads():
 class TestPrefetch:
     @pytest.mark.parametrize("prefetch", [0, 2])
     def test_exceptions_come_through_after_good_batches(self, prefetch):
-        found = []
+        batches = iter(DataLoader(Faulty(), 2, prefetch=prefetch))
+        assert [next(batches)[0].tolist() for _ in range(2)] == [[0, 1], [2, 3]]
         with pytest.raises(KeyError, match="item 5 is bad"):
-            for batch in DataLoader(Faulty(), 2, prefetch=prefetch):
-                found.append(batch[0].tolist())  # noqa: PERF401 - what came before the exception
-        assert found == [[0, 1], [2, 3]]
+            next(batches)
         assert not prefetch_threads()
 
     def test_breaking_off_ends_the_thread(self):
@@ -352,11 +352,11 @@ class TestFetch:
 
     def test_download_is_kept(self, nowhere, monkeypatch):
         asked = []
+        length = [str(len(gzip.compress(CONTENT, mtime=0)))]
 
         class Response:
-            headers = {"Content-Length": str(len(gzip.compress(CONTENT, mtime=0)))}
-
             def __init__(self):
+                self.headers = {"Content-Length": length[0]}
                 self.left = gzip.compress(CONTENT, mtime=0)
 
             def read(self, count):
@@ -379,7 +379,7 @@ class TestFetch:
         assert list(fetch.dataset_files(FILES)) == [(path, CONTENT)]
         assert asked == ["http://127.0.0.1:9/toy.gz"]
 
-        Response.headers = {"Content-Length": "999"}
+        length[0] = "999"
         path.unlink()
         with pytest.raises(errors.UnavailableError, match=r"broke after \d+ of 999 bytes"):
             list(fetch.dataset_files(FILES))

@@ -78,6 +78,13 @@ class TestWeights:
         assert io.load_file(tmp_path / "none") == {}
         assert io.read_metadata(tmp_path / "none") == {}
 
+    def test_equal_contents_give_equal_files(self, tmp_path):
+        metadata = {name: name.upper() for name in ("gamma", "alpha", "ä", "beta")}
+        for name, texts in (("a", metadata), ("b", dict(reversed(metadata.items())))):
+            io.save_file({"x": sample("float32", (2, 3))}, tmp_path / name, texts)
+            assert io.read_metadata(tmp_path / name) == metadata
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
     def test_only_tensors(self, tmp_path):
         with pytest.raises(errors.ArgumentError, match="'x' is of type list"):
             io.save_file({"x": [1.0]}, tmp_path / "w")
@@ -173,9 +180,14 @@ class TestAtomicWrite:
     @pytest.mark.parametrize("exception", [ValueError, KeyboardInterrupt])
     def test_an_exception_leaves_no_trace(self, tmp_path, exception):
         (tmp_path / "f").write_bytes(b"old")
-        with pytest.raises(exception), io.atomic_write(tmp_path / "f") as file:
-            file.write(b"new")
-            raise exception
+
+        def fail():
+            with io.atomic_write(tmp_path / "f") as file:
+                file.write(b"new")
+                raise exception
+
+        with pytest.raises(exception):
+            fail()
         assert (tmp_path / "f").read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [tmp_path / "f"]
 

@@ -28,11 +28,11 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
-    {"functional", "autograd"},
+    {"_repr", "autograd", "functional"},
     {"init", "symbolic"},
     {"nn"},
-    {"cuda", "io", "metrics", "optim", "progress"},
-    {"data", "vision", "text", "rl"},
+    {"cuda", "graph", "io", "metrics", "optim", "progress"},
+    {"data", "viz"},
     {"train"},
     {"models"},
     {"recipes"},

@@ -222,7 +222,7 @@ class TestContainers:
     def test_named(self):
         net = fastdl.Sequential({"hidden": nn.Linear(2, 3), "output": nn.Linear(3, 1)})
         assert net.hidden is net[0]
-        assert list(net.state_dict())[0] == "hidden.weight"
+        assert next(iter(net.state_dict())) == "hidden.weight"
 
     def test_only_modules(self):
         with pytest.raises(errors.ArgumentError, match="expected a Module"):
@@ -416,7 +416,7 @@ class TestLSTM:
         layer = nn.LSTM(3, 4, num_layers=2, bias=False).double()
         x = fastdl.tensor(normal(6, 2, 3))
         whole, _ = layer(x)
-        first, state = layer(x[:2])
+        _, state = layer(x[:2])
         rest, _ = layer(x[2:], state)
         np.testing.assert_allclose(rest.detach().numpy(), whole[2:].detach().numpy(), rtol=1e-9)
 

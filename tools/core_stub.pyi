@@ -2,25 +2,206 @@
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, TypeVar, overload
+from typing import Any, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from fastdl.autograd import HookHandle
+
 class SupportsDLPack(Protocol):
+    """Any array with DLPack's two methods."""
     def __dlpack__(self, *, stream: Any = ...) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 Number: TypeAlias = bool | int | float
 ArrayLike: TypeAlias = Tensor | npt.NDArray[Any] | SupportsDLPack
 Shape: TypeAlias = int | Sequence[int]
-DTypeLike: TypeAlias = dtype | str | npt.DTypeLike
+DTypeLike: TypeAlias = dtype | str | np.dtype[Any] | type[Any]
 DeviceLike: TypeAlias = device | str
+Index: TypeAlias = int | slice | Tensor | None
+_Int: TypeAlias = int
+_Bool: TypeAlias = bool
+_DType: TypeAlias = dtype
+_Device: TypeAlias = device
 
 __version__: str
 
-class Tensor:
-    # methods of the table
+class dtype:
+    """The type of a tensor's elements; one object per type."""
+    @property
+    def name(self) -> str:
+        """As NumPy calls it."""
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether it holds fractions."""
+
+float16: dtype
+bfloat16: dtype
+float32: dtype
+float64: dtype
+int32: dtype
+int64: dtype
+uint8: dtype
+bool_: dtype
+
+class device:
+    """Where tensors live: device('cpu'), device('cuda:0'). Equal to its name, too."""
+    def __init__(self, name: str) -> None: ...
+    @property
+    def type(self) -> str:
+        """'cpu' or 'cuda'."""
+    @property
+    def index(self) -> int:
+        """Which one, from 0."""
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class Generator:
+    """A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011)."""
+    def __init__(self, seed: int = 0) -> None: ...
+    @property
+    def seed(self) -> int:
+        """What the stream is a function of."""
+    @property
+    def offset(self) -> int:
+        """How many blocks of it are used."""
+    def manual_seed(self, seed: int) -> None:
+        """Starts the stream of another seed."""
+    def get_state(self) -> tuple[int, int]:
+        """(seed, offset)."""
+    def set_state(self, state: tuple[int, int]) -> None:
+        """Continues from what get_state returned."""
+
+default_generator: Generator
+
+def manual_seed(seed: int) -> None:
+    """Seeds the default generator. The same seed gives the same numbers on every device."""
+
+# threads, memory, devices
+
+def set_num_threads(threads: int) -> None:
+    """How many threads CPU ops may use. Results do not depend on it."""
+
+def get_num_threads() -> int:
+    """How many threads CPU ops may use."""
+
+def isa() -> str:
+    """The instruction set of the CPU kernels in use, such as 'avx2'."""
+
+def cuda_status() -> tuple[bool, str]:
+    """Whether CUDA can be used, and the GPU's name or why not."""
+
+def cuda_device_count() -> int:
+    """How many GPUs there are."""
+
+def synchronize(device: str = "cuda") -> None:
+    """Waits until the device has done all work."""
+
+def backend_info() -> dict[str, Any]:
+    """What was built and loaded, for `fastdl doctor`."""
+
+def memory_stats(device: str = "cpu") -> dict[str, int]:
+    """Figures of the device's allocator, in bytes and counts."""
+
+def empty_cache(device: str = "cpu") -> None:
+    """Returns cached memory to the system."""
+
+# automatic differentiation
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of outputs with respect to inputs; see fastdl.autograd.grad."""
+
+def zero_grads(tensors: Sequence[Tensor]) -> None:
+    """Sets .grad of each to None."""
+
+def is_grad_enabled() -> bool:
+    """Whether ops are recorded in this thread."""
+
+def _set_grad_enabled(on: bool) -> None: ...
+def _anomaly_detection() -> bool: ...
+def _set_anomaly_detection(on: bool) -> None: ...
+def _signatures() -> list[dict[str, str]]: ...
 
 # functions of the table
+
+class Tensor:
+    """An array of one dtype on one device, through which gradients flow."""
+    # Parameters hand their data to this, so subclasses may take what they like.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def shape(self) -> tuple[_Int, ...]:
+        """The sizes."""
+    @property
+    def dtype(self) -> _DType:
+        """The element type."""
+    @property
+    def device(self) -> _Device:
+        """Where the elements are."""
+    @property
+    def ndim(self) -> _Int:
+        """The number of dimensions."""
+    @property
+    def is_leaf(self) -> _Bool:
+        """Whether no recorded op made this tensor."""
+    @property
+    def grad_fn(self) -> Any:
+        """The recorded op that made this tensor, or None."""
+    @property
+    def T(self) -> Tensor:
+        """A view with the dimensions reversed."""
+    @property
+    def _version(self) -> _Int: ...
+
+    requires_grad: _Bool
+    """Whether gradients flow to this tensor; settable on leaves."""
+    grad: Tensor | None
+    """The gradient that backward() has added up, or None."""
+
+    def __len__(self) -> _Int: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Tensor: ...
+    def __setitem__(self, index: Index | tuple[Index, ...], value: ArrayLike | Number) -> None: ...
+    def __bool__(self) -> _Bool: ...
+    def __int__(self) -> _Int: ...
+    def __index__(self) -> _Int: ...
+    def __float__(self) -> builtins.float: ...
+    def __neg__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __add__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __radd__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __iadd__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __sub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rsub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __isub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __mul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rmul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __imul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __truediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rtruediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __itruediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __pow__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rpow__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __matmul__(self, other: ArrayLike) -> Tensor: ...
+    def __rmatmul__(self, other: ArrayLike) -> Tensor: ...
+    def __lt__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __le__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __gt__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __ge__(self, other: ArrayLike | Number) -> Tensor: ...
+    # Elementwise, and not bool as object has it.
+    def __eq__(self, other: ArrayLike | Number) -> Tensor: ...  # type: ignore[override]
+    def __ne__(self, other: ArrayLike | Number) -> Tensor: ...  # type: ignore[override]
+    def __hash__(self) -> _Int: ...
+
+    # methods of the table

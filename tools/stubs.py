@@ -1,11 +1,11 @@
-"""Writes python/fastdl/_core.pyi, the types of the compiled module.
+"""Writes the types of the compiled module: python/fastdl/_core.pyi and functional.pyi.
 
 The functions and methods of the signature table (csrc/bindings/signature.h) come from the module
-itself; what pybind11 and the slots of Tensor add is in core_stub.pyi beside this file. Both must
-name exactly what the module has: a name too many or too few is an error.
+itself; what pybind11 and the slots of Tensor add is in core_stub.pyi beside this file. Together
+they must name exactly what the module has: a name too many or too few is an error.
 
-    python tools/stubs.py            write the file
-    python tools/stubs.py --check    compare it with the one that is there
+    python tools/stubs.py            write the files
+    python tools/stubs.py --check    compare them with those that are there
 """
 
 import argparse
@@ -15,43 +15,38 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TypedDict
 
 from fastdl import _core
 
 TEMPLATE = Path(__file__).with_name("core_stub.pyi")
-STUB = Path(__file__).resolve().parent.parent / "python" / "fastdl" / "_core.pyi"
-
-
-class Row(TypedDict):
-    """One row of the table, as `_core._signatures()` gives it."""
-
-    name: str
-    signature: str
-    doc: str
-    kind: str  # "function", "method" or "both"
-
-
+PACKAGE = Path(__file__).resolve().parent.parent / "python" / "fastdl"
+NOTE = "# Made by tools/stubs.py from the compiled module. Do not edit.\n\n"
 BUILTIN = re.compile(r"\b(int|float|bool)\b(?!:)")
+
+Row = dict[str, str]  # name, signature, doc, kind (function, method, both) and module
 
 
 def definition(row: Row, method: bool) -> str:
     """The row as a function, or as a method, whose first parameter is self."""
     parameters, result = row["signature"].split("(", 1)[1].rsplit(") -> ", 1)
+    integer = "int"
     if method:
-        parameters = ", ".join(["self", *split(parameters)[1:]])
         # Tensor has methods of these names, which hide the types inside the class.
         parameters, result = (BUILTIN.sub(r"builtins.\1", text) for text in (parameters, result))
+        parameters = ", ".join(["self", *split(parameters)[1:]])
+        integer = "builtins.int"
     forms = [parameters]
+    # A shape may be given as its ints, one by one, where all that follows has a default.
     before, shape, after = parameters.partition("shape: Shape")
     if shape and all("=" in p for p in split(after)):
-        forms.append(f"{before}*shape: {'builtins.' if method else ''}int{after}")
-    doc = '"""' + row["doc"].strip().replace("\\", "\\\\") + '"""'
-    body = doc.replace("\n", "\n    ")
-    return "\n".join(
-        f"{'@overload' if len(forms) > 1 else ''}\ndef {row['name']}({form}) -> {result}:\n    {body}"
-        for form in forms
-    )
+        forms.append(f"{before}*shape: {integer}{after}")
+    doc = row["doc"].removeprefix(row["signature"]).strip().replace("\\", "\\\\")
+    body = f'"""{doc}"""'.replace("\n", "\n    ")
+    lines: list[str] = []
+    for form in forms:
+        lines += ["@overload"] * (len(forms) > 1)
+        lines += [f"def {row['name']}({form}) -> {result}:", f"    {body}"]
+    return "\n".join(lines)
 
 
 def split(parameters: str) -> list[str]:
@@ -66,78 +61,87 @@ def split(parameters: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def generate() -> str:
-    """The text of the stub file, in ruff's format."""
-    rows: list[Row] = sorted(_core._signatures(), key=lambda row: row["name"])
-    functions = [definition(r, method=False) for r in rows if r["kind"] != "method"]
-    methods = [definition(r, method=True) for r in rows if r["kind"] != "function"]
-    text = TEMPLATE.read_text(encoding="utf-8")
-    text = text[text.index("\n\n") :].lstrip()  # the template's own comment
-    text = text.replace("# functions of the table", "\n".join(functions))
-    indented = "\n".join(methods).replace("\n", "\n    ")
-    text = text.replace("# methods of the table", indented)
-    text = f"# Made by tools/stubs.py from the compiled module. Do not edit.\n\n{text}"
-    formatted = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(STUB), "-"],
-        input=text, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return formatted.stdout
+def generate() -> dict[Path, str]:
+    """The stub files and their texts, in ruff's format."""
+    rows = sorted(_core._signatures(), key=lambda row: row["name"])
+    functions = "\n".join(definition(r, method=False) for r in rows if r["kind"] != "method")
+    methods = "\n".join(definition(r, method=True) for r in rows if r["kind"] != "function")
+
+    core = TEMPLATE.read_text(encoding="utf-8").partition("\n\n")[2]  # less its own comment
+    core = core.replace("# functions of the table", functions)
+    core = core.replace("# methods of the table", methods.replace("\n", "\n    "))
+    shared = sorted(r["name"] for r in rows if r["module"] == "functional")
+    functional = "".join(f"from fastdl._core import {name} as {name}\n" for name in shared)
+    functional += f"\n__all__ = {shared}\n"
+    texts = {"_core.pyi": core, "functional.pyi": functional}
+    return {PACKAGE / name: formatted(PACKAGE / name, NOTE + text) for name, text in texts.items()}
+
+
+def formatted(path: Path, text: str) -> str:
+    """The text as ruff formats it and sorts its imports."""
+    for command in (["check", "--select=I", "--fix-only", "--quiet"], ["format"]):
+        text = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    return text
 
 
 def names(body: list[ast.stmt]) -> set[str]:
-    """What a module or class body defines, less type aliases and helpers of the stub."""
+    """What a module's or class's body defines; aliases and protocols are the stub's own."""
     found: set[str] = set()
     for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.add(node.target.id)
+        match node:
+            case ast.FunctionDef():
+                found.add(node.name)
+            case ast.ClassDef() if "Protocol" not in map(ast.unparse, node.bases):
+                found.add(node.name)
+            case ast.AnnAssign() if ast.unparse(node.annotation) != "TypeAlias":
+                found.add(ast.unparse(node.target))
     return found
 
 
 def disagreements(stub: str) -> list[str]:
-    """Names that only the module has, or only the stub."""
+    """Names that only the module or only the stub has; of special methods, the stub's suffice."""
     tree = ast.parse(stub)
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    problems = difference("_core", set(vars(_core)) - MODULE_ATTRIBUTES, names(tree.body))
-    for name, node in classes.items():
-        if isinstance(value := getattr(_core, name, None), type):
-            own = {n for n in dir(value) if not n.startswith("_")}
-            stubbed = {n for n in names(node.body) if not n.startswith("_")}
-            problems += difference(name, own, stubbed)
+    problems: list[str] = []
+    pairs: list[tuple[str, object, list[ast.stmt]]] = [("_core", _core, tree.body)]
+    pairs += [
+        (node.name, getattr(_core, node.name), node.body)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and hasattr(_core, node.name)
+    ]
+    for where, thing, body in pairs:
+        stubbed = names(body)
+        real = {n for n in dir(thing) if not n.startswith(("__", "_pybind11"))}
+        problems += [f"{where}.{n} is not in the stub" for n in sorted(real - stubbed)]
+        problems += [
+            f"{where}.{n} is in the stub only"
+            for n in sorted(stubbed)
+            if not hasattr(thing, n) and n != "__iter__"  # a Tensor iterates by __getitem__
+        ]
     return problems
 
 
-MODULE_ATTRIBUTES = {
-    *("__builtins__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__spec__"),
-}
-
-
-def difference(where: str, real: set[str], stubbed: set[str]) -> list[str]:
-    """One line for each name that is on one side only; a leading underscore hides a stub's own."""
-    missing = sorted(real - stubbed)
-    extra = sorted(name for name in stubbed - real if not name.startswith("_"))
-    return [f"{where}.{name} is not in the stub" for name in missing] + [
-        f"{where}.{name} is in the stub only" for name in extra
-    ]
-
-
 def main() -> int:
-    """Writes or checks the file; exit status 1 where the two disagree."""
+    """Writes or checks the files; exit status 1 where anything disagrees."""
     parser = argparse.ArgumentParser(description="Write the types of the compiled module.")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     args = parser.parse_args()
 
-    stub = generate()
-    problems = disagreements(stub)
-    if args.check:
-        present = STUB.read_text(encoding="utf-8") if STUB.exists() else ""
-        changes = difflib.unified_diff(
-            present.splitlines(), stub.splitlines(), str(STUB), "generated", lineterm=""
+    files = generate()
+    problems = disagreements(files[PACKAGE / "_core.pyi"])
+    for path, text in files.items():
+        if not args.check:
+            path.write_text(text, encoding="utf-8")
+            continue
+        present = path.read_text(encoding="utf-8") if path.exists() else ""
+        problems += difflib.unified_diff(
+            present.splitlines(), text.splitlines(), str(path), "generated", lineterm=""
         )
-        problems += changes
-    else:
-        STUB.write_text(stub, encoding="utf-8")
     if problems:
         print("\n".join(problems), file=sys.stderr)
     return int(bool(problems))

@@ -18,7 +18,8 @@ void check_no_nan(const char* op, const char* what, const Tensor& t) {
   if (gradient_arithmetic.has_nan(t))
     throw Error(ErrorKind::autograd, op, text("made a NaN in its ", what))
         .show(what, t)
-        .remedy("look at the operands of this op: 0/0, log or sqrt below zero, or an overflow before");
+        .remedy(
+            "look at the operands of this op: 0/0, log or sqrt below zero, or an overflow before");
 }
 
 }  // namespace fastdl

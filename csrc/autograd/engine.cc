@@ -43,7 +43,8 @@ class Pass {
     for (size_t i = 0; i < outputs.size(); ++i) {
       const Edge e = edge_of(outputs[i]);
       if (!e.wanted())
-        throw Error(ErrorKind::autograd, "backward", "the output does not depend on any tensor that requires a gradient")
+        throw Error(ErrorKind::autograd, "backward",
+                    "the output does not depend on any tensor that requires a gradient")
             .show("output", outputs[i])
             .remedy("set requires_grad=True on a tensor that it is computed from");
       if (e.node) collect(e.node.get());

@@ -12,11 +12,13 @@ void check_editable(const char* op, const Tensor& t) {
         .remedy("edit a .clone()");
   if (!grad_enabled()) return;
   if (requires_grad(t) && is_leaf(t))
-    throw Error(ErrorKind::autograd, op, "a leaf that requires a gradient cannot be edited in place")
+    throw Error(ErrorKind::autograd, op,
+                "a leaf that requires a gradient cannot be edited in place")
         .show("tensor", t)
         .remedy("edit it under fastdl.no_grad(), or edit a .clone()");
   if (t.storage().viewed)
-    throw Error(ErrorKind::autograd, op, "recorded views share this memory, and their history would be wrong")
+    throw Error(ErrorKind::autograd, op,
+                "recorded views share this memory, and their history would be wrong")
         .show("tensor", t)
         .remedy("edit a .clone(), or edit under fastdl.no_grad()");
 }

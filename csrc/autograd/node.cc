@@ -50,7 +50,8 @@ void set_history(const Tensor& t, Ref<Node> node, int output) {
 }
 
 void throw_released(const char* name) {
-  throw Error(ErrorKind::autograd, name, "the graph was already used by a backward pass and released")
+  throw Error(ErrorKind::autograd, name,
+              "the graph was already used by a backward pass and released")
       .remedy("pass retain_graph=True to the first backward, or compute the forward pass again");
 }
 

@@ -28,7 +28,8 @@ Variable& make_variable(const Tensor& t) {
 void set_requires_grad(const Tensor& t, bool value) {
   if (!is_leaf(t)) {
     if (value) return;  // it does already
-    throw Error(ErrorKind::autograd, "requires_grad", "only a leaf's requires_grad can be turned off")
+    throw Error(ErrorKind::autograd, "requires_grad",
+                "only a leaf's requires_grad can be turned off")
         .show("tensor", t)
         .remedy("use .detach() for a tensor outside the graph");
   }

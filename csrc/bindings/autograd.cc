@@ -26,8 +26,8 @@ py::tuple grad(const py::object& outputs, const py::object& inputs, const py::ob
       throw Error(ErrorKind::autograd, "grad", "an input does not require a gradient")
           .show("input", x)
           .remedy("set requires_grad=True on it before the forward pass");
-  const std::vector<Tensor> found =
-      gradients(tensors_of(outputs), tensors_of(grad_outputs), xs, retain_graph.value_or(create_graph), create_graph);
+  const std::vector<Tensor> found = gradients(tensors_of(outputs), tensors_of(grad_outputs), xs,
+                                              retain_graph.value_or(create_graph), create_graph);
   py::tuple out(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i].defined() && !allow_unused)
@@ -45,18 +45,22 @@ void register_autograd(py::module_& m) {
   m.def("is_grad_enabled", grad_enabled, "Whether ops are recorded in this thread.");
   m.def("_set_grad_enabled", set_grad_enabled, py::arg("on"), "See autograd.set_grad_enabled.");
   m.def("_anomaly_detection", anomaly_detection, "See autograd.detect_anomaly.");
-  m.def("_set_anomaly_detection", set_anomaly_detection, py::arg("on"), "See autograd.detect_anomaly.");
+  m.def("_set_anomaly_detection", set_anomaly_detection, py::arg("on"),
+        "See autograd.detect_anomaly.");
   m.def("grad", grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(),
-        py::arg("retain_graph") = py::none(), py::arg("create_graph") = false, py::arg("allow_unused") = false,
+        py::arg("retain_graph") = py::none(), py::arg("create_graph") = false,
+        py::arg("allow_unused") = false,
         "The gradients of outputs (one tensor or several) with respect to inputs, as a tuple.\n\n"
         "Changes no .grad. create_graph allows differentiating the result again.\n"
-        "Raises AutogradError for an input without a gradient or, unless allow_unused, without a path.");
-  m.def("zero_grads",
-        [](const std::vector<Tensor>& tensors) {
-          for (const Tensor& t : tensors)
-            if (variable(t)) variable(t)->grad = {};
-        },
-        py::arg("tensors"), "Sets .grad of each to None.");
+        "Raises AutogradError for an input without a gradient or, unless allow_unused, without a "
+        "path.");
+  m.def(
+      "zero_grads",
+      [](const std::vector<Tensor>& tensors) {
+        for (const Tensor& t : tensors)
+          if (variable(t)) variable(t)->grad = {};
+      },
+      py::arg("tensors"), "Sets .grad of each to None.");
 }
 
 }  // namespace fastdl::bindings

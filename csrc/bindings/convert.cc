@@ -14,7 +14,8 @@ int64_t to_int64(PyObject* o, const Place& at, const char* expected) {
   int overflow = 0;
   const long long v = PyLong_AsLongLongAndOverflow(index.get(), &overflow);
   if (overflow)
-    throw argument_error(at.op, text(at.argument, " does not fit in 64 bits")).remedy("use a smaller number");
+    throw argument_error(at.op, text(at.argument, " does not fit in 64 bits"))
+        .remedy("use a smaller number");
   if (v == -1 && PyErr_Occurred()) throw PythonError();
   return v;
 }
@@ -131,7 +132,8 @@ Tensor beside(const TensorOrNumber& n, Tensor& other) {
     other = cast(other, DType::f32);
   if (n.kind == TensorOrNumber::integral && other.dtype() == DType::boolean)
     other = cast(other, DType::i64);
-  if (n.kind != TensorOrNumber::floating && other.dtype() == DType::i64 && other.device().is_cpu()) {
+  if (n.kind != TensorOrNumber::floating && other.dtype() == DType::i64 &&
+      other.device().is_cpu()) {
     Tensor exact = empty({}, DType::i64, other.device());
     *exact.as<int64_t>() = n.integer;
     return exact;

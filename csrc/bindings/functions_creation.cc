@@ -1,7 +1,7 @@
 // Rows of the function table: making tensors.
+#include "autograd/variable.h"
 #include "bindings/interop.h"
 #include "bindings/signature.h"
-#include "autograd/variable.h"
 #include "core/backend.h"
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -15,13 +15,15 @@ Tensor finish(Tensor t, bool wants_grad) {
   return t;
 }
 
-Tensor filled(const Dims& shape, double value, std::optional<DType> dtype, std::optional<Device> device, bool wants_grad) {
+Tensor filled(const Dims& shape, double value, std::optional<DType> dtype,
+              std::optional<Device> device, bool wants_grad) {
   const Device d = device.value_or(Device{});
   require_device(d);
   return finish(full(shape, value, dtype.value_or(DType::f32), d), wants_grad);
 }
 
-Tensor like(const Tensor& x, double value, std::optional<DType> dtype, std::optional<Device> device) {
+Tensor like(const Tensor& x, double value, std::optional<DType> dtype,
+            std::optional<Device> device) {
   return filled(x.shape(), value, dtype.value_or(x.dtype()), device.value_or(x.device()), false);
 }
 
@@ -31,16 +33,26 @@ using MaybeDevice = std::optional<Device>;
 
 void define_filled(FunctionTable& t) {
   t.function("tensor(data: Any, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
-             "A tensor with a copy of `data`: numbers, nested lists, or any array.\n\nPython floats give float32, ints int64, bools bool; arrays keep their dtype.",
+             "A tensor with a copy of `data`: numbers, nested lists, or any array.\n\nPython "
+             "floats give float32, ints int64, bools bool; arrays keep their dtype.",
              [](PyObject* data, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
                return finish(tensor_from_data(data, dtype, device), wants_grad);
              });
-  t.function("zeros(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "Zeros; float32 by default.",
-             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) { return filled(shape, 0, dtype, device, wants_grad); });
-  t.function("ones(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "Ones; float32 by default.",
-             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) { return filled(shape, 1, dtype, device, wants_grad); });
-  t.function("full(shape: Shape, value: float, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "One value everywhere; float32 by default.",
-             [](const Dims& shape, double value, MaybeDType dtype, MaybeDevice device, bool wants_grad) { return filled(shape, value, dtype, device, wants_grad); });
+  t.function("zeros(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
+             "Zeros; float32 by default.",
+             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
+               return filled(shape, 0, dtype, device, wants_grad);
+             });
+  t.function("ones(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
+             "Ones; float32 by default.",
+             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
+               return filled(shape, 1, dtype, device, wants_grad);
+             });
+  t.function("full(shape: Shape, value: float, " FASTDL_PLACE
+             ", requires_grad: bool = False) -> Tensor",
+             "One value everywhere; float32 by default.",
+             [](const Dims& shape, double value, MaybeDType dtype, MaybeDevice device,
+                bool wants_grad) { return filled(shape, value, dtype, device, wants_grad); });
   t.function("empty(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
              "A tensor whose elements are whatever the memory held.",
              [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
@@ -48,52 +60,71 @@ void define_filled(FunctionTable& t) {
                require_device(d);
                return finish(empty(shape, dtype.value_or(DType::f32), d), wants_grad);
              });
-  t.function("zeros_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "Zeros of the input's shape, dtype and device.",
-             [](const Tensor& x, MaybeDType dtype, MaybeDevice device) { return like(x, 0, dtype, device); });
-  t.function("ones_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "Ones of the input's shape, dtype and device.",
-             [](const Tensor& x, MaybeDType dtype, MaybeDevice device) { return like(x, 1, dtype, device); });
-  t.function("full_like(input: Tensor, value: float, " FASTDL_PLACE ") -> Tensor", "One value in the input's shape, dtype and device.",
-             [](const Tensor& x, double value, MaybeDType dtype, MaybeDevice device) { return like(x, value, dtype, device); });
-  t.function("empty_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "A tensor like the input, its elements not set.",
+  t.function("zeros_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+             "Zeros of the input's shape, dtype and device.",
+             [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
+               return like(x, 0, dtype, device);
+             });
+  t.function("ones_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+             "Ones of the input's shape, dtype and device.",
+             [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
+               return like(x, 1, dtype, device);
+             });
+  t.function("full_like(input: Tensor, value: float, " FASTDL_PLACE ") -> Tensor",
+             "One value in the input's shape, dtype and device.",
+             [](const Tensor& x, double value, MaybeDType dtype, MaybeDevice device) {
+               return like(x, value, dtype, device);
+             });
+  t.function("empty_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+             "A tensor like the input, its elements not set.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
                return empty(x.shape(), dtype.value_or(x.dtype()), device.value_or(x.device()));
              });
-  t.function("arange(start: float, end: float | None = None, step: float = 1, " FASTDL_PLACE ") -> Tensor",
-             "start, start + step, ... below end; with one argument, 0 to below it.\nint64 where all three are ints, else float32.",
-             [](PyObject* start, PyObject* end, PyObject* step, MaybeDType dtype, MaybeDevice device) {
-               const bool ints = PyLong_Check(start) && PyLong_Check(step) && (end == Py_None || PyLong_Check(end));
-               const double a = from_python<double>(start, {"arange", "start"});
-               const double s = from_python<double>(step, {"arange", "step"});
-               const Device d = device.value_or(Device{});
-               require_device(d);
-               const DType kind = dtype.value_or(ints ? DType::i64 : DType::f32);
-               if (end == Py_None) return arange(0, a, s, kind, d);
-               return arange(a, from_python<double>(end, {"arange", "end"}), s, kind, d);
-             });
+  t.function(
+      "arange(start: float, end: float | None = None, step: float = 1, " FASTDL_PLACE ") -> Tensor",
+      "start, start + step, ... below end; with one argument, 0 to below it.\nint64 where all "
+      "three are ints, else float32.",
+      [](PyObject* start, PyObject* end, PyObject* step, MaybeDType dtype, MaybeDevice device) {
+        const bool ints =
+            PyLong_Check(start) && PyLong_Check(step) && (end == Py_None || PyLong_Check(end));
+        const double a = from_python<double>(start, {"arange", "start"});
+        const double s = from_python<double>(step, {"arange", "step"});
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        const DType kind = dtype.value_or(ints ? DType::i64 : DType::f32);
+        if (end == Py_None) return arange(0, a, s, kind, d);
+        return arange(a, from_python<double>(end, {"arange", "end"}), s, kind, d);
+      });
 }
 
 void define_random(FunctionTable& t) {
-  t.function("rand(shape: Shape, " FASTDL_PLACE ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-             "Uniform in [0, 1). The same seed gives the same numbers on every device.",
-             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
-               const Device d = device.value_or(Device{});
-               require_device(d);
-               return finish(uniform(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
-             });
-  t.function("randn(shape: Shape, " FASTDL_PLACE ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-             "Normal with mean 0 and standard deviation 1 (Box and Muller, 1958).",
-             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
-               const Device d = device.value_or(Device{});
-               require_device(d);
-               return finish(normal(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
-             });
-  t.function("randint(low: int, high: int, shape: Shape, device: DeviceLike | None = None, generator: Generator | None = None) -> Tensor",
-             "int64, uniform in [low, high).",
-             [](int64_t low, int64_t high, const Dims& shape, MaybeDevice device, Generator* g) {
-               const Device d = device.value_or(Device{});
-               require_device(d);
-               return randint(low, high, shape, d, g);
-             });
+  t.function(
+      "rand(shape: Shape, " FASTDL_PLACE
+      ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
+      "Uniform in [0, 1). The same seed gives the same numbers on every device.",
+      [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        return finish(uniform(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
+      });
+  t.function(
+      "randn(shape: Shape, " FASTDL_PLACE
+      ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
+      "Normal with mean 0 and standard deviation 1 (Box and Muller, 1958).",
+      [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        return finish(normal(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
+      });
+  t.function(
+      "randint(low: int, high: int, shape: Shape, device: DeviceLike | None = None, generator: "
+      "Generator | None = None) -> Tensor",
+      "int64, uniform in [low, high).",
+      [](int64_t low, int64_t high, const Dims& shape, MaybeDevice device, Generator* g) {
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        return randint(low, high, shape, d, g);
+      });
   t.function("randperm(n: int, generator: Generator | None = None) -> Tensor",
              "A random order of 0..n-1 as int64 (Fisher and Yates).",
              [](int64_t n, Generator* g) { return randperm(n, g); });
@@ -107,9 +138,10 @@ void define_creation_functions(FunctionTable& t) {
   t.function("from_numpy(array: Any) -> Tensor",
              "A tensor that shares the array's memory (read-only if the array is).",
              [](const Tensor& x) { return x.alias(); });
-  t.function("from_dlpack(array: Any) -> Tensor",
-             "A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy.",
-             [](PyObject* o) { return tensor_from_dlpack(o); });
+  t.function(
+      "from_dlpack(array: Any) -> Tensor",
+      "A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy.",
+      [](PyObject* o) { return tensor_from_dlpack(o); });
 }
 
 }  // namespace fastdl::bindings

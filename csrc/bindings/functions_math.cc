@@ -9,93 +9,115 @@ namespace fastdl::bindings {
 namespace {
 
 void define_unary(FunctionTable& t) {
-  t.both("neg(input: ArrayLike) -> Tensor", "-x, elementwise.", [](const Tensor& x) { return neg(x); });
-  t.both("abs(input: ArrayLike) -> Tensor", "|x|, elementwise; its gradient at 0 is 0.", [](const Tensor& x) { return abs(x); });
-  t.both("sign(input: ArrayLike) -> Tensor", "-1, 0 or 1, elementwise; its gradient is 0.", [](const Tensor& x) { return sign(x); });
-  t.both("square(input: ArrayLike) -> Tensor", "x * x, elementwise.", [](const Tensor& x) { return square(x); });
-  t.both("reciprocal(input: ArrayLike) -> Tensor", "1 / x, elementwise.", [](const Tensor& x) { return reciprocal(x); });
-  t.both("sqrt(input: ArrayLike) -> Tensor", "The square root, elementwise; NaN below 0.", [](const Tensor& x) { return sqrt(x); });
-  t.both("rsqrt(input: ArrayLike) -> Tensor", "1 / sqrt(x), elementwise.", [](const Tensor& x) { return rsqrt(x); });
-  t.both("exp(input: ArrayLike) -> Tensor", "e to the power x, elementwise.", [](const Tensor& x) { return exp(x); });
-  t.both("log(input: ArrayLike) -> Tensor", "The natural logarithm, elementwise; -inf at 0, NaN below.", [](const Tensor& x) { return log(x); });
-  t.both("sin(input: ArrayLike) -> Tensor", "The sine of x in radians, elementwise.", [](const Tensor& x) { return sin(x); });
-  t.both("cos(input: ArrayLike) -> Tensor", "The cosine of x in radians, elementwise.", [](const Tensor& x) { return cos(x); });
-  t.both("tanh(input: ArrayLike) -> Tensor", "The hyperbolic tangent, elementwise.", [](const Tensor& x) { return tanh(x); });
-  t.both("sigmoid(input: ArrayLike) -> Tensor", "1 / (1 + exp(-x)), elementwise.", [](const Tensor& x) { return sigmoid(x); });
-  t.both("relu(input: ArrayLike) -> Tensor", "max(x, 0), elementwise (Nair and Hinton, 2010); its gradient at 0 is 0.", [](const Tensor& x) { return relu(x); });
-  t.both("softplus(input: ArrayLike) -> Tensor", "log(1 + exp(x)), elementwise, without overflow.", [](const Tensor& x) { return softplus(x); });
-  t.both("logical_not(input: ArrayLike) -> Tensor", "True where x is 0, elementwise.", [](const Tensor& x) { return logical_not(x); });
-  t.both("isnan(input: ArrayLike) -> Tensor", "True where x is not a number.", [](const Tensor& x) { return isnan(x); });
-  t.both("isfinite(input: ArrayLike) -> Tensor", "True where x is neither infinite nor NaN.", [](const Tensor& x) { return isfinite(x); });
+#define F(name, doc, value, gradient)                                  \
+  t.both(#name "(input: ArrayLike) -> Tensor", "Elementwise " doc ".", \
+         [](const Tensor& x) { return name(x); });
+  FASTDL_UNARY(F)
+#undef F
+  t.both("logical_not(input: ArrayLike) -> Tensor", "True where x is 0, elementwise.",
+         [](const Tensor& x) { return logical_not(x); });
+  t.both("isnan(input: ArrayLike) -> Tensor", "True where x is not a number.",
+         [](const Tensor& x) { return isnan(x); });
+  t.both("isfinite(input: ArrayLike) -> Tensor", "True where x is neither infinite nor NaN.",
+         [](const Tensor& x) { return isfinite(x); });
 }
 
-#define FASTDL_BINARY_ROW(name, doc)                                                                 \
-  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor", doc,              \
-         [](const TensorOrNumber& a, const TensorOrNumber& b) {                                      \
-           const auto [x, y] = matched(a, b);                                                        \
-           return name(x, y);                                                                        \
+#define FASTDL_BINARY_ROW(name, doc)                                                    \
+  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor", doc, \
+         [](const TensorOrNumber& a, const TensorOrNumber& b) {                         \
+           const auto [x, y] = matched(a, b);                                           \
+           return name(x, y);                                                           \
          })
 
 void define_binary(FunctionTable& t) {
-  FASTDL_BINARY_ROW(add, "input + other, with broadcasting.\n\nTensors must agree in dtype and device (DTypeError, DeviceError); a Python\nnumber takes the tensor's dtype. Shapes that do not broadcast raise ShapeError.");
+  FASTDL_BINARY_ROW(add,
+                    "input + other, with broadcasting.\n\nTensors must agree in dtype and device "
+                    "(DTypeError, DeviceError); a Python\nnumber takes the tensor's dtype. Shapes "
+                    "that do not broadcast raise ShapeError.");
   FASTDL_BINARY_ROW(sub, "input - other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(mul, "input * other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(div, "input / other, with broadcasting; integers give float32. See add.");
   FASTDL_BINARY_ROW(pow, "input to the power other, with broadcasting; see add.");
-  FASTDL_BINARY_ROW(maximum, "The larger of two, elementwise; NaN wins, a tie shares the gradient.");
-  FASTDL_BINARY_ROW(minimum, "The smaller of two, elementwise; NaN wins, a tie shares the gradient.");
+  FASTDL_BINARY_ROW(maximum,
+                    "The larger of two, elementwise; NaN wins, a tie shares the gradient.");
+  FASTDL_BINARY_ROW(minimum,
+                    "The smaller of two, elementwise; NaN wins, a tie shares the gradient.");
   FASTDL_BINARY_ROW(eq, "input == other, elementwise, as bool.");
   FASTDL_BINARY_ROW(ne, "input != other, elementwise, as bool.");
   FASTDL_BINARY_ROW(lt, "input < other, elementwise, as bool.");
   FASTDL_BINARY_ROW(le, "input <= other, elementwise, as bool.");
   FASTDL_BINARY_ROW(gt, "input > other, elementwise, as bool.");
   FASTDL_BINARY_ROW(ge, "input >= other, elementwise, as bool.");
-  t.function("where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
-             "input where condition (bool) is true, else other; all three broadcast.",
-             [](const Tensor& c, const TensorOrNumber& a, const TensorOrNumber& b) {
-               const auto [x, y] = matched(a, b);
-               return where(c, x, y);
-             });
+  t.function(
+      "where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
+      "input where condition (bool) is true, else other; all three broadcast.",
+      [](const Tensor& c, const TensorOrNumber& a, const TensorOrNumber& b) {
+        const auto [x, y] = matched(a, b);
+        return where(c, x, y);
+      });
 }
 
 // With dim: (values, indices), as in PyTorch.
 PyObject* extreme_with_index(const Tensor& x, int64_t dim, bool keepdim, bool largest) {
-  const std::array<Tensor, 2> both{largest ? amax(x, Dims{dim}, keepdim) : amin(x, Dims{dim}, keepdim),
-                                   largest ? argmax(x, dim, keepdim) : argmin(x, dim, keepdim)};
+  const std::array<Tensor, 2> both{
+      largest ? amax(x, Dims{dim}, keepdim) : amin(x, Dims{dim}, keepdim),
+      largest ? argmax(x, dim, keepdim) : argmin(x, dim, keepdim)};
   return to_python(both);
 }
 
 void define_reductions(FunctionTable& t) {
-  t.both("sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
-         "The sum over `dim` (None: all dimensions). Integers and bool sum as int64.\n\nThe order of the additions depends on the shape alone, so the result has the same\nbits at any number of threads.",
-         [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return sum(x, dim, keepdim); });
-  t.both("mean(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
-         "The arithmetic mean over `dim` (None: all dimensions); floating tensors only.",
-         [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return mean(x, dim, keepdim); });
-  t.both("var(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: bool = False) -> Tensor",
-         "The variance over `dim`, divided by (count - correction).",
-         [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) { return var(x, dim, correction, keepdim); });
-  t.both("amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
-         "The largest element over `dim`; NaN wins. Ties share the gradient evenly.",
-         [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amax(x, dim, keepdim); });
-  t.both("amin(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor",
-         "The smallest element over `dim`; NaN wins. Ties share the gradient evenly.",
-         [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, dim, keepdim); });
+  t.both(
+      "sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "The sum over `dim` (None: all dimensions). Integers and bool sum as int64.\n\nThe order of "
+      "the additions depends on the shape alone, so the result has the same\nbits at any number of "
+      "threads.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return sum(x, dim, keepdim); });
+  t.both(
+      "mean(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "The arithmetic mean over `dim` (None: all dimensions); floating tensors only.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return mean(x, dim, keepdim); });
+  t.both(
+      "var(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: "
+      "bool = False) -> Tensor",
+      "The variance over `dim`, divided by (count - correction).",
+      [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) {
+        return var(x, dim, correction, keepdim);
+      });
+  t.both(
+      "amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "The largest element over `dim`; NaN wins. Ties share the gradient evenly.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amax(x, dim, keepdim); });
+  t.both(
+      "amin(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "The smallest element over `dim`; NaN wins. Ties share the gradient evenly.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, dim, keepdim); });
   t.both("argmax(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
-         "The index (int64) of the largest element along `dim`, the first of equals;\nNone: in the flattened tensor.",
-         [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return argmax(x, dim, keepdim); });
+         "The index (int64) of the largest element along `dim`, the first of equals;\nNone: in the "
+         "flattened tensor.",
+         [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+           return argmax(x, dim, keepdim);
+         });
   t.both("argmin(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
-         "The index (int64) of the smallest element along `dim`, the first of equals;\nNone: in the flattened tensor.",
-         [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return argmin(x, dim, keepdim); });
+         "The index (int64) of the smallest element along `dim`, the first of equals;\nNone: in "
+         "the flattened tensor.",
+         [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+           return argmin(x, dim, keepdim);
+         });
   t.both("max(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any",
          "The largest element as a Tensor; with `dim`, the pair (values, indices) along it.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
-           return dim ? extreme_with_index(x, *dim, keepdim, true) : wrap(amax(x, std::nullopt, keepdim));
+           return dim ? extreme_with_index(x, *dim, keepdim, true)
+                      : wrap(amax(x, std::nullopt, keepdim));
          });
   t.both("min(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any",
          "The smallest element as a Tensor; with `dim`, the pair (values, indices) along it.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
-           return dim ? extreme_with_index(x, *dim, keepdim, false) : wrap(amin(x, std::nullopt, keepdim));
+           return dim ? extreme_with_index(x, *dim, keepdim, false)
+                      : wrap(amin(x, std::nullopt, keepdim));
          });
 }
 
@@ -106,7 +128,9 @@ void define_math_functions(FunctionTable& t) {
   define_binary(t);
   define_reductions(t);
   t.both("matmul(input: ArrayLike, other: ArrayLike) -> Tensor",
-         "The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a\nrow on the left and a column on the right. Any strides, no copy.\n\nRaises ShapeError where the inner sizes differ.",
+         "The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a\nrow "
+         "on the left and a column on the right. Any strides, no copy.\n\nRaises ShapeError where "
+         "the inner sizes differ.",
          [](const Tensor& a, const Tensor& b) { return matmul(a, b); });
 }
 

@@ -13,19 +13,30 @@
 namespace fastdl::bindings {
 namespace {
 
-Pool2dOptions pool_options(const Pair& kernel, const std::optional<Pair>& stride, const Pair& padding,
-                           const Pair& dilation, bool ceil_mode, bool count_include_pad) {
+Pool2dOptions pool_options(const Pair& kernel, const std::optional<Pair>& stride,
+                           const Pair& padding, const Pair& dilation, bool ceil_mode,
+                           bool count_include_pad) {
   const Pair step = stride ? *stride : kernel;
-  return {{kernel.at[0], kernel.at[1]}, {step.at[0], step.at[1]}, {padding.at[0], padding.at[1]},
-          {dilation.at[0], dilation.at[1]}, ceil_mode, count_include_pad};
+  return {{kernel.at[0], kernel.at[1]},
+          {step.at[0], step.at[1]},
+          {padding.at[0], padding.at[1]},
+          {dilation.at[0], dilation.at[1]},
+          ceil_mode,
+          count_include_pad};
 }
 
 void define_layers(FunctionTable& t) {
   t.function("linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor",
-             "input[..., in] times weight[out, in] transposed, plus bias[out]: [..., out].\n\nRaises ShapeError, DTypeError or DeviceError where the operands do not fit.",
-             [](const Tensor& x, const Tensor& w, const OptionalTensor& b) { return linear(x, w, b.tensor); });
-  t.function("conv2d(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1) -> Tensor",
-             R"(Two-dimensional cross-correlation (LeCun et al., 1998).
+             "input[..., in] times weight[out, in] transposed, plus bias[out]: [..., "
+             "out].\n\nRaises ShapeError, DTypeError or DeviceError where the operands do not fit.",
+             [](const Tensor& x, const Tensor& w, const OptionalTensor& b) {
+               return linear(x, w, b.tensor);
+             });
+  t.function(
+      "conv2d(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: int | "
+      "Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, "
+      "groups: int = 1) -> Tensor",
+      R"(Two-dimensional cross-correlation (LeCun et al., 1998).
 
 input[N, C, H, W], weight[K, C / groups, R, S], bias[K] give [N, K, P, Q] with
 P = (H + 2 * padding - dilation * (R - 1) - 1) // stride + 1, and Q likewise.
@@ -33,94 +44,145 @@ Pairs are (vertical, horizontal). An empty batch gives an empty result.
 
 Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for a stride,
 dilation or groups below 1 or a padding below 0.)",
-             [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const Pair& stride, const Pair& padding,
-                const Pair& dilation, int64_t groups) {
-               const Conv2dOptions o{{stride.at[0], stride.at[1]}, {padding.at[0], padding.at[1]},
-                                     {dilation.at[0], dilation.at[1]}, groups};
-               return conv2d(x, w, b.tensor, o);
-             });
-  t.function("max_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, ceil_mode: bool = False) -> Tensor",
-             R"(The maximum of each window of input[N, C, H, W] (or [C, H, W]).
+      [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const Pair& stride,
+         const Pair& padding, const Pair& dilation, int64_t groups) {
+        const Conv2dOptions o{{stride.at[0], stride.at[1]},
+                              {padding.at[0], padding.at[1]},
+                              {dilation.at[0], dilation.at[1]},
+                              groups};
+        return conv2d(x, w, b.tensor, o);
+      });
+  t.function(
+      "max_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] "
+      "| None = None, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, "
+      "ceil_mode: bool = False) -> Tensor",
+      R"(The maximum of each window of input[N, C, H, W] (or [C, H, W]).
 
 stride defaults to kernel_size; padding, at most half the kernel, counts as minus infinity.
 NaN wins; of equals the first takes the gradient.)",
-             [](const Tensor& x, const Pair& kernel, const std::optional<Pair>& stride, const Pair& padding,
-                const Pair& dilation, bool ceil_mode) {
-               return max_pool2d(x, pool_options(kernel, stride, padding, dilation, ceil_mode, false));
-             });
-  t.function("avg_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] | None = None, padding: int | Sequence[int] = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor",
-             R"(The mean of each window of input[N, C, H, W] (or [C, H, W]).
+      [](const Tensor& x, const Pair& kernel, const std::optional<Pair>& stride,
+         const Pair& padding, const Pair& dilation, bool ceil_mode) {
+        return max_pool2d(x, pool_options(kernel, stride, padding, dilation, ceil_mode, false));
+      });
+  t.function(
+      "avg_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] "
+      "| None = None, padding: int | Sequence[int] = 0, ceil_mode: bool = False, "
+      "count_include_pad: bool = True) -> Tensor",
+      R"(The mean of each window of input[N, C, H, W] (or [C, H, W]).
 
 stride defaults to kernel_size; padding counts as zeros, in the divisor too unless
 count_include_pad is False.)",
-             [](const Tensor& x, const Pair& kernel, const std::optional<Pair>& stride, const Pair& padding,
-                bool ceil_mode, bool count_include_pad) {
-               return avg_pool2d(x, pool_options(kernel, stride, padding, Pair{{1, 1}}, ceil_mode, count_include_pad));
-             });
-  t.function("batch_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
-             R"((x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
+      [](const Tensor& x, const Pair& kernel, const std::optional<Pair>& stride,
+         const Pair& padding, bool ceil_mode, bool count_include_pad) {
+        return avg_pool2d(
+            x, pool_options(kernel, stride, padding, Pair{{1, 1}}, ceil_mode, count_include_pad));
+      });
+  t.function(
+      "batch_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | None "
+      "= None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = "
+      "False, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
+      R"((x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
 (Ioffe and Szegedy, 2015).
 
 In training the statistics are the batch's (biased variance), and the running ones move
 towards them by `momentum` (unbiased variance), in place; else the running ones are used.
 Raises ShapeError for a training batch of one value per channel.)",
-             [](const Tensor& x, const OptionalTensor& mean, const OptionalTensor& var, const OptionalTensor& weight,
-                const OptionalTensor& bias, bool training, double momentum, double eps) {
-               return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, training, momentum, eps);
-             });
-  t.function("dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | None = None) -> Tensor",
-             "Zeroes each element with probability p and scales the rest by 1 / (1 - p)\n(Srivastava et al., 2014); the input itself when not training.",
-             [](const Tensor& x, double p, bool training, Generator* g) { return dropout(x, p, training, g); });
-  t.both("softmax(input: ArrayLike, dim: int) -> Tensor", "exp(x) / sum(exp(x)) along `dim`, without overflow.",
+      [](const Tensor& x, const OptionalTensor& mean, const OptionalTensor& var,
+         const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
+         double eps) {
+        return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, training,
+                          momentum, eps);
+      });
+  t.function(
+      "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
+      "None = None) -> Tensor",
+      "Zeroes each element with probability p and scales the rest by 1 / (1 - p)\n(Srivastava et "
+      "al., 2014); the input itself when not training.",
+      [](const Tensor& x, double p, bool training, Generator* g) {
+        return dropout(x, p, training, g);
+      });
+  t.both("softmax(input: ArrayLike, dim: int) -> Tensor",
+         "exp(x) / sum(exp(x)) along `dim`, without overflow.",
          [](const Tensor& x, int64_t dim) { return softmax(x, dim); });
-  t.both("log_softmax(input: ArrayLike, dim: int) -> Tensor", "log(softmax(x)) along `dim`, without cancellation.",
+  t.both("log_softmax(input: ArrayLike, dim: int) -> Tensor",
+         "log(softmax(x)) along `dim`, without cancellation.",
          [](const Tensor& x, int64_t dim) { return log_softmax(x, dim); });
-  t.function("lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> tuple[Tensor, Tensor, Tensor]",
-             R"(Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
+  t.function(
+      "lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: "
+      "ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> "
+      "tuple[Tensor, Tensor, Tensor]",
+      R"(Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
 
 input[T, N, I], h0 and c0 [N, H], weight_ih[4H, I], weight_hh[4H, H], biases [4H], gates in
 the order input, forget, cell, output. Returns (output[T, N, H], h_n[N, H], c_n[N, H]).
 Raises ShapeError naming the operand that does not fit.)",
-             [](const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih, const Tensor& w_hh,
-                const OptionalTensor& b_ih, const OptionalTensor& b_hh) {
-               return lstm(x, h0, c0, w_ih, w_hh, b_ih.tensor, b_hh.tensor);
-             });
+      [](const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
+         const Tensor& w_hh, const OptionalTensor& b_ih, const OptionalTensor& b_hh) {
+        return lstm(x, h0, c0, w_ih, w_hh, b_ih.tensor, b_hh.tensor);
+      });
 }
 
 void define_losses(FunctionTable& t) {
-  t.function("cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-             R"(-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
+  t.function(
+      "cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
+      R"(-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
 
 target[N, ...] holds int64 class indices; one outside 0..C-1 raises IndexRangeError.
 reduction: 'mean', 'sum' or 'none'.)",
-             [](const Tensor& x, const Tensor& target, const std::string& reduction) { return cross_entropy(x, target, reduction); });
-  t.function("mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-             "(input - target) squared. Different shapes raise ShapeError: losses do not broadcast.",
-             [](const Tensor& x, const Tensor& target, const std::string& reduction) { return mse_loss(x, target, reduction); });
-  t.function("binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-             "-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded\nby -100. Different shapes raise ShapeError.",
-             [](const Tensor& x, const Tensor& target, const std::string& reduction) { return binary_cross_entropy(x, target, reduction); });
-  t.function("binary_cross_entropy_with_logits(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-             "binary_cross_entropy of sigmoid(input), in a form without overflow.\nDifferent shapes raise ShapeError.",
-             [](const Tensor& x, const Tensor& target, const std::string& reduction) { return binary_cross_entropy_with_logits(x, target, reduction); });
+      [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+        return cross_entropy(x, target, reduction);
+      });
+  t.function(
+      "mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
+      "(input - target) squared. Different shapes raise ShapeError: losses do not broadcast.",
+      [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+        return mse_loss(x, target, reduction);
+      });
+  t.function(
+      "binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> "
+      "Tensor",
+      "-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded\nby "
+      "-100. Different shapes raise ShapeError.",
+      [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+        return binary_cross_entropy(x, target, reduction);
+      });
+  t.function(
+      "binary_cross_entropy_with_logits(input: ArrayLike, target: ArrayLike, reduction: str = "
+      "'mean') -> Tensor",
+      "binary_cross_entropy of sigmoid(input), in a form without overflow.\nDifferent shapes raise "
+      "ShapeError.",
+      [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+        return binary_cross_entropy_with_logits(x, target, reduction);
+      });
 }
 
 void define_optimizers(FunctionTable& t) {
-  t.function("sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False, first_step: bool = False) -> None",
-             "Stochastic gradient descent on all parameters, in place, in one call. The buffers may be\nan empty list where momentum is 0; at the first step they become the gradient.",
-             [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const std::vector<Tensor>& buffers,
-                double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool first_step) {
-               sgd_step(params, grads, buffers, {lr, momentum, dampening, weight_decay, nesterov, first_step});
-               return Py_NewRef(Py_None);
-             });
-  t.function("adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avg: Sequence[Tensor], exp_avg_sq: Sequence[Tensor], step: int, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-08, weight_decay: float = 0.0, decoupled: bool = False) -> None",
-             "Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), on\nall parameters, in place, in one call. `step` counts from 1.",
-             [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const std::vector<Tensor>& m,
-                const std::vector<Tensor>& v, int64_t step, double lr, double beta1, double beta2, double eps,
-                double weight_decay, bool decoupled) {
-               adam_step(params, grads, m, v, {lr, beta1, beta2, eps, weight_decay, step, decoupled});
-               return Py_NewRef(Py_None);
-             });
+  t.function(
+      "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: "
+      "Sequence[Tensor], lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: "
+      "float = 0.0, nesterov: bool = False, first_step: bool = False) -> None",
+      "Stochastic gradient descent on all parameters, in place, in one call. The buffers may "
+      "be\nan empty list where momentum is 0; at the first step they become the gradient.",
+      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+         const std::vector<Tensor>& buffers, double lr, double momentum, double dampening,
+         double weight_decay, bool nesterov, bool first_step) {
+        sgd_step(params, grads, buffers,
+                 {lr, momentum, dampening, weight_decay, nesterov, first_step});
+        return Py_NewRef(Py_None);
+      });
+  t.function(
+      "adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avg: Sequence[Tensor], "
+      "exp_avg_sq: Sequence[Tensor], step: int, lr: float = 0.001, beta1: float = 0.9, beta2: "
+      "float = 0.999, eps: float = 1e-08, weight_decay: float = 0.0, decoupled: bool = False) -> "
+      "None",
+      "Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), "
+      "on\nall parameters, in place, in one call. `step` counts from 1.",
+      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+         const std::vector<Tensor>& m, const std::vector<Tensor>& v, int64_t step, double lr,
+         double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
+        adam_step(params, grads, m, v, {lr, beta1, beta2, eps, weight_decay, step, decoupled});
+        return Py_NewRef(Py_None);
+      });
 }
 
 }  // namespace

@@ -28,9 +28,11 @@ void select_one(const Tensor& x, int64_t i, Selection& s) {
   const int d = s.window.start.n;
   const int64_t size = x.size(d);
   if (i < -size || i >= size)
-    throw Error(ErrorKind::index, kOp, text("index ", i, " is out of range for dim ", d, " of size ", size))
+    throw Error(ErrorKind::index, kOp,
+                text("index ", i, " is out of range for dim ", d, " of size ", size))
         .show("input", x)
-        .remedy(size ? text("use an index from ", -size, " to ", size - 1) : "the dimension is empty");
+        .remedy(size ? text("use an index from ", -size, " to ", size - 1)
+                     : "the dimension is empty");
   s.window.start.push(i < 0 ? i + size : i);
   s.window.step.push(1);
   s.window.length.push(1);
@@ -41,7 +43,9 @@ void select_slice(const Tensor& x, PyObject* slice, Selection& s) {
   Py_ssize_t start, stop, step;
   if (PySlice_Unpack(slice, &start, &stop, &step) < 0) throw PythonError();
   if (step < 1)
-    throw argument_error(kOp, text("slice step ", step, " is not positive")).show("input", x).remedy("use a step of 1 or more");
+    throw argument_error(kOp, text("slice step ", step, " is not positive"))
+        .show("input", x)
+        .remedy("use a step of 1 or more");
   const Py_ssize_t length = PySlice_AdjustIndices(x.size(d), &start, &stop, step);
   s.window.start.push(start);
   s.window.step.push(step);
@@ -73,10 +77,14 @@ Selection parse(const Tensor& x, PyObject* key) {
       for (int skip = x.dim() - consumed; skip > 0; --skip) select_all(x, s);
     } else if (PySlice_Check(part)) {
       select_slice(x, part, s);
-    } else if (PyIndex_Check(part) && !PyBool_Check(part) && (!is_tensor(part) || tensor_of(part).dim() == 0)) {
+    } else if (PyIndex_Check(part) && !PyBool_Check(part) &&
+               (!is_tensor(part) || tensor_of(part).dim() == 0)) {
       select_one(x, from_python<int64_t>(part, {kOp, "index"}), s);
     } else {
-      PyErr_Format(PyExc_TypeError, "index: a tensor is indexed by ints, slices, None and Ellipsis, not %s; for rows by an index tensor use fastdl.functional.embedding or gather", Py_TYPE(part)->tp_name);
+      PyErr_Format(PyExc_TypeError,
+                   "index: a tensor is indexed by ints, slices, None and Ellipsis, not %s; for "
+                   "rows by an index tensor use fastdl.functional.embedding or gather",
+                   Py_TYPE(part)->tp_name);
       throw PythonError();
     }
   }

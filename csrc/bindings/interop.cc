@@ -45,7 +45,9 @@ void drop_buffer(void* owner) {
 
 [[noreturn]] void throw_unknown_dtype(const char* op, const std::string& what) {
   throw Error(ErrorKind::dtype, op, "arrays of " + what + " have no fastdl dtype")
-      .remedy("convert with .astype(numpy.float32), or another of: float16, float32, float64, int32, int64, uint8, bool");
+      .remedy(
+          "convert with .astype(numpy.float32), or another of: float16, float32, float64, int32, "
+          "int64, uint8, bool");
 }
 
 Tensor from_buffer(PyObject* o) {
@@ -66,11 +68,13 @@ Tensor from_buffer(PyObject* o) {
   if (!dtype || !aligned || view->ndim > kMaxDims) {
     PyBuffer_Release(view.get());
     if (!dtype) throw_unknown_dtype("from_numpy", "format '" + format + "'");
-    throw shape_error("from_numpy", "the array's strides are not whole elements, or it has too many dimensions")
+    throw shape_error("from_numpy",
+                      "the array's strides are not whole elements, or it has too many dimensions")
         .remedy("pass numpy.ascontiguousarray(x)");
   }
   Py_buffer* owner = view.release();
-  return Tensor(Ref(new Storage({}, static_cast<size_t>(owner->len), owner->buf, owner, drop_buffer, owner->readonly != 0)),
+  return Tensor(Ref(new Storage({}, static_cast<size_t>(owner->len), owner->buf, owner, drop_buffer,
+                                owner->readonly != 0)),
                 *dtype, shape, stride, 0);
 }
 
@@ -93,7 +97,8 @@ DType dtype_of(const dlpack::DataType& t) {
     const auto mine = dlpack_dtype(static_cast<DType>(i));
     if (mine.code == t.code && mine.bits == t.bits && t.lanes == 1) return static_cast<DType>(i);
   }
-  throw_unknown_dtype("from_dlpack", text("DLPack code ", int{t.code}, " with ", int{t.bits}, " bits"));
+  throw_unknown_dtype("from_dlpack",
+                      text("DLPack code ", int{t.code}, " with ", int{t.bits}, " bits"));
 }
 
 template <class M>
@@ -102,11 +107,15 @@ Tensor adopt(M* managed, bool readonly) {
   std::unique_ptr<M, void (*)(M*)> owner(managed, [](M* m) {
     if (m->deleter) m->deleter(m);
   });
-  if (v.ndim > kMaxDims) throw shape_error("from_dlpack", text("more than ", kMaxDims, " dimensions")).remedy("reshape first");
+  if (v.ndim > kMaxDims)
+    throw shape_error("from_dlpack", text("more than ", kMaxDims, " dimensions"))
+        .remedy("reshape first");
   Device device;
-  if (v.device.type == 2) device = {DeviceType::cuda, static_cast<int8_t>(v.device.index)};
+  if (v.device.type == 2)
+    device = {DeviceType::cuda, static_cast<int8_t>(v.device.index)};
   else if (v.device.type != 1 && v.device.type != 3)
-    throw Error(ErrorKind::device, "from_dlpack", text("unknown DLPack device ", v.device.type)).remedy("move the array to the CPU or to CUDA");
+    throw Error(ErrorKind::device, "from_dlpack", text("unknown DLPack device ", v.device.type))
+        .remedy("move the array to the CPU or to CUDA");
   require_device(device);
   Dims shape, stride;
   for (int i = 0; i < v.ndim; ++i) shape.push(v.shape[i]);
@@ -115,13 +124,15 @@ Tensor adopt(M* managed, bool readonly) {
   const DType dtype = dtype_of(v.dtype);
   const auto bytes = static_cast<size_t>(checked_numel("from_dlpack", shape)) * item_size(dtype);
   void* data = static_cast<char*>(v.data) + v.byte_offset;
-  return Tensor(Ref(new Storage(device, bytes, data, owner.release(),
-                                [](void* m) {
-                                  const PyGILState_STATE state = PyGILState_Ensure();
-                                  if (static_cast<M*>(m)->deleter) static_cast<M*>(m)->deleter(static_cast<M*>(m));
-                                  PyGILState_Release(state);
-                                },
-                                readonly)),
+  return Tensor(Ref(new Storage(
+                    device, bytes, data, owner.release(),
+                    [](void* m) {
+                      const PyGILState_STATE state = PyGILState_Ensure();
+                      if (static_cast<M*>(m)->deleter)
+                        static_cast<M*>(m)->deleter(static_cast<M*>(m));
+                      PyGILState_Release(state);
+                    },
+                    readonly)),
                 dtype, shape, stride, 0);
 }
 
@@ -139,7 +150,8 @@ void drop_unused_capsule(PyObject* capsule) {
 
 void check_shareable(const char* op, const Tensor& t) {
   if (requires_grad(t))
-    throw Error(ErrorKind::autograd, op, "the tensor is part of a graph that another library cannot see")
+    throw Error(ErrorKind::autograd, op,
+                "the tensor is part of a graph that another library cannot see")
         .show("tensor", t)
         .remedy("use .detach() first");
 }
@@ -154,13 +166,18 @@ Tensor tensor_from_array(PyObject* o) {
 
 Tensor tensor_from_dlpack(PyObject* o) {
   if (is_tensor(o)) return tensor_of(o).alias();
-  const Owned capsule(check(PyCapsule_CheckExact(o) ? Py_NewRef(o) : PyObject_CallMethod(o, "__dlpack__", nullptr)));
+  const Owned capsule(check(
+      PyCapsule_CheckExact(o) ? Py_NewRef(o) : PyObject_CallMethod(o, "__dlpack__", nullptr)));
   if (PyCapsule_IsValid(capsule.get(), "dltensor_versioned")) {
-    auto* m = static_cast<dlpack::ManagedVersioned*>(PyCapsule_GetPointer(capsule.get(), "dltensor_versioned"));
+    auto* m = static_cast<dlpack::ManagedVersioned*>(
+        PyCapsule_GetPointer(capsule.get(), "dltensor_versioned"));
     PyCapsule_SetName(capsule.get(), "used_dltensor_versioned");
     return adopt(m, m->flags & 1);
   }
-  auto* m = static_cast<dlpack::Managed*>(check(static_cast<PyObject*>(PyCapsule_GetPointer(capsule.get(), "dltensor"))) ? PyCapsule_GetPointer(capsule.get(), "dltensor") : nullptr);
+  auto* m = static_cast<dlpack::Managed*>(
+      check(static_cast<PyObject*>(PyCapsule_GetPointer(capsule.get(), "dltensor")))
+          ? PyCapsule_GetPointer(capsule.get(), "dltensor")
+          : nullptr);
   PyCapsule_SetName(capsule.get(), "used_dltensor");
   return adopt(m, false);
 }
@@ -168,10 +185,17 @@ Tensor tensor_from_dlpack(PyObject* o) {
 PyObject* tensor_to_dlpack(const Tensor& t) {
   check_shareable("__dlpack__", t);
   if (t.storage().readonly)
-    throw argument_error("__dlpack__", "the tensor's memory is read-only").show("tensor", t).remedy("share a .clone()");
+    throw argument_error("__dlpack__", "the tensor's memory is read-only")
+        .show("tensor", t)
+        .remedy("share a .clone()");
   auto* e = new Exported{{}, t, t.shape(), t.stride()};
-  e->managed.view = {t.mutable_data(), {t.device().is_cpu() ? 1 : 2, t.device().index}, t.dim(), dlpack_dtype(t.dtype()),
-                     e->shape.d, e->stride.d, 0};
+  e->managed.view = {t.mutable_data(),
+                     {t.device().is_cpu() ? 1 : 2, t.device().index},
+                     t.dim(),
+                     dlpack_dtype(t.dtype()),
+                     e->shape.d,
+                     e->stride.d,
+                     0};
   e->managed.context = e;
   e->managed.deleter = [](dlpack::Managed* m) { delete static_cast<Exported*>(m->context); };
   return PyCapsule_New(&e->managed, "dltensor", drop_unused_capsule);
@@ -181,9 +205,13 @@ PyObject* tensor_to_numpy(PyObject* self) {
   const Tensor& t = tensor_of(self);
   check_shareable("numpy", t);
   if (!t.device().is_cpu())
-    throw Error(ErrorKind::device, "numpy", "the tensor is not on the CPU").show("tensor", t).remedy("use .cpu() first");
+    throw Error(ErrorKind::device, "numpy", "the tensor is not on the CPU")
+        .show("tensor", t)
+        .remedy("use .cpu() first");
   if (t.dtype() == DType::bf16)
-    throw Error(ErrorKind::dtype, "numpy", "NumPy has no bfloat16").show("tensor", t).remedy("convert with .float()");
+    throw Error(ErrorKind::dtype, "numpy", "NumPy has no bfloat16")
+        .show("tensor", t)
+        .remedy("convert with .float()");
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), stride;
   for (int64_t s : t.stride()) stride.push_back(s * static_cast<int64_t>(item_size(t.dtype())));
   py::array array(py::dtype(name_of(t.dtype())), shape, stride, t.data(), py::handle(self));
@@ -202,7 +230,10 @@ Tensor tensor_from_data(PyObject* data, std::optional<DType> dtype, std::optiona
     if (!t.defined()) {
       const py::array array = py::module_::import("numpy").attr("asarray")(py::handle(data));
       if (array.dtype().kind() == 'O' || array.dtype().kind() == 'U') {
-        PyErr_Format(PyExc_TypeError, "tensor: data should be numbers, nested lists of one length, or an array, not %s", Py_TYPE(data)->tp_name);
+        PyErr_Format(
+            PyExc_TypeError,
+            "tensor: data should be numbers, nested lists of one length, or an array, not %s",
+            Py_TYPE(data)->tp_name);
         throw PythonError();
       }
       t = from_buffer(array.ptr());

@@ -37,7 +37,8 @@ py::list signatures() {
 }  // namespace
 
 void register_functions(py::module_& m) {
-  FunctionTable functional("functional"), creation("creation"), methods("methods"), runtime("runtime");
+  FunctionTable functional("functional"), creation("creation"), methods("methods"),
+      runtime("runtime");
   define_math_functions(functional);
   define_shape_functions(functional);
   define_network_functions(functional);

@@ -38,41 +38,54 @@ void register_runtime(py::module_& m) {
   main_thread = PyThread_get_thread_ident();
   host_hooks = {interrupted, leave, enter};
 
-  m.def("set_num_threads", set_num_threads, py::arg("threads"), "How many threads CPU ops may use. Results do not depend on it.");
+  m.def("set_num_threads", set_num_threads, py::arg("threads"),
+        "How many threads CPU ops may use. Results do not depend on it.");
   m.def("get_num_threads", get_num_threads, "How many threads CPU ops may use.");
-  m.def("isa", [] { return backend_status().isa; }, "The instruction set of the CPU kernels in use, such as 'avx2'.");
-  m.def("cuda_status", [] { return std::pair(backend_status().cuda, backend_status().cuda_reason); }, "Whether CUDA can be used, and the GPU's name or why not.");
-  m.def("cuda_device_count", [] { return backend_status().cuda ? device_runtime().device_count() : 0; }, "How many GPUs there are.");
-  m.def("synchronize", [](const std::string& device) { synchronize(device_of(device)); }, py::arg("device") = "cuda", "Waits until the device has done all work.");
-  m.def("backend_info",
-        [] {
-          const BackendStatus& s = backend_status();
-          py::dict d;
-          d["version"] = FASTDL_VERSION;
-          d["isa"] = s.isa;
-          d["available"] = s.available;
-          d["library_dir"] = s.library_dir;
-          d["threads"] = get_num_threads();
-          d["cuda"] = s.cuda;
-          d["cuda_reason"] = s.cuda_reason;
-          return d;
-        },
-        "What was built and loaded, for `fastdl doctor`.");
-  m.def("memory_stats",
-        [](const std::string& device) {
-          const MemoryStats s = allocator(device_of(device)).stats();
-          py::dict d;
-          d["in_use"] = s.in_use;
-          d["peak"] = s.peak;
-          d["cached"] = s.cached;
-          d["largest_cached"] = s.largest_cached;
-          d["requests"] = s.requests;
-          d["raw_requests"] = s.raw_requests;
-          return d;
-        },
-        py::arg("device") = "cpu", "Figures of the device's allocator, in bytes and counts.");
-  m.def("empty_cache", [](const std::string& device) { allocator(device_of(device)).empty_cache(); }, py::arg("device") = "cpu",
-        "Returns cached memory to the system.");
+  m.def(
+      "isa", [] { return backend_status().isa; },
+      "The instruction set of the CPU kernels in use, such as 'avx2'.");
+  m.def(
+      "cuda_status", [] { return std::pair(backend_status().cuda, backend_status().cuda_reason); },
+      "Whether CUDA can be used, and the GPU's name or why not.");
+  m.def(
+      "cuda_device_count",
+      [] { return backend_status().cuda ? device_runtime().device_count() : 0; },
+      "How many GPUs there are.");
+  m.def(
+      "synchronize", [](const std::string& device) { synchronize(device_of(device)); },
+      py::arg("device") = "cuda", "Waits until the device has done all work.");
+  m.def(
+      "backend_info",
+      [] {
+        const BackendStatus& s = backend_status();
+        py::dict d;
+        d["version"] = FASTDL_VERSION;
+        d["isa"] = s.isa;
+        d["available"] = s.available;
+        d["library_dir"] = s.library_dir;
+        d["threads"] = get_num_threads();
+        d["cuda"] = s.cuda;
+        d["cuda_reason"] = s.cuda_reason;
+        return d;
+      },
+      "What was built and loaded, for `fastdl doctor`.");
+  m.def(
+      "memory_stats",
+      [](const std::string& device) {
+        const MemoryStats s = allocator(device_of(device)).stats();
+        py::dict d;
+        d["in_use"] = s.in_use;
+        d["peak"] = s.peak;
+        d["cached"] = s.cached;
+        d["largest_cached"] = s.largest_cached;
+        d["requests"] = s.requests;
+        d["raw_requests"] = s.raw_requests;
+        return d;
+      },
+      py::arg("device") = "cpu", "Figures of the device's allocator, in bytes and counts.");
+  m.def(
+      "empty_cache", [](const std::string& device) { allocator(device_of(device)).empty_cache(); },
+      py::arg("device") = "cpu", "Returns cached memory to the system.");
 }
 
 }  // namespace fastdl::bindings

@@ -96,7 +96,8 @@ namespace {
 
 // The argument itself, or an element of a list, that wants to be asked first.
 PyObject* find_symbolic(PyObject* o) {
-  if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__")) return o;
+  if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__"))
+    return o;
   if (PyList_Check(o) || PyTuple_Check(o))
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
       if (PyObject* found = find_symbolic(PySequence_Fast_GET_ITEM(o, i))) return found;
@@ -105,7 +106,8 @@ PyObject* find_symbolic(PyObject* o) {
 
 }  // namespace
 
-PyObject* call_symbolic(const Signature& s, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+PyObject* call_symbolic(const Signature& s, PyObject* const* args, Py_ssize_t count,
+                        PyObject* keywords) {
   if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
   const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
   PyObject* symbol = nullptr;
@@ -118,9 +120,10 @@ PyObject* call_symbolic(const Signature& s, PyObject* const* args, Py_ssize_t co
   if (!function || !positional || !rest) return nullptr;
   for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(positional.get(), i, Py_NewRef(args[i]));
   for (Py_ssize_t i = 0; i < named; ++i)
-    if (PyDict_SetItem(rest.get(), PyTuple_GET_ITEM(keywords, i), args[count + i]) < 0) return nullptr;
-  return PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(symbol)), "__fastdl_function__", "OOOO",
-                             symbol, function.get(), positional.get(), rest.get());
+    if (PyDict_SetItem(rest.get(), PyTuple_GET_ITEM(keywords, i), args[count + i]) < 0)
+      return nullptr;
+  return PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(symbol)), "__fastdl_function__",
+                             "OOOO", symbol, function.get(), positional.get(), rest.get());
 }
 
 std::deque<Signature>& all_signatures() {

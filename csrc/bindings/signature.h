@@ -124,9 +124,10 @@ class FunctionTable {
     Binding<F>::function.emplace(f);
     const auto flags = METH_FASTCALL | METH_KEYWORDS;
     using Plain = void (*)();
-    s.function_def = {s.name.c_str(),
-                      reinterpret_cast<PyCFunction>(reinterpret_cast<Plain>(Binding<F>::call_function)),
-                      flags, s.doc.c_str()};
+    s.function_def = {
+        s.name.c_str(),
+        reinterpret_cast<PyCFunction>(reinterpret_cast<Plain>(Binding<F>::call_function)), flags,
+        s.doc.c_str()};
     s.method_def = {s.name.c_str(),
                     reinterpret_cast<PyCFunction>(reinterpret_cast<Plain>(Binding<F>::call_method)),
                     flags, s.doc.c_str()};

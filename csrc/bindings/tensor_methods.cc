@@ -18,7 +18,9 @@ namespace {
 
 PyObject* item(const Tensor& x) {
   if (x.numel() != 1)
-    throw argument_error("item", "only a tensor of one element is a number").show("input", x).remedy("index it, or use .tolist()");
+    throw argument_error("item", "only a tensor of one element is a number")
+        .show("input", x)
+        .remedy("index it, or use .tolist()");
   const Tensor t = to_device(detach(x), Device{});
   if (t.dtype() == DType::boolean) return PyBool_FromLong(*t.as<bool>());
   if (is_floating(t.dtype())) return PyFloat_FromDouble(*cast(t, DType::f64).as<double>());
@@ -37,7 +39,8 @@ PyObject* to_list(const Tensor& x) {
 }
 
 // to(dtype), to(device), to(device, dtype): each may also be named.
-Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype, std::optional<Device> device) {
+Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype,
+                  std::optional<Device> device) {
   if (first != Py_None) {
     if (is_device_like(first))
       device = from_python<Device>(first, {"to", "target"});
@@ -49,80 +52,125 @@ Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype, 
 }
 
 void define_conversions(FunctionTable& t) {
-  t.method("to(self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> Tensor",
-           "The tensor in another dtype or on another device; itself where nothing changes.",
-           [](const Tensor& x, PyObject* target, std::optional<DType> dtype, std::optional<Device> device) { return convert_to(x, target, dtype, device); });
-  t.method("cpu(self) -> Tensor", "The tensor on the CPU.", [](const Tensor& x) { return to_device(x, Device{}); });
-  t.method("cuda(self) -> Tensor", "The tensor on the first GPU.", [](const Tensor& x) { return to_device(x, Device{DeviceType::cuda, 0}); });
-  t.method("float(self) -> Tensor", "As float32.", [](const Tensor& x) { return cast(x, DType::f32); });
-  t.method("double(self) -> Tensor", "As float64.", [](const Tensor& x) { return cast(x, DType::f64); });
-  t.method("half(self) -> Tensor", "As float16.", [](const Tensor& x) { return cast(x, DType::f16); });
-  t.method("bfloat16(self) -> Tensor", "As bfloat16.", [](const Tensor& x) { return cast(x, DType::bf16); });
-  t.method("long(self) -> Tensor", "As int64.", [](const Tensor& x) { return cast(x, DType::i64); });
+  t.method(
+      "to(self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = "
+      "None) -> Tensor",
+      "The tensor in another dtype or on another device; itself where nothing changes.",
+      [](const Tensor& x, PyObject* target, std::optional<DType> dtype,
+         std::optional<Device> device) { return convert_to(x, target, dtype, device); });
+  t.method("cpu(self) -> Tensor", "The tensor on the CPU.",
+           [](const Tensor& x) { return to_device(x, Device{}); });
+  t.method("cuda(self) -> Tensor", "The tensor on the first GPU.",
+           [](const Tensor& x) { return to_device(x, Device{DeviceType::cuda, 0}); });
+  t.method("float(self) -> Tensor", "As float32.",
+           [](const Tensor& x) { return cast(x, DType::f32); });
+  t.method("double(self) -> Tensor", "As float64.",
+           [](const Tensor& x) { return cast(x, DType::f64); });
+  t.method("half(self) -> Tensor", "As float16.",
+           [](const Tensor& x) { return cast(x, DType::f16); });
+  t.method("bfloat16(self) -> Tensor", "As bfloat16.",
+           [](const Tensor& x) { return cast(x, DType::bf16); });
+  t.method("long(self) -> Tensor", "As int64.",
+           [](const Tensor& x) { return cast(x, DType::i64); });
   t.method("int(self) -> Tensor", "As int32.", [](const Tensor& x) { return cast(x, DType::i32); });
-  t.method("bool(self) -> Tensor", "As bool: true where not 0.", [](const Tensor& x) { return cast(x, DType::boolean); });
-  t.method("item(self) -> Any", "The one element as a Python number.", [](const Tensor& x) { return item(x); });
-  t.method("tolist(self) -> Any", "Nested lists of Python numbers.", [](const Tensor& x) { return to_list(to_device(detach(x), Device{})); });
-  t.method("numpy(self) -> Any", "A NumPy array that shares the tensor's memory; CPU tensors outside the graph only.", [](PyObject* self) { return tensor_to_numpy(self); });
-  t.method("contiguous(self) -> Tensor", "The tensor, or a copy if its elements are not in order without gaps.", [](const Tensor& x) { return contiguous(x); });
-  t.method("clone(self) -> Tensor", "A contiguous copy; gradients flow through it.", [](const Tensor& x) { return clone(x); });
-  t.method("detach(self) -> Tensor", "A view of the same memory outside the graph.", [](const Tensor& x) { return detach(x); });
+  t.method("bool(self) -> Tensor", "As bool: true where not 0.",
+           [](const Tensor& x) { return cast(x, DType::boolean); });
+  t.method("item(self) -> Any", "The one element as a Python number.",
+           [](const Tensor& x) { return item(x); });
+  t.method("tolist(self) -> Any", "Nested lists of Python numbers.",
+           [](const Tensor& x) { return to_list(to_device(detach(x), Device{})); });
+  t.method("numpy(self) -> Any",
+           "A NumPy array that shares the tensor's memory; CPU tensors outside the graph only.",
+           [](PyObject* self) { return tensor_to_numpy(self); });
+  t.method("contiguous(self) -> Tensor",
+           "The tensor, or a copy if its elements are not in order without gaps.",
+           [](const Tensor& x) { return contiguous(x); });
+  t.method("clone(self) -> Tensor", "A contiguous copy; gradients flow through it.",
+           [](const Tensor& x) { return clone(x); });
+  t.method("detach(self) -> Tensor", "A view of the same memory outside the graph.",
+           [](const Tensor& x) { return detach(x); });
 }
 
 void define_queries(FunctionTable& t) {
-  t.method("numel(self) -> int", "The number of elements.", [](const Tensor& x) { return x.numel(); });
-  t.method("dim(self) -> int", "The number of dimensions.", [](const Tensor& x) { return static_cast<int64_t>(x.dim()); });
+  t.method("numel(self) -> int", "The number of elements.",
+           [](const Tensor& x) { return x.numel(); });
+  t.method("dim(self) -> int", "The number of dimensions.",
+           [](const Tensor& x) { return static_cast<int64_t>(x.dim()); });
   t.method("size(self, dim: int | None = None) -> Any", "The shape, or the size of one dimension.",
-           [](const Tensor& x, std::optional<int64_t> dim) { return dim ? to_python(x.size(normalize_dim("size", *dim, x.dim()))) : wrap(x.shape()); });
-  t.method("stride(self) -> tuple[int, ...]", "The distance between neighbours per dimension, in elements.", [](const Tensor& x) { return wrap(x.stride()); });
-  t.method("is_contiguous(self) -> bool", "Whether the elements are in order without gaps.", [](const Tensor& x) { return x.is_contiguous(); });
-  t.method("data_ptr(self) -> int", "The address of the first element.", [](const Tensor& x) { return static_cast<int64_t>(reinterpret_cast<intptr_t>(x.data())); });
+           [](const Tensor& x, std::optional<int64_t> dim) {
+             return dim ? to_python(x.size(normalize_dim("size", *dim, x.dim()))) : wrap(x.shape());
+           });
+  t.method("stride(self) -> tuple[int, ...]",
+           "The distance between neighbours per dimension, in elements.",
+           [](const Tensor& x) { return wrap(x.stride()); });
+  t.method("is_contiguous(self) -> bool", "Whether the elements are in order without gaps.",
+           [](const Tensor& x) { return x.is_contiguous(); });
+  t.method("data_ptr(self) -> int", "The address of the first element.", [](const Tensor& x) {
+    return static_cast<int64_t>(reinterpret_cast<intptr_t>(x.data()));
+  });
 }
 
 void define_gradients(FunctionTable& t) {
-  t.method("backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False) -> None",
-           "Adds the gradient of this tensor into .grad of every leaf that it was computed from.\n\n`gradient` (default: one, for a single element) is where it starts. create_graph records the\npass for higher derivatives; retain_graph (default: create_graph) allows another pass.",
-           [](const Tensor& x, const OptionalTensor& g, std::optional<bool> retain, bool create) {
-             backward({x}, {g.tensor}, retain.value_or(create), create);
+  t.method(
+      "backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, "
+      "create_graph: bool = False) -> None",
+      "Adds the gradient of this tensor into .grad of every leaf that it was computed "
+      "from.\n\n`gradient` (default: one, for a single element) is where it starts. create_graph "
+      "records the\npass for higher derivatives; retain_graph (default: create_graph) allows "
+      "another pass.",
+      [](const Tensor& x, const OptionalTensor& g, std::optional<bool> retain, bool create) {
+        backward({x}, {g.tensor}, retain.value_or(create), create);
+        return Py_NewRef(Py_None);
+      });
+  t.method("requires_grad_(self, requires_grad: bool = True) -> Tensor",
+           "Sets requires_grad and returns the tensor.", [](PyObject* self, bool on) {
+             return set_requires_grad(tensor_of(self), on), Py_NewRef(self);
+           });
+  t.method("retain_grad(self) -> None", "Keeps .grad of this tensor though it is no leaf.",
+           [](const Tensor& x) {
+             if (!requires_grad(x))
+               throw Error(ErrorKind::autograd, "retain_grad",
+                           "the tensor does not require a gradient")
+                   .show("tensor", x)
+                   .remedy("set requires_grad=True on an operand first");
+             variable(x)->retain_grad(true);
              return Py_NewRef(Py_None);
            });
-  t.method("requires_grad_(self, requires_grad: bool = True) -> Tensor", "Sets requires_grad and returns the tensor.",
-           [](PyObject* self, bool on) { return set_requires_grad(tensor_of(self), on), Py_NewRef(self); });
-  t.method("retain_grad(self) -> None", "Keeps .grad of this tensor though it is no leaf.", [](const Tensor& x) {
-    if (!requires_grad(x))
-      throw Error(ErrorKind::autograd, "retain_grad", "the tensor does not require a gradient").show("tensor", x).remedy("set requires_grad=True on an operand first");
-    variable(x)->retain_grad(true);
-    return Py_NewRef(Py_None);
-  });
-  t.method("_add_hook(self, hook: Any) -> int", "Calls hook(gradient) in every backward pass; see register_hook.", [](const Tensor& x, PyObject* hook) {
-    auto keep = std::shared_ptr<PyObject>(Py_NewRef(hook), [](PyObject* o) {
-      const PyGILState_STATE state = PyGILState_Ensure();
-      Py_DECREF(o);
-      PyGILState_Release(state);
-    });
-    return add_hook(x, [keep](const Tensor& g) -> Tensor {
-      const Owned in(wrap(g)), out(check(PyObject_CallOneArg(keep.get(), in.get())));
-      return out.get() == Py_None ? Tensor() : from_python<Tensor>(out.get(), {"hook", "the returned gradient"});
-    });
-  });
-  t.method("_remove_hook(self, id: int) -> None", "See register_hook.", [](const Tensor& x, int64_t id) {
-    remove_hook(x, id);
-    return Py_NewRef(Py_None);
-  });
+  t.method("_add_hook(self, hook: Any) -> int",
+           "Calls hook(gradient) in every backward pass; see register_hook.",
+           [](const Tensor& x, PyObject* hook) {
+             auto keep = std::shared_ptr<PyObject>(Py_NewRef(hook), [](PyObject* o) {
+               const PyGILState_STATE state = PyGILState_Ensure();
+               Py_DECREF(o);
+               PyGILState_Release(state);
+             });
+             return add_hook(x, [keep](const Tensor& g) -> Tensor {
+               const Owned in(wrap(g)), out(check(PyObject_CallOneArg(keep.get(), in.get())));
+               return out.get() == Py_None
+                          ? Tensor()
+                          : from_python<Tensor>(out.get(), {"hook", "the returned gradient"});
+             });
+           });
+  t.method("_remove_hook(self, id: int) -> None", "See register_hook.",
+           [](const Tensor& x, int64_t id) {
+             remove_hook(x, id);
+             return Py_NewRef(Py_None);
+           });
   t.method("register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle",
-           "Calls hook(gradient) in every backward pass; it may return another gradient.\nThe handle's remove() ends that.",
+           "Calls hook(gradient) in every backward pass; it may return another gradient.\nThe "
+           "handle's remove() ends that.",
            [](PyObject* self, PyObject* hook) {
              const Owned module(check(PyImport_ImportModule("fastdl.autograd")));
              return PyObject_CallMethod(module.get(), "_register_hook", "OO", self, hook);
            });
 }
 
-#define FASTDL_INPLACE_ROW(python, op, doc)                                                         \
-  t.method(python "(self, other: ArrayLike | Number) -> Tensor", doc,                               \
-           [](PyObject* self, const TensorOrNumber& other) {                                        \
-             const TensorOrNumber me{tensor_of(self)};                                              \
-             binary_(op, me.tensor, matched(me, other).second);                                     \
-             return Py_NewRef(self);                                                                \
+#define FASTDL_INPLACE_ROW(python, op, doc)                           \
+  t.method(python "(self, other: ArrayLike | Number) -> Tensor", doc, \
+           [](PyObject* self, const TensorOrNumber& other) {          \
+             const TensorOrNumber me{tensor_of(self)};                \
+             binary_(op, me.tensor, matched(me, other).second);       \
+             return Py_NewRef(self);                                  \
            })
 
 void define_edits(FunctionTable& t) {
@@ -130,40 +178,69 @@ void define_edits(FunctionTable& t) {
   FASTDL_INPLACE_ROW("sub_", Binary::sub, "Subtracts in place.");
   FASTDL_INPLACE_ROW("mul_", Binary::mul, "Multiplies in place.");
   FASTDL_INPLACE_ROW("div_", Binary::div, "Divides in place.");
-  t.method("copy_(self, source: ArrayLike) -> Tensor", "Takes the values of `source`, which may broadcast, have another dtype or device.",
-           [](PyObject* self, const Tensor& source) { return copy_(tensor_of(self), source), Py_NewRef(self); });
-  t.method("fill_(self, value: float) -> Tensor", "Sets every element.", [](PyObject* self, double value) { return fill_(tensor_of(self), value), Py_NewRef(self); });
-  t.method("zero_(self) -> Tensor", "Sets every element to 0.", [](PyObject* self) { return fill_(tensor_of(self), 0), Py_NewRef(self); });
-  t.method("uniform_(self, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> Tensor", "Draws every element uniformly from [low, high).",
-           [](PyObject* self, double low, double high, Generator* g) { return uniform_(tensor_of(self), low, high, g), Py_NewRef(self); });
-  t.method("normal_(self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor", "Draws every element from a normal distribution.",
-           [](PyObject* self, double mean, double std, Generator* g) { return normal_(tensor_of(self), mean, std, g), Py_NewRef(self); });
+  t.method("copy_(self, source: ArrayLike) -> Tensor",
+           "Takes the values of `source`, which may broadcast, have another dtype or device.",
+           [](PyObject* self, const Tensor& source) {
+             return copy_(tensor_of(self), source), Py_NewRef(self);
+           });
+  t.method(
+      "fill_(self, value: float) -> Tensor", "Sets every element.",
+      [](PyObject* self, double value) { return fill_(tensor_of(self), value), Py_NewRef(self); });
+  t.method("zero_(self) -> Tensor", "Sets every element to 0.",
+           [](PyObject* self) { return fill_(tensor_of(self), 0), Py_NewRef(self); });
+  t.method(
+      "uniform_(self, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> "
+      "Tensor",
+      "Draws every element uniformly from [low, high).",
+      [](PyObject* self, double low, double high, Generator* g) {
+        return uniform_(tensor_of(self), low, high, g), Py_NewRef(self);
+      });
+  t.method(
+      "normal_(self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> "
+      "Tensor",
+      "Draws every element from a normal distribution.",
+      [](PyObject* self, double mean, double std, Generator* g) {
+        return normal_(tensor_of(self), mean, std, g), Py_NewRef(self);
+      });
 }
 
 void define_protocols(FunctionTable& t) {
-  t.method("__dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any",
-           "The DLPack capsule that other libraries read this tensor's memory through.",
-           [](const Tensor& x, PyObject*, PyObject*, PyObject*, std::optional<bool> copy) {
-             return tensor_to_dlpack(copy.value_or(false) ? clone(detach(x)) : x);
+  t.method(
+      "__dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, "
+      "copy: bool | None = None) -> Any",
+      "The DLPack capsule that other libraries read this tensor's memory through.",
+      [](const Tensor& x, PyObject*, PyObject*, PyObject*, std::optional<bool> copy) {
+        return tensor_to_dlpack(copy.value_or(false) ? clone(detach(x)) : x);
+      });
+  t.method("__dlpack_device__(self) -> tuple[int, int]",
+           "DLPack's code of the device, and its index.", [](const Tensor& x) {
+             return Py_BuildValue("(ii)", x.device().is_cpu() ? 1 : 2,
+                                  static_cast<int>(x.device().index));
            });
-  t.method("__dlpack_device__(self) -> tuple[int, int]", "DLPack's code of the device, and its index.",
-           [](const Tensor& x) { return Py_BuildValue("(ii)", x.device().is_cpu() ? 1 : 2, static_cast<int>(x.device().index)); });
-  t.method("__array__(self, dtype: Any = None, copy: bool | None = None) -> Any", "NumPy's view of the tensor.",
+  t.method("__array__(self, dtype: Any = None, copy: bool | None = None) -> Any",
+           "NumPy's view of the tensor.",
            [](PyObject* self, PyObject* dtype, std::optional<bool> copy) {
              Owned array(tensor_to_numpy(self));
-             if (dtype != Py_None) array = Owned(check(PyObject_CallMethod(array.get(), "astype", "O", dtype)));
-             else if (copy.value_or(false)) array = Owned(check(PyObject_CallMethod(array.get(), "copy", nullptr)));
+             if (dtype != Py_None)
+               array = Owned(check(PyObject_CallMethod(array.get(), "astype", "O", dtype)));
+             else if (copy.value_or(false))
+               array = Owned(check(PyObject_CallMethod(array.get(), "copy", nullptr)));
              return array.release();
            });
-  t.method("__deepcopy__(self, memo: Any) -> Tensor", "A leaf with a copy of the memory.", [](PyObject* self, PyObject*) {
-    const Tensor& x = tensor_of(self);
-    if (!is_leaf(x))
-      throw Error(ErrorKind::autograd, "deepcopy", "only leaves can be copied; this tensor has a history").show("tensor", x).remedy("copy x.detach()");
-    const Owned copy(wrap(clone(detach(x))));
-    Owned same(check(PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(self)), copy.get())));
-    set_requires_grad(tensor_of(same.get()), requires_grad(x));
-    return same.release();
-  });
+  t.method("__deepcopy__(self, memo: Any) -> Tensor", "A leaf with a copy of the memory.",
+           [](PyObject* self, PyObject*) {
+             const Tensor& x = tensor_of(self);
+             if (!is_leaf(x))
+               throw Error(ErrorKind::autograd, "deepcopy",
+                           "only leaves can be copied; this tensor has a history")
+                   .show("tensor", x)
+                   .remedy("copy x.detach()");
+             const Owned copy(wrap(clone(detach(x))));
+             Owned same(check(
+                 PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(self)), copy.get())));
+             set_requires_grad(tensor_of(same.get()), requires_grad(x));
+             return same.release();
+           });
 }
 
 }  // namespace

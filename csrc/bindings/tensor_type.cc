@@ -3,7 +3,6 @@
 
 #include <cstddef>
 
-
 #include "autograd/node.h"
 #include "autograd/variable.h"
 #include "bindings/convert.h"
@@ -53,7 +52,8 @@ void deallocate(PyObject* self) {
 PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   return guarded([&]() -> PyObject* {
     if (PyTuple_GET_SIZE(args) < 1) {
-      PyErr_SetString(PyExc_TypeError, "Tensor() needs an array; use fastdl.tensor, zeros or empty to make one");
+      PyErr_SetString(PyExc_TypeError,
+                      "Tensor() needs an array; use fastdl.tensor, zeros or empty to make one");
       return nullptr;
     }
     const Tensor data = from_python<Tensor>(PyTuple_GET_ITEM(args, 0), {"Tensor", "data"});
@@ -82,7 +82,8 @@ template <Binary op>
 PyObject* inplace_slot(PyObject* self, PyObject* other) {
   return guarded([&]() -> PyObject* {
     const TensorOrNumber me{tensor_of(self)};
-    binary_(op, me.tensor, matched(me, from_python<TensorOrNumber>(other, {"operator", "other"})).second);
+    binary_(op, me.tensor,
+            matched(me, from_python<TensorOrNumber>(other, {"operator", "other"})).second);
     return Py_NewRef(self);
   });
 }
@@ -147,7 +148,9 @@ PyObject* representation(PyObject* self) {
 }
 
 // By identity, though == compares elements.
-Py_hash_t hash(PyObject* self) { return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4); }
+Py_hash_t hash(PyObject* self) {
+  return static_cast<Py_hash_t>(reinterpret_cast<uintptr_t>(self) >> 4);
+}
 
 // attributes
 
@@ -155,9 +158,13 @@ PyObject* get_shape(PyObject* self, void*) { return wrap(tensor_of(self).shape()
 PyObject* get_dtype(PyObject* self, void*) { return wrap(tensor_of(self).dtype()); }
 PyObject* get_device(PyObject* self, void*) { return wrap(tensor_of(self).device()); }
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(tensor_of(self).dim()); }
-PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(requires_grad(tensor_of(self))); }
+PyObject* get_requires_grad(PyObject* self, void*) {
+  return PyBool_FromLong(requires_grad(tensor_of(self)));
+}
 PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(tensor_of(self))); }
-PyObject* get_version(PyObject* self, void*) { return PyLong_FromLong(tensor_of(self).storage().version); }
+PyObject* get_version(PyObject* self, void*) {
+  return PyLong_FromLong(tensor_of(self).storage().version);
+}
 PyObject* get_transposed(PyObject* self, void*) {
   return guarded([&] {
     Dims order;
@@ -184,7 +191,10 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     const Tensor g = from_python<Tensor>(value, {"grad", "value"});
     check_same_kind("grad", {{"tensor", t}, {"grad", g}});
     if (g.shape() != t.shape())
-      throw shape_error("grad", "a gradient has its tensor's shape").show("tensor", t).show("grad", g).remedy("assign a tensor of that shape");
+      throw shape_error("grad", "a gradient has its tensor's shape")
+          .show("tensor", t)
+          .show("grad", g)
+          .remedy("assign a tensor of that shape");
     make_variable(t).grad = g;
     return 0;
   });
@@ -201,7 +211,8 @@ PyGetSetDef attributes[] = {
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
     {"device", get_device, nullptr, "Where the elements are.", nullptr},
     {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
-    {"requires_grad", get_requires_grad, assign_requires_grad, "Whether gradients flow to this tensor; settable on leaves.", nullptr},
+    {"requires_grad", get_requires_grad, assign_requires_grad,
+     "Whether gradients flow to this tensor; settable on leaves.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has added up, or None.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded op made this tensor.", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this tensor, or None.", nullptr},
@@ -253,7 +264,9 @@ PyTypeObject TensorType = [] {
   t.tp_as_sequence = &sequence;
   t.tp_richcompare = compare_slot;
   t.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE;
-  t.tp_doc = "An array of one dtype on one device, through which gradients flow.\n\nMade by fastdl.tensor, zeros, randn and others.";
+  t.tp_doc =
+      "An array of one dtype on one device, through which gradients flow.\n\nMade by "
+      "fastdl.tensor, zeros, randn and others.";
   t.tp_weaklistoffset = offsetof(TensorObject, weak_references);
   t.tp_getset = attributes;
   t.tp_init = accept_any_arguments;
@@ -270,7 +283,8 @@ PyObject* wrap(Tensor t) {
 
 PyObject* wrap(const Dims& dims) {
   PyObject* tuple = PyTuple_New(dims.n);
-  for (int i = 0; tuple && i < dims.n; ++i) PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(dims[i]));
+  for (int i = 0; tuple && i < dims.n; ++i)
+    PyTuple_SET_ITEM(tuple, i, PyLong_FromLongLong(dims[i]));
   return tuple;
 }
 

@@ -49,8 +49,10 @@ DType from_python<DType>(PyObject* o, const Place& at) {
   py::object name;
   if (PyUnicode_Check(o))
     name = py::reinterpret_borrow<py::object>(o);
-  else if (o == reinterpret_cast<PyObject*>(&PyFloat_Type) || o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
-           o == reinterpret_cast<PyObject*>(&PyBool_Type) || PyObject_HasAttrString(o, "dtype") || PyObject_HasAttrString(o, "kind"))
+  else if (o == reinterpret_cast<PyObject*>(&PyFloat_Type) ||
+           o == reinterpret_cast<PyObject*>(&PyLong_Type) ||
+           o == reinterpret_cast<PyObject*>(&PyBool_Type) || PyObject_HasAttrString(o, "dtype") ||
+           PyObject_HasAttrString(o, "kind"))
     name = py::module_::import("numpy").attr("dtype")(py::handle(o)).attr("name");
   if (!name) throw_type_error(at, "a dtype or its name", o);
   const std::string text = py::cast<std::string>(name);
@@ -83,10 +85,18 @@ Generator* from_python<Generator*>(PyObject* o, const Place& at) {
 
 void register_types(py::module_& m) {
   py::class_<PyDType>(m, "dtype", "The type of a tensor's elements; one object per type.")
-      .def_property_readonly("name", [](const PyDType& t) { return name_of(t.value); }, "As NumPy calls it.")
-      .def_property_readonly("itemsize", [](const PyDType& t) { return item_size(t.value); }, "Bytes per element.")
-      .def_property_readonly("is_floating_point", [](const PyDType& t) { return is_floating(t.value); }, "Whether it holds fractions.")
-      .def("__reduce__", [](const PyDType& t) { return t.value == DType::boolean ? std::string("bool_") : std::string(name_of(t.value)); })
+      .def_property_readonly(
+          "name", [](const PyDType& t) { return name_of(t.value); }, "As NumPy calls it.")
+      .def_property_readonly(
+          "itemsize", [](const PyDType& t) { return item_size(t.value); }, "Bytes per element.")
+      .def_property_readonly(
+          "is_floating_point", [](const PyDType& t) { return is_floating(t.value); },
+          "Whether it holds fractions.")
+      .def("__reduce__",
+           [](const PyDType& t) {
+             return t.value == DType::boolean ? std::string("bool_")
+                                              : std::string(name_of(t.value));
+           })
       .def("__repr__", [](const PyDType& t) { return std::string("fastdl.") + name_of(t.value); });
   for (int i = 0; i < kDTypes; ++i) {
     const auto t = static_cast<DType>(i);
@@ -96,31 +106,49 @@ void register_types(py::module_& m) {
   }
 
   py::class_<PyDevice>(m, "device", "Where tensors live: device('cpu'), device('cuda:0').")
-      .def(py::init([](const std::string& name) { return PyDevice{parse_device(name)}; }), py::arg("name"))
-      .def_property_readonly("type", [](const PyDevice& d) { return d.value.is_cpu() ? "cpu" : "cuda"; }, "'cpu' or 'cuda'.")
-      .def_property_readonly("index", [](const PyDevice& d) { return static_cast<int>(d.value.index); }, "Which one, from 0.")
+      .def(py::init([](const std::string& name) { return PyDevice{parse_device(name)}; }),
+           py::arg("name"))
+      .def_property_readonly(
+          "type", [](const PyDevice& d) { return d.value.is_cpu() ? "cpu" : "cuda"; },
+          "'cpu' or 'cuda'.")
+      .def_property_readonly(
+          "index", [](const PyDevice& d) { return static_cast<int>(d.value.index); },
+          "Which one, from 0.")
       .def("__eq__",
            [](const PyDevice& d, const py::object& other) {
-             if (py::isinstance<PyDevice>(other)) return d.value == py::cast<PyDevice&>(other).value;
+             if (py::isinstance<PyDevice>(other))
+               return d.value == py::cast<PyDevice&>(other).value;
              if (!py::isinstance<py::str>(other)) return false;
              const std::string name = py::cast<std::string>(other);
              return name == name_of(d.value) || (name == "cuda" && name_of(d.value) == "cuda:0");
            })
-      .def("__hash__", [](const PyDevice& d) { return static_cast<int>(d.value.type) * 128 + d.value.index; })
+      .def("__hash__",
+           [](const PyDevice& d) { return static_cast<int>(d.value.type) * 128 + d.value.index; })
       .def("__str__", [](const PyDevice& d) { return name_of(d.value); })
       .def("__repr__", [](const PyDevice& d) { return "device('" + name_of(d.value) + "')"; });
 
-  py::class_<Generator>(m, "Generator", "A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011).")
+  py::class_<Generator>(
+      m, "Generator",
+      "A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011).")
       .def(py::init([](uint64_t seed) { return Generator{seed, 0}; }), py::arg("seed") = 0)
       .def_readonly("seed", &Generator::seed, "What the stream is a function of.")
       .def_readonly("offset", &Generator::offset, "How many blocks of it are used.")
-      .def("manual_seed", [](Generator& g, uint64_t seed) { g = {seed, 0}; }, py::arg("seed"), "Starts the stream of another seed.")
-      .def("get_state", [](const Generator& g) { return std::pair(g.seed, g.offset); }, "(seed, offset).")
-      .def("set_state", [](Generator& g, std::pair<uint64_t, uint64_t> state) { g = {state.first, state.second}; }, py::arg("state"),
-           "Continues from what get_state returned.");
+      .def(
+          "manual_seed", [](Generator& g, uint64_t seed) { g = {seed, 0}; }, py::arg("seed"),
+          "Starts the stream of another seed.")
+      .def(
+          "get_state", [](const Generator& g) { return std::pair(g.seed, g.offset); },
+          "(seed, offset).")
+      .def(
+          "set_state",
+          [](Generator& g, std::pair<uint64_t, uint64_t> state) {
+            g = {state.first, state.second};
+          },
+          py::arg("state"), "Continues from what get_state returned.");
   m.attr("default_generator") = py::cast(&default_generator(), py::return_value_policy::reference);
-  m.def("manual_seed", [](uint64_t seed) { default_generator() = {seed, 0}; }, py::arg("seed"),
-        "Seeds the default generator. The same seed gives the same numbers on every device.");
+  m.def(
+      "manual_seed", [](uint64_t seed) { default_generator() = {seed, 0}; }, py::arg("seed"),
+      "Seeds the default generator. The same seed gives the same numbers on every device.");
 }
 
 }  // namespace fastdl::bindings

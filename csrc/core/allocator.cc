@@ -41,7 +41,8 @@ void* take_pages(int, size_t bytes) {
   // request beyond the machine's memory is refused here, where it can still be an exception.
   if (bytes > physical_memory()) return nullptr;
   const bool large = bytes >= kHugePage;
-  void* p = std::aligned_alloc(large ? kHugePage : 64, large ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
+  void* p = std::aligned_alloc(large ? kHugePage : 64,
+                               large ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
 #ifdef MADV_HUGEPAGE
   if (p && large) madvise(p, bytes, MADV_HUGEPAGE);
 #endif
@@ -49,7 +50,8 @@ void* take_pages(int, size_t bytes) {
 }
 void give_pages(int, void* p, size_t) { std::free(p); }
 size_t available_pages(int) {
-  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) *
+         static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
 void* take_device(int device, size_t bytes) {
@@ -83,7 +85,8 @@ std::string megabytes(int64_t bytes) {
 void* CachingAllocator::allocate(size_t bytes) {
   if (bytes == 0) return nullptr;
   if (bytes > (size_t{1} << 52))
-    throw Error(ErrorKind::out_of_memory, "allocate", text(megabytes(static_cast<int64_t>(bytes)), " asked on ", name_of(device_)))
+    throw Error(ErrorKind::out_of_memory, "allocate",
+                text(megabytes(static_cast<int64_t>(bytes)), " asked on ", name_of(device_)))
         .remedy("use smaller sizes");
   const int c = class_of(bytes);
   const size_t block = class_bytes(c);
@@ -113,7 +116,8 @@ void* CachingAllocator::allocate(size_t bytes) {
               text(megabytes(static_cast<int64_t>(bytes)), " do not fit on ", name_of(device_)))
       .show("free", megabytes(static_cast<int64_t>(available)))
       .show("in use", megabytes(stats_.in_use))
-      .show("cached", text(megabytes(stats_.cached), ", largest block ", megabytes(stats_.largest_cached)))
+      .show("cached",
+            text(megabytes(stats_.cached), ", largest block ", megabytes(stats_.largest_cached)))
       .remedy("use a smaller batch or smaller layers, or drop tensors that are no longer needed");
 }
 

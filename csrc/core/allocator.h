@@ -14,12 +14,12 @@
 namespace fastdl {
 
 struct MemoryStats {
-  int64_t in_use = 0;         // bytes of blocks handed out now
-  int64_t peak = 0;           // the most that in_use has been
-  int64_t cached = 0;         // bytes of blocks that wait to be used again
-  int64_t largest_cached = 0; // the largest of them
-  int64_t requests = 0;       // allocations answered
-  int64_t raw_requests = 0;   // of these, by asking the system
+  int64_t in_use = 0;          // bytes of blocks handed out now
+  int64_t peak = 0;            // the most that in_use has been
+  int64_t cached = 0;          // bytes of blocks that wait to be used again
+  int64_t largest_cached = 0;  // the largest of them
+  int64_t requests = 0;        // allocations answered
+  int64_t raw_requests = 0;    // of these, by asking the system
 };
 
 // Where blocks come from: pages for the CPU, cudaMalloc for a GPU. Returns null when there are none.

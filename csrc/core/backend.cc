@@ -27,8 +27,9 @@ auto& slots() {
 Registry make_registry(DeviceType* device) {
   return {kBackendVersion, device,
           [](void* device, const char* name, DType dtype, void (*fn)()) {
-            kernel_slot(name).fn[static_cast<int>(*static_cast<DeviceType*>(device))]
-                                [static_cast<int>(dtype)] = fn;
+            kernel_slot(name)
+                .fn[static_cast<int>(*static_cast<DeviceType*>(device))][static_cast<int>(dtype)] =
+                fn;
           },
           [](void*, const DeviceRuntime* r) { runtime = r; }};
 }
@@ -67,7 +68,8 @@ void load_cpu(const std::string& dir) {
   status.available = usable_instruction_sets();
   status.isa = status.available.back();
   if (const char* wanted = std::getenv("FASTDL_ISA"); wanted && *wanted) {
-    if (std::find(status.available.begin(), status.available.end(), wanted) == status.available.end()) {
+    if (std::find(status.available.begin(), status.available.end(), wanted) ==
+        status.available.end()) {
       std::string known;
       for (const auto& name : status.available) known += (known.empty() ? "" : ", ") + name;
       throw Error(ErrorKind::device, "import", text("FASTDL_ISA=", wanted, " cannot run here"))
@@ -75,7 +77,8 @@ void load_cpu(const std::string& dir) {
     }
     status.isa = wanted;
   }
-  const std::string why = load_library(dir + "/libfastdl_cpu_" + status.isa + ".so", DeviceType::cpu);
+  const std::string why =
+      load_library(dir + "/libfastdl_cpu_" + status.isa + ".so", DeviceType::cpu);
   if (!why.empty())
     throw Error(ErrorKind::device, "import", "the CPU kernels could not be loaded: " + why)
         .remedy("reinstall fastdl");
@@ -157,7 +160,9 @@ Context cpu_context() {
             char* block = static_cast<char*>(p) - kScratchHeader;
             allocator({}).release(block, *reinterpret_cast<size_t*>(block));
           },
-          default_threads(), 0, nullptr};
+          default_threads(),
+          0,
+          nullptr};
 }
 
 Context& mutable_cpu_context() {
@@ -183,7 +188,9 @@ Context cuda_context(int index) {
             const Device device{DeviceType::cuda, static_cast<int8_t>(c.device)};
             allocator(device).release(p, device_scratch()[p]);
           },
-          1, index, nullptr};
+          1,
+          index,
+          nullptr};
 }
 
 }  // namespace
@@ -212,13 +219,16 @@ void synchronize(Device device) {
   const int code = runtime->synchronize(device.index, context(device).stream);
   if (code != 0)
     throw Error(ErrorKind::device, "synchronize", runtime->message(code))
-        .remedy("the device reported a failure of earlier work; set CUDA_LAUNCH_BLOCKING=1 to find the op");
+        .remedy(
+            "the device reported a failure of earlier work; set CUDA_LAUNCH_BLOCKING=1 to find the "
+            "op");
 }
 
 void check_launch(const char* op, Device device) {
   const int code = runtime->last_error();
   if (code != 0)
-    throw Error(ErrorKind::device, op, text("launch failed on ", name_of(device), ": ", runtime->message(code)))
+    throw Error(ErrorKind::device, op,
+                text("launch failed on ", name_of(device), ": ", runtime->message(code)))
         .remedy("report this with the shapes of the operands");
 }
 

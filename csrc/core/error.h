@@ -17,7 +17,15 @@
 namespace fastdl {
 
 enum class ErrorKind {
-  shape, dtype, device, out_of_memory, format, index, argument, autograd, interrupted
+  shape,
+  dtype,
+  device,
+  out_of_memory,
+  format,
+  index,
+  argument,
+  autograd,
+  interrupted
 };
 
 template <class... Parts>
@@ -33,7 +41,8 @@ class Error : public std::exception {
       : kind(kind), op(std::move(op)), problem(std::move(problem)) {}
 
   Error& show(std::string name, std::string value);
-  Error& show(std::string name, const Tensor& value);  // "float32[2, 3]", with the device if not cpu
+  Error& show(std::string name,
+              const Tensor& value);  // "float32[2, 3]", with the device if not cpu
   Error& remedy(std::string advice);
   const char* what() const noexcept override { return problem.c_str(); }
 

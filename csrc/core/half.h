@@ -38,7 +38,7 @@ struct Half {
     u &= 0x7fffffffu;
     if (u >= 0x47800000u)  // 65536 and above, infinity, NaN
       return static_cast<uint16_t>(sign | (u > 0x7f800000u ? 0x7e00u : 0x7c00u));
-    if (u < 0x38800000u) {  // below 2^-14: subnormal or zero
+    if (u < 0x38800000u) {                                      // below 2^-14: subnormal or zero
       const float magic = detail::bits_as<float>(0x3f000000u);  // 0.5
       const uint32_t r = detail::bits_as<uint32_t>(detail::bits_as<float>(u) + magic);
       return static_cast<uint16_t>(sign | (r - 0x3f000000u));
@@ -50,8 +50,7 @@ struct Half {
   FASTDL_HD static float decode(uint16_t h) {
     const uint32_t sign = static_cast<uint32_t>(h & 0x8000u) << 16;
     const uint32_t exponent = (h >> 10) & 0x1fu, mantissa = h & 0x3ffu;
-    if (exponent == 0x1fu)
-      return detail::bits_as<float>(sign | 0x7f800000u | (mantissa << 13));
+    if (exponent == 0x1fu) return detail::bits_as<float>(sign | 0x7f800000u | (mantissa << 13));
     if (exponent == 0) {
       const float tiny = static_cast<float>(mantissa) * 5.9604644775390625e-8f;  // 2^-24
       return sign ? -tiny : tiny;

@@ -7,9 +7,9 @@
 namespace fastdl {
 
 struct HostHooks {
-  bool (*interrupted)() = nullptr;         // a signal asked the program to stop; true once
-  void* (*leave)() = nullptr;              // before long work: gives the interpreter lock away
-  void (*enter)(void* state) = nullptr;    // after it
+  bool (*interrupted)() = nullptr;       // a signal asked the program to stop; true once
+  void* (*leave)() = nullptr;            // before long work: gives the interpreter lock away
+  void (*enter)(void* state) = nullptr;  // after it
 };
 inline HostHooks host_hooks;
 

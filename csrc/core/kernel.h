@@ -14,10 +14,10 @@
 
 namespace fastdl {
 
-#define FASTDL_KERNEL(kernel_name, ...)                           \
-  struct kernel_name {                                            \
-    static constexpr const char* name = #kernel_name;             \
-    using Fn = void (*)(const ::fastdl::Context&, __VA_ARGS__);   \
+#define FASTDL_KERNEL(kernel_name, ...)                         \
+  struct kernel_name {                                          \
+    static constexpr const char* name = #kernel_name;           \
+    using Fn = void (*)(const ::fastdl::Context&, __VA_ARGS__); \
   }
 
 // Changed whenever Context, Registry, DeviceRuntime or the meaning of a kernel's arguments change:

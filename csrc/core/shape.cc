@@ -72,7 +72,8 @@ bool is_contiguous(const Dims& shape, const Dims& stride) {
 int normalize_dim(const char* op, int64_t dim, int ndim) {
   const int64_t bound = ndim > 0 ? ndim : 1;  // a scalar answers to dims 0 and -1
   if (dim < -bound || dim >= bound)
-    throw Error(ErrorKind::index, op, text("dim ", dim, " is out of range for ", ndim, " dimensions"))
+    throw Error(ErrorKind::index, op,
+                text("dim ", dim, " is out of range for ", ndim, " dimensions"))
         .remedy(text("use a dim from ", -bound, " to ", bound - 1));
   return static_cast<int>(dim < 0 ? dim + bound : dim);
 }
@@ -83,8 +84,8 @@ Dims broadcast_shapes(const char* op, const Dims& a, const Dims& b) {
   for (int i = 1; i <= out.n; ++i) {
     const int64_t x = i <= a.n ? a[a.n - i] : 1, y = i <= b.n ? b[b.n - i] : 1;
     if (x != y && x != 1 && y != 1)
-      throw Error(ErrorKind::shape, op, text("shapes do not broadcast: sizes ", x, " and ", y,
-                                             " at dimension ", -i))
+      throw Error(ErrorKind::shape, op,
+                  text("shapes do not broadcast: sizes ", x, " and ", y, " at dimension ", -i))
           .show("input", str(a))
           .show("other", str(b))
           .remedy("make the sizes equal, or one of them 1");
@@ -96,7 +97,8 @@ Dims broadcast_shapes(const char* op, const Dims& a, const Dims& b) {
 Dims broadcast_strides(const Dims& shape, const Dims& stride, const Dims& to) {
   Dims out = Dims::filled(to.n, 0);
   const int lead = to.n - shape.n;
-  for (int i = 0; i < shape.n; ++i) out[lead + i] = shape[i] == 1 && to[lead + i] != 1 ? 0 : stride[i];
+  for (int i = 0; i < shape.n; ++i)
+    out[lead + i] = shape[i] == 1 && to[lead + i] != 1 ? 0 : stride[i];
   return out;
 }
 

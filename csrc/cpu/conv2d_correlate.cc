@@ -61,7 +61,7 @@ class CorrelateLauncher {
     constexpr int64_t line = 64 / sizeof(T);  // rows of dy's copy begin on cache lines
     copy_ = (layout_.copy_elements(channels_) + line - 1) / line * line;
     u_row_ = u_in_place_ ? w_.p * w_.q : (block_ * layout_.pitch() + line - 1) / line * line;
-    u_copy_ = u_in_place_ ? 0 : c_.m * u_row_;
+    u_copy_ = u_in_place_ ? 0 : c_.m * u_row_ + line;
     const int64_t items = c_.groups * channel_blocks_ * chunks_;
     Slots slots(context_, items, static_cast<size_t>(together_ * (copy_ + u_copy_)) * sizeof(T));
     context_.parallel_for(items, 1, [&](int64_t begin, int64_t end) {
@@ -165,19 +165,23 @@ class CorrelateLauncher {
     }
   }
 
-  // dy with its rows `pitch` apart, so that positions agree with the source's; zeros between.
+  // dy with its rows `pitch` apart, so that positions agree with the source's; zeros between. The
+  // last register of a row runs into the next, which is written later.
   void widen(const T* dy, int64_t rows, T* out) const {
-    const int64_t gap = layout_.pitch() - w_.q;
-    for (int64_t i = 0; i < c_.m; ++i, out += u_row_ - rows * layout_.pitch())
-      for (int64_t y = 0; y < rows; ++y, out += gap) {
-        const T* const s = dy + i * w_.p * w_.q + y * w_.q;
-        for (int64_t x = 0; x < w_.q; x += kSize) {
-          const int64_t n = std::min(kSize, w_.q - x);
-          Vec<T>::load(s + x, n).store(out + x, n);
+    const int64_t pitch = layout_.pitch(), whole = w_.q / kSize * kSize;
+    for (int64_t i = 0; i < c_.m; ++i) {
+      const T* s = dy + i * w_.p * w_.q;
+      T* o = out + i * u_row_;
+      for (int64_t y = 0; y < rows; ++y, s += w_.q, o += pitch) {
+        int64_t x = 0;
+        for (; x < whole; x += kSize) Vec<T>::load(s + x).store(o + x);
+        if (x < pitch) {
+          Vec<T>::load(s + x, w_.q - x).store(o + x);
+          x += kSize;
         }
-        out += w_.q;
-        for (int64_t x = 0; x < gap; ++x) out[x] = T(0);
+        for (; x < pitch; x += kSize) Vec<T>(T(0)).store(o + x);
       }
+    }
   }
 
   void add_up(const T* parts, int64_t n, T* out) const {

@@ -45,7 +45,8 @@ class Layout {
     }
     extra_rows_ = (max_row - min_row_) / w_.stride_h;
     extra_cols_ = (max_col - min_col_) / w_.stride_w;
-    in_place_ = kMaskedAccess && w_.stride_h == 1 && w_.stride_w == 1 && min_row_ >= 0 &&
+    // Many planes a large power of two apart would share a few sets of the cache.
+    in_place_ = kMaskedAccess && w_.channels <= kInPlaceChannels && w_.stride_h == 1 && w_.stride_w == 1 && min_row_ >= 0 &&
                 min_col_ >= 0 && max_row + w_.p <= w_.h && max_col + w_.q <= w_.w;
     pitch_ = w_.q + extra_cols_;
     // The zeros right of a row may be the zeros left of the next.
@@ -68,7 +69,7 @@ class Layout {
     plane_ = ((plane_ + line_ - 1) / line_ | 1) * line_;
   }
   int64_t positions(int64_t rows) const { return rows > 0 ? (rows - 1) * pitch_ + w_.q : 0; }
-  // Of a copy of `channels`, with room for one register more.
+  // Of a copy of `channels`, with room for the registers that run past its end.
   int64_t copy_elements(int64_t channels) const {
     return in_place_ ? 0 : channels * phases_h_ * phases_w_ * plane_ + 64;
   }
@@ -93,41 +94,50 @@ class Layout {
         for (int64_t pw = 0; pw < phases_w_; ++pw, out += plane_)
           fill_plane(src, first * w_.stride_h + ph + min_row_, pw + min_col_,
                      rows + extra_rows_, out);
-    zero(out, 64);
+    clear(out, 48);  // finite numbers where the last tile reads past the end
     return copy;
   }
 
  private:
+  static constexpr int64_t kInPlaceChannels = 4096;
+
+  // At least n zeros, in whole registers.
   template <class T>
-  static void zero(T* p, int64_t n) {
-    std::fill(p, p + std::max<int64_t>(n, 0), T(0));
+  static void clear(T* p, int64_t n) {
+    for (int64_t i = 0; i < n; i += Vec<T>::size) Vec<T>(T(0)).store(p + i);
   }
 
+  // Writes whole registers and lets each row's last one run into the next row, which is written
+  // later: `copy` has room for one more than it needs.
   template <class T>
   void fill_plane(const T* src, int64_t row, int64_t col, int64_t rows, T* out) const {
+    constexpr int64_t kSize = Vec<T>::size;
     const int64_t step = w_.stride_w;
     // Columns of the copy that lie in the source: 0 <= col + x * step < w.
     const int64_t begin = std::min(pitch_, col < 0 ? (-col + step - 1) / step : 0);
     const int64_t end = std::clamp((w_.w - col + step - 1) / step, begin, pitch_);
+    const int64_t whole = begin + (end - begin) / kSize * kSize;
     T* const last = out + plane_;
     for (int64_t y = 0; y < rows; ++y, row += w_.stride_h, out += pitch_) {
       if (row < 0 || row >= w_.h) {
-        zero(out, pitch_);
+        clear(out, pitch_);
         continue;
       }
-      zero(out, begin);
+      clear(out, begin);
       const T* const s = src + row * w_.w + col;
+      int64_t x = begin;
       if (step == 1) {
-        constexpr int64_t kSize = Vec<T>::size;
-        int64_t x = begin;
-        for (; x + kSize <= end; x += kSize) Vec<T>::load(s + x).store(out + x);
-        if (x < end) Vec<T>::load(s + x, end - x).store(out + x, end - x);
+        for (; x < whole; x += kSize) Vec<T>::load(s + x).store(out + x);
+        if (x < end) {
+          Vec<T>::load(s + x, end - x).store(out + x);
+          x += kSize;
+        }
       } else {
-        for (int64_t x = begin; x < end; ++x) out[x] = s[x * step];
+        for (; x < end; ++x) out[x] = s[x * step];
       }
-      zero(out + end, pitch_ - end);
+      clear(out + x, pitch_ - x);
     }
-    zero(out, last - out);
+    clear(out, last - out);
   }
 
   Window w_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/gemm_pack.h"
+#include "cpu/gemm_skinny.h"
 
 namespace fastdl::cpu {
 
@@ -26,6 +27,9 @@ void set_block(TileArgs<T>& t, const T* bias, bool accumulate, int64_t p0) {
 
 template <class T, class S>
 void gemm_serial(const Gemm<T, S>& g) {
+  if constexpr (std::is_same_v<T, S>) {
+    if (is_dots(g)) return gemm_dots_serial(g);
+  }
   constexpr int64_t kCols = kTileCols<T>;
   constexpr bool kSame = std::is_same_v<T, S>;
   alignas(64) T packed_b[kBlockK * kCols];
@@ -208,6 +212,10 @@ void gemm_chunked(const Context& context, const Gemm<T, S>& g) {
 template <class T, class S>
 void gemm(const Context& context, const Gemm<T, S>& g) {
   if (g.m <= 0 || g.n <= 0) return;
+  if constexpr (std::is_same_v<T, S>) {
+    if (is_dots(g)) return gemm_dots(context, g);
+    if (is_row_sums(g)) return gemm_row_sums(context, g);
+  }
   const int64_t macs = g.m * g.n * g.k;
   if (macs <= kChunkMacs) return gemm_serial(g);
   if (g.m >= 8 * kTileRows && g.n >= 4 * kTileCols<T> && g.k >= 32) return gemm_packed(context, g);

@@ -5,8 +5,9 @@
 // the first-level cache while rows of A stream past from the second. Large problems pack both
 // operands once; small ones read A, and B where its rows are contiguous, in place.
 //
-// Every element is one chain of multiply-adds per block of k, blocks added in order, on every path:
-// the result depends neither on threads nor on which path was taken.
+// Every element is one chain of multiply-adds per block of k, blocks added in order: the result
+// depends neither on threads nor on the path. The one exception are the inner products of
+// cpu/gemm_skinny.h, which shapes and strides alone choose.
 #pragma once
 
 #include <cstdint>

@@ -72,9 +72,11 @@ inline Pack<Compute<S>> load_pack(const S* p, int64_t n, Compute<S> fill) {
   if constexpr (std::is_same_v<S, Compute<S>>) {
     return Pack<S>::load(p, n, fill);
   } else {
-    S buffer[Vec<float>::size];
-    for (int i = 0; i < Vec<float>::size; ++i) buffer[i] = i < n ? p[i] : S(fill);
-    return load_as_float(buffer);
+    S buffer[Vec<float>::size] = {};
+    memcpy(buffer, p, static_cast<size_t>(n) * sizeof(S));
+    float wide[Vec<float>::size];
+    load_as_float(buffer).store(wide);
+    return Vec<float>::load(wide, n, fill);  // S(fill) would round it
   }
 }
 template <class S>

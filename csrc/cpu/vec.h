@@ -10,10 +10,6 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "core/half.h"
 
 namespace fastdl::cpu {

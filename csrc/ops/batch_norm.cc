@@ -19,7 +19,8 @@ BatchNormShape check_operands(const Tensor& x, std::initializer_list<Operand> pe
     if (!o.tensor.defined()) continue;
     check_same_device(kOp, {{"input", x}, o});
     if (o.tensor.dim() != 1 || o.tensor.size(0) != x.size(1))
-      throw shape_error(kOp, text("input has ", x.size(1), " channels, ", o.name, " should have as many elements"))
+      throw shape_error(kOp, text("input has ", x.size(1), " channels, ", o.name,
+                                  " should have as many elements"))
           .show("input", x)
           .show(o.name, o.tensor)
           .remedy(text("give the layer num_features=", x.size(1)));
@@ -66,9 +67,12 @@ void update_running(const Tensor& running, const Tensor& now, double momentum) {
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps) {
-  const BatchNormShape s = check_operands(
-      x, {{"running_mean", running_mean}, {"running_var", running_var}, {"weight", weight}, {"bias", bias}});
+                  const Tensor& weight, const Tensor& bias, bool training, double momentum,
+                  double eps) {
+  const BatchNormShape s = check_operands(x, {{"running_mean", running_mean},
+                                              {"running_var", running_var},
+                                              {"weight", weight},
+                                              {"bias", bias}});
   const DType kind = statistics_dtype(x.dtype());
   for (const Operand& o : {Operand{"weight", weight}, Operand{"bias", bias}})
     if (o.tensor.defined() && o.tensor.dtype() != kind)
@@ -90,11 +94,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     if (training) {
       mean = empty({s.c}, kind, x.device());
       Tensor variance = empty({s.c}, kind, x.device());
-      launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(), mean.mutable_data(),
-                                    variance.mutable_data());
+      launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(),
+                                    mean.mutable_data(), variance.mutable_data());
       if (count > 0) {
         update_running(running_mean, mean, momentum);
-        update_running(running_var, variance * (static_cast<double>(count) / static_cast<double>(count - 1)), momentum);
+        update_running(running_var,
+                       variance * (static_cast<double>(count) / static_cast<double>(count - 1)),
+                       momentum);
       }
       rstd = rsqrt(variance + eps);
     } else {
@@ -106,14 +112,17 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
   const Tensor ws = weight.defined() ? contiguous(detach(weight)) : weight;
   const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
   Tensor y = empty_like(x);
-  launch<batch_norm_apply>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(), mean.data(), rstd.data(),
-                           pointer(ws), pointer(bs), y.mutable_data());
+  launch<batch_norm_apply>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(), mean.data(),
+                           rstd.data(), pointer(ws), pointer(bs), y.mutable_data());
 
   if (Recording r{kOp, {&x, &weight, &bias}})
-    r.result(y, [s, training, eps, x = Saved(x), w = Saved(weight), b = Saved(bias), mean, rstd](Backward& pass) {
+    r.result(y, [s, training, eps, x = Saved(x), w = Saved(weight), b = Saved(bias), mean,
+                 rstd](Backward& pass) {
       const Tensor xs = x.get(pass), ws = w.get(pass);
       if (grad_enabled()) {
-        const auto again = [&](const std::vector<Tensor>& in) { return composed(in, training, mean, rstd, eps); };
+        const auto again = [&](const std::vector<Tensor>& in) {
+          return composed(in, training, mean, rstd, eps);
+        };
         const auto grads = composed_gradients(again, {xs, ws, b.get(pass)}, {pass.grad()});
         for (int i = 0; i < 3; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
         return;
@@ -124,9 +133,12 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
         if (pass.needs(i)) grads[i] = empty_like(mean);
       const Tensor xc = contiguous(xs), gc = contiguous(pass.grad());
       const Tensor wc = ws.defined() ? contiguous(ws) : ws;
-      const auto out = [&](int i) -> void* { return grads[i].defined() ? grads[i].mutable_data() : nullptr; };
-      launch<batch_norm_backward>(kOp, xs.device(), xs.dtype(), xs.numel(), s, training, xc.data(), gc.data(),
-                                  mean.data(), rstd.data(), wc.defined() ? wc.data() : nullptr, out(0), out(1), out(2));
+      const auto out = [&](int i) -> void* {
+        return grads[i].defined() ? grads[i].mutable_data() : nullptr;
+      };
+      launch<batch_norm_backward>(kOp, xs.device(), xs.dtype(), xs.numel(), s, training, xc.data(),
+                                  gc.data(), mean.data(), rstd.data(),
+                                  wc.defined() ? wc.data() : nullptr, out(0), out(1), out(2));
       for (int i = 0; i < 3; ++i) pass.give(i, grads[i]);
     });
   return y;

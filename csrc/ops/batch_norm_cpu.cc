@@ -112,47 +112,60 @@ Dots row_dots(const BatchNormShape& s, const S* x, const S* dy, Compute<S> mean,
 
 // kernels: lanes along channels
 
+// Results are merged in double: there may be thousands of blocks.
 template <class S>
 void column_moments(const BatchNormShape& s, const S* x, int64_t width, int64_t begin, int64_t end,
-                    Compute<S>* mean, Compute<S>* squares) {
+                    double* mean, double* squares) {
   using C = Compute<S>;
   using V = Vec<C>;
+  alignas(64) C block_mean[kTile], block_squares[kTile];
+  std::fill_n(mean, width, 0.0);
+  std::fill_n(squares, width, 0.0);
   for (int64_t i = begin; i < end; i += kTileRows) {
     const int64_t rows = std::min(kTileRows, end - i);
-    const C share = static_cast<C>(rows) / static_cast<C>(i - begin + rows);
-    const C weight = share * static_cast<C>(i - begin);
     for_packs<V>(width, [&](int64_t k, auto m) {
       const S* const from = x + i * s.c + k;
-      V sum(C(0)), odd(C(0)), square(C(0));
+      V even(C(0)), odd(C(0));
       int64_t r = 0;
       for (; r + 2 <= rows; r += 2) {
-        sum += load_pack(from + r * s.c, m, C(0));
+        even += load_pack(from + r * s.c, m, C(0));
         odd += load_pack(from + (r + 1) * s.c, m, C(0));
       }
-      if (r < rows) sum += load_pack(from + r * s.c, m, C(0));
-      const V here = (sum + odd) / V(static_cast<C>(rows));
-      for (r = 0; r < rows; ++r) {
+      if (r < rows) even += load_pack(from + r * s.c, m, C(0));
+      const V here = (even + odd) / V(static_cast<C>(rows));
+      even = odd = V(C(0));
+      for (r = 0; r + 2 <= rows; r += 2) {
         const V d = load_pack(from + r * s.c, m, C(0)) - here;
-        square += d * d;
+        const V e = load_pack(from + (r + 1) * s.c, m, C(0)) - here;
+        even += d * d;
+        odd += e * e;
       }
-      if (i == begin) {
-        store_pack(here, mean + k, m);
-        store_pack(square, squares + k, m);
-        return;
+      if (r < rows) {
+        const V d = load_pack(from + r * s.c, m, C(0)) - here;
+        even += d * d;
       }
-      const V old = load_pack(mean + k, m, C(0)), delta = here - old;
-      store_pack(old + delta * share, mean + k, m);
-      store_pack(load_pack(squares + k, m, C(0)) + square + delta * delta * weight, squares + k, m);
+      store_pack(here, block_mean + k, m);
+      store_pack(even + odd, block_squares + k, m);
     });
+    const double share = static_cast<double>(rows) / static_cast<double>(i - begin + rows);
+    const double weight = share * static_cast<double>(i - begin);
+    for (int64_t k = 0; k < width; ++k) {
+      const double delta = static_cast<double>(block_mean[k]) - mean[k];
+      mean[k] += delta * share;
+      squares[k] += static_cast<double>(block_squares[k]) + delta * delta * weight;
+    }
   }
 }
 
 template <class S>
 void column_dots(const BatchNormShape& s, const S* x, const S* dy, const Compute<S>* mean,
-                 int64_t width, int64_t begin, int64_t end, Compute<S>* sum, Compute<S>* dot) {
+                 int64_t width, int64_t begin, int64_t end, double* sum, double* dot) {
   using C = Compute<S>;
   using V = Vec<C>;
-  for (int64_t i = begin; i < end; i += kTileRows)
+  alignas(64) C block_sum[kTile], block_dot[kTile];
+  std::fill_n(sum, width, 0.0);
+  std::fill_n(dot, width, 0.0);
+  for (int64_t i = begin; i < end; i += kTileRows) {
     for_packs<V>(width, [&](int64_t k, auto m) {
       const V centre = load_pack(mean + k, m, C(0));
       V a(C(0)), b(C(0));
@@ -161,17 +174,21 @@ void column_dots(const BatchNormShape& s, const S* x, const S* dy, const Compute
         a += g;
         b += g * (load_pack(x + r * s.c + k, m, C(0)) - centre);
       }
-      if (i != begin) a += load_pack(sum + k, m, C(0)), b += load_pack(dot + k, m, C(0));
-      store_pack(a, sum + k, m);
-      store_pack(b, dot + k, m);
+      store_pack(a, block_sum + k, m);
+      store_pack(b, block_dot + k, m);
     });
+    for (int64_t k = 0; k < width; ++k) {
+      sum[k] += static_cast<double>(block_sum[k]);
+      dot[k] += static_cast<double>(block_dot[k]);
+    }
+  }
 }
 
 // launchers
 
 // The two sums per channel that `rows(channel, begin, end)` or `columns(tile, begin, end, a, b)`
 // make of chunks of samples, merged in order by merge(channel, samples, a, b).
-template <class C, class Rows, class Columns, class Merge>
+template <class Rows, class Columns, class Merge>
 void for_channels(const Context& context, const BatchNormShape& s, Rows rows, Columns columns,
                   Merge merge) {
   const int64_t width = std::min(s.c, kTile);
@@ -189,11 +206,8 @@ void for_channels(const Context& context, const BatchNormShape& s, Rows rows, Co
         rows(tile, i, j, &first[chunk * s.c + tile], &second[chunk * s.c + tile]);
         continue;
       }
-      C a[kTile] = {}, b[kTile] = {};
-      const int64_t channel = tile * kTile, n = std::min(kTile, s.c - channel);
-      columns(channel, n, i, j, a, b);
-      std::copy_n(a, n, first + chunk * s.c + channel);
-      std::copy_n(b, n, second + chunk * s.c + channel);
+      const int64_t channel = tile * kTile, at = chunk * s.c + channel;
+      columns(channel, std::min(kTile, s.c - channel), i, j, &first[at], &second[at]);
     }
   });
   for (int64_t c = 0; c < s.c; ++c)
@@ -210,13 +224,13 @@ void statistics(const Context& context, const BatchNormShape& s, const void* x_,
   C* const mean = static_cast<C*>(mean_);
   C* const variance = static_cast<C*>(variance_);
   Moments total;
-  for_channels<C>(
+  for_channels(
       context, s,
       [&](int64_t c, int64_t begin, int64_t end, double* m, double* q) {
         const Moments part = row_moments(s, x + c * s.inner, begin, end);
         *m = part.mean, *q = part.squares;
       },
-      [&](int64_t c, int64_t width, int64_t begin, int64_t end, C* m, C* q) {
+      [&](int64_t c, int64_t width, int64_t begin, int64_t end, double* m, double* q) {
         column_moments(s, x + c, width, begin, end, m, q);
       },
       [&](int64_t c, int64_t chunk, int64_t count, double m, double q) {
@@ -300,13 +314,13 @@ void backward(const Context& context, const BatchNormShape& s, bool training, co
   if (training || dweight || dbias) {
     const double count = static_cast<double>(s.n * s.inner);
     Dots total;
-    for_channels<C>(
+    for_channels(
         context, s,
         [&](int64_t c, int64_t begin, int64_t end, double* sum, double* dot) {
           const Dots part = row_dots(s, x + c * s.inner, dy + c * s.inner, mean[c], begin, end);
           *sum = part.dy, *dot = part.dy_x;
         },
-        [&](int64_t c, int64_t width, int64_t begin, int64_t end, C* sum, C* dot) {
+        [&](int64_t c, int64_t width, int64_t begin, int64_t end, double* sum, double* dot) {
           column_dots(s, x + c, dy + c, mean + c, width, begin, end, sum, dot);
         },
         [&](int64_t c, int64_t chunk, int64_t, double sum, double dot) {

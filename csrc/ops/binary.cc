@@ -28,8 +28,8 @@ const char* name_of(Compare op) {
 Tensor gradient_of(Binary op, int operand, const Tensor& g, [[maybe_unused]] const Tensor& a,
                    [[maybe_unused]] const Tensor& b, [[maybe_unused]] const Tensor& y) {
   switch (op) {
-#define F(name, value, ga, gb) \
-  case Binary::name:           \
+#define F(name, value, ga, gb)   \
+  case Binary::name:             \
     if (operand == 0) return ga; \
     return gb;
     FASTDL_BINARY(F)
@@ -118,8 +118,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     throw Error(ErrorKind::dtype, "where", "the condition is not a bool tensor")
         .show("condition", condition)
         .remedy("compare it first, as in x > 0");
-  const Dims shape = broadcast_shapes(
-      "where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
+  const Dims shape =
+      broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   Tensor y = empty(shape, a.dtype(), a.device());
   launch<where_forward>("where", a.device(), a.dtype(), y.numel(),
                         walk_over(shape, condition, a, b, y), condition.as<const bool>(), a.data(),

@@ -19,7 +19,8 @@ void check_options(const char* op, const Tensor& x, const Tensor& weight, const 
     const int64_t* pair;
     int64_t least;
   };
-  for (const Named& each : {Named{"stride", o.stride, 1}, Named{"padding", o.padding, 0}, Named{"dilation", o.dilation, 1}})
+  for (const Named& each : {Named{"stride", o.stride, 1}, Named{"padding", o.padding, 0},
+                            Named{"dilation", o.dilation, 1}})
     for (int i = 0; i < 2; ++i)
       if (each.pair[i] < each.least || each.pair[i] > kMaxWindow)
         throw argument_error(op, text(each.name, " is ", each.pair[i]))
@@ -27,40 +28,62 @@ void check_options(const char* op, const Tensor& x, const Tensor& weight, const 
             .show("weight", weight)
             .remedy(text("use a ", each.name, " from ", each.least, " to ", kMaxWindow));
   if (o.groups < 1)
-    throw argument_error(op, text("groups is ", o.groups)).show("weight", weight).remedy("use groups of 1 or more");
+    throw argument_error(op, text("groups is ", o.groups))
+        .show("weight", weight)
+        .remedy("use groups of 1 or more");
 }
 
-int64_t output_size(const char* op, int64_t size, int64_t window, int64_t stride, int64_t pad, int64_t dilation,
-                    const Tensor& x, const Tensor& weight) {
+int64_t output_size(const char* op, int64_t size, int64_t window, int64_t stride, int64_t pad,
+                    int64_t dilation, const Tensor& x, const Tensor& weight) {
   const int64_t reach = checked_mul(op, dilation, window - 1) + 1;
   const int64_t room = size + 2 * pad - reach;
   if (room < 0)
-    throw shape_error(op, text("the kernel reaches over ", reach, " elements, the padded input has ", size + 2 * pad))
+    throw shape_error(op, text("the kernel reaches over ", reach,
+                               " elements, the padded input has ", size + 2 * pad))
         .show("input", x)
         .show("weight", weight)
         .remedy("use a larger input, more padding, or a smaller kernel or dilation");
   return room / stride + 1;
 }
 
-Conv2dShape shape_of(const char* op, const Tensor& x, const Tensor& weight, const Conv2dOptions& o) {
+Conv2dShape shape_of(const char* op, const Tensor& x, const Tensor& weight,
+                     const Conv2dOptions& o) {
   check_options(op, x, weight, o);
   check_dim(op, {"input", x}, 4, "[N, C, H, W]");
   check_dim(op, {"weight", weight}, 4, "[out_channels, in_channels / groups, kernel_h, kernel_w]");
   const int64_t c = x.size(1), k = weight.size(0);
   if (weight.size(2) < 1 || weight.size(3) < 1)
-    throw shape_error(op, "the kernel is empty").show("weight", weight).remedy("use a kernel of 1x1 or larger");
+    throw shape_error(op, "the kernel is empty")
+        .show("weight", weight)
+        .remedy("use a kernel of 1x1 or larger");
   if (c != checked_mul(op, weight.size(1), o.groups))
-    throw shape_error(op, text("input has ", c, " channels, weight expects ", weight.size(1) * o.groups))
+    throw shape_error(
+        op, text("input has ", c, " channels, weight expects ", weight.size(1) * o.groups))
         .show("input", x)
         .show("weight", weight)
         .show("groups", std::to_string(o.groups))
-        .remedy(text("give the layer in_channels=", c, ", or pass an input with ", weight.size(1) * o.groups, " channels"));
+        .remedy(text("give the layer in_channels=", c, ", or pass an input with ",
+                     weight.size(1) * o.groups, " channels"));
   if (k % o.groups != 0)
     throw shape_error(op, text(k, " output channels do not divide into ", o.groups, " groups"))
         .show("weight", weight)
         .remedy("make out_channels a multiple of groups");
-  Conv2dShape s{x.size(0), c, x.size(2), x.size(3), k, weight.size(2), weight.size(3), 0, 0,
-                o.stride[0], o.stride[1], o.padding[0], o.padding[1], o.dilation[0], o.dilation[1], o.groups};
+  Conv2dShape s{x.size(0),
+                c,
+                x.size(2),
+                x.size(3),
+                k,
+                weight.size(2),
+                weight.size(3),
+                0,
+                0,
+                o.stride[0],
+                o.stride[1],
+                o.padding[0],
+                o.padding[1],
+                o.dilation[0],
+                o.dilation[1],
+                o.groups};
   s.p = output_size(op, s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, x, weight);
   s.q = output_size(op, s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, x, weight);
   return s;
@@ -68,7 +91,8 @@ Conv2dShape shape_of(const char* op, const Tensor& x, const Tensor& weight, cons
 
 int64_t work_of(const Conv2dShape& s) {
   const auto size = [](int64_t v) { return static_cast<double>(v); };
-  return static_cast<int64_t>(std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
+  return static_cast<int64_t>(
+      std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
 }  // namespace
@@ -99,7 +123,8 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   return y;
 }
 
-Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_shape, const Conv2dOptions& o) {
+Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_shape,
+                         const Conv2dOptions& o) {
   Tensor dx = empty(x_shape, dy.dtype(), dy.device());
   const Conv2dShape s = shape_of("conv2d_input_grad", dx, weight, o);
   const Tensor gs = contiguous(detach(dy)), ws = contiguous(detach(weight));
@@ -115,13 +140,15 @@ Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_s
   return dx;
 }
 
-Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_shape, const Conv2dOptions& o) {
+Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_shape,
+                          const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   const Conv2dShape s = shape_of("conv2d_weight_grad", x, dw, o);
   const Tensor xs = contiguous(detach(x)), gs = contiguous(detach(dy));
   if (dw.numel() > 0)
     launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,
-                                   xs.data(), gs.data(), dw.mutable_data(), static_cast<void*>(nullptr));
+                                   xs.data(), gs.data(), dw.mutable_data(),
+                                   static_cast<void*>(nullptr));
   if (Recording r{"conv2d_weight_grad", {&x, &dy}})
     r.result(dw, [x = Saved(x), dy = Saved(dy), o](Backward& pass) {
       const Tensor xs = x.get(pass), gs = dy.get(pass);

@@ -21,7 +21,8 @@ uint64_t bits_of(double value, DType dtype) {
     else if constexpr (std::is_integral_v<T>)
       v = static_cast<T>(static_cast<int64_t>(value));
     else
-      v = static_cast<T>(static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(value));
+      v = static_cast<T>(
+          static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(value));
     memcpy(&bits, &v, sizeof v);
   });
   return bits;
@@ -41,8 +42,8 @@ void transfer(const Tensor& to, const Tensor& from) {
   const DeviceRuntime& runtime = device_runtime();
   const size_t bytes = static_cast<size_t>(to.numel()) * item_size(to.dtype());
   if (bytes == 0) return;
-  const int code = runtime.copy(device.index, context(device).stream, to.mutable_data(), from.data(),
-                                bytes, direction);
+  const int code = runtime.copy(device.index, context(device).stream, to.mutable_data(),
+                                from.data(), bytes, direction);
   if (code != 0)
     throw Error(ErrorKind::device, "copy", runtime.message(code))
         .show("from", from)
@@ -55,8 +56,7 @@ void transfer(const Tensor& to, const Tensor& from) {
 Tensor clone(const Tensor& x) {
   Tensor y = empty_like(x);
   convert_into(y, x);
-  if (Recording r{"clone", {&x}})
-    r.result(y, [](Backward& pass) { pass.give(0, pass.grad()); });
+  if (Recording r{"clone", {&x}}) r.result(y, [](Backward& pass) { pass.give(0, pass.grad()); });
   return y;
 }
 
@@ -78,7 +78,8 @@ Tensor to_device(const Tensor& x, const Device& device) {
   Tensor y = empty(x.shape(), x.dtype(), device);
   transfer(y, contiguous(detach(x)));
   if (Recording r{"to", {&x}})
-    r.result(y, [from = x.device()](Backward& pass) { pass.give(0, to_device(pass.grad(), from)); });
+    r.result(y,
+             [from = x.device()](Backward& pass) { pass.give(0, to_device(pass.grad(), from)); });
   return y;
 }
 
@@ -96,10 +97,13 @@ Tensor copy_(const Tensor& to, const Tensor& from) {
   convert_into(to, source);
   bump_version(to);
   if (Recording r{"copy_", {&to, &from}})
-    r.result(to, [shape = from.shape(), dtype = from.dtype(), device = from.device()](Backward& pass) {
-      if (pass.needs(0)) pass.give(0, full(pass.grad().shape(), 0, pass.grad().dtype(), pass.grad().device()));
-      if (pass.needs(1)) pass.give(1, to_device(cast(sum_to(pass.grad(), shape), dtype), device));
-    });
+    r.result(
+        to, [shape = from.shape(), dtype = from.dtype(), device = from.device()](Backward& pass) {
+          if (pass.needs(0))
+            pass.give(0, full(pass.grad().shape(), 0, pass.grad().dtype(), pass.grad().device()));
+          if (pass.needs(1))
+            pass.give(1, to_device(cast(sum_to(pass.grad(), shape), dtype), device));
+        });
   return to;
 }
 

@@ -9,8 +9,8 @@
 
 namespace fastdl {
 
-#define FASTDL_OPERATOR(symbol, name)                                                        \
-  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return name(a, b); }     \
+#define FASTDL_OPERATOR(symbol, name)                                                             \
+  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return name(a, b); }          \
   inline Tensor operator symbol(const Tensor& a, double b) { return name(a, scalar_like(b, a)); } \
   inline Tensor operator symbol(double a, const Tensor& b) { return name(scalar_like(a, b), b); }
 FASTDL_OPERATOR(+, add)

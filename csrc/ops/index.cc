@@ -37,8 +37,9 @@ Lanes check_lanes(const char* op, const Tensor& x, int dim, const Tensor& index)
 Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_shape) {
   Tensor dw = full(weight_shape, 0, g.dtype(), g.device());
   const Tensor gs = contiguous(detach(g));
-  launch<scatter_add_rows>("embedding", g.device(), g.dtype(), g.numel(), index.numel(), weight_shape[1],
-                           weight_shape[0], gs.data(), static_cast<const int64_t*>(index.data()), dw.mutable_data());
+  launch<scatter_add_rows>("embedding", g.device(), g.dtype(), g.numel(), index.numel(),
+                           weight_shape[1], weight_shape[0], gs.data(),
+                           static_cast<const int64_t*>(index.data()), dw.mutable_data());
   if (Recording r{"embedding_grad", {&g}})
     r.result(dw, [index](Backward& pass) { pass.give(0, embedding(index, pass.grad())); });
   return dw;
@@ -53,7 +54,8 @@ void check_index_range(const char* op, const Tensor& index, int64_t limit, const
   if (bad < 0) return;
   Tensor one = index.view({}, {}, index.offset() + bad);
   const int64_t value = *to_device(one, Device{}).as<int64_t>();
-  throw Error(ErrorKind::index, op, text(what, " ", value, " at position ", bad, " is out of range"))
+  throw Error(ErrorKind::index, op,
+              text(what, " ", value, " at position ", bad, " is out of range"))
       .show("index", index)
       .show("valid", limit > 0 ? text("0 to ", limit - 1) : "none")
       .remedy("check the values, or make the table larger");
@@ -68,8 +70,8 @@ Tensor embedding(const Tensor& index, const Tensor& weight) {
   Dims shape = index.shape();
   shape.push(weight.size(1));
   Tensor y = empty(shape, weight.dtype(), weight.device());
-  launch<gather_rows>("embedding", y.device(), y.dtype(), y.numel(), is.numel(), weight.size(1), ws.data(),
-                      static_cast<const int64_t*>(is.data()), y.mutable_data());
+  launch<gather_rows>("embedding", y.device(), y.dtype(), y.numel(), is.numel(), weight.size(1),
+                      ws.data(), static_cast<const int64_t*>(is.data()), y.mutable_data());
   if (Recording r{"embedding", {&weight}})
     r.result(y, [index = Saved(is), shape = weight.shape()](Backward& pass) {
       pass.give(0, embedding_grad(pass.grad(), index.get(pass), shape));
@@ -85,8 +87,9 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   const Tensor xs = contiguous(detach(x)), is = contiguous(index);
   check_index_range("gather", is, x.size(d), "index");
   Tensor y = empty(index.shape(), x.dtype(), x.device());
-  launch<gather_forward>("gather", x.device(), x.dtype(), y.numel(), l.outer, x.size(d), index.size(d), l.inner,
-                         xs.data(), static_cast<const int64_t*>(is.data()), y.mutable_data());
+  launch<gather_forward>("gather", x.device(), x.dtype(), y.numel(), l.outer, x.size(d),
+                         index.size(d), l.inner, xs.data(), static_cast<const int64_t*>(is.data()),
+                         y.mutable_data());
   if (Recording r{"gather", {&x}})
     r.result(y, [d, index = Saved(is), shape = x.shape()](Backward& pass) {
       const Tensor& g = pass.grad();
@@ -102,12 +105,16 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
   const int d = normalize_dim("scatter_add", dim, x.dim());
   const Lanes l = check_lanes("scatter_add", x, d, index);
   if (src.shape() != index.shape())
-    throw shape_error("scatter_add", "src and index differ").show("src", src).show("index", index).remedy("give both one shape");
+    throw shape_error("scatter_add", "src and index differ")
+        .show("src", src)
+        .show("index", index)
+        .remedy("give both one shape");
   const Tensor ss = contiguous(detach(src)), is = contiguous(index);
   check_index_range("scatter_add", is, x.size(d), "index");
   Tensor y = clone(detach(x));
-  launch<scatter_add_forward>("scatter_add", x.device(), x.dtype(), src.numel(), l.outer, x.size(d), index.size(d),
-                              l.inner, ss.data(), static_cast<const int64_t*>(is.data()), y.mutable_data());
+  launch<scatter_add_forward>("scatter_add", x.device(), x.dtype(), src.numel(), l.outer, x.size(d),
+                              index.size(d), l.inner, ss.data(),
+                              static_cast<const int64_t*>(is.data()), y.mutable_data());
   if (Recording r{"scatter_add", {&x, &src}})
     r.result(y, [d, index = Saved(is)](Backward& pass) {
       if (pass.needs(0)) pass.give(0, pass.grad());

@@ -15,7 +15,8 @@ Tensor reduced(const char* op, const Tensor& losses, const std::string& reductio
   if (reduction == "mean") return mean(losses, std::nullopt, false);
   if (reduction == "sum") return sum(losses, std::nullopt, false);
   if (reduction == "none") return losses;
-  throw argument_error(op, text("unknown reduction '", reduction, "'")).remedy("use 'mean', 'sum' or 'none'");
+  throw argument_error(op, text("unknown reduction '", reduction, "'"))
+      .remedy("use 'mean', 'sum' or 'none'");
 }
 
 void check_same_shape(const char* op, const Tensor& x, const Tensor& target) {
@@ -33,8 +34,9 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& target) {
   const int64_t rows = x.size(0), classes = x.size(1);
   const Tensor xs = contiguous(detach(x));
   Tensor losses = empty({rows}, x.dtype(), x.device()), lse = empty_like(losses);
-  launch<cross_entropy_forward>("cross_entropy", x.device(), x.dtype(), x.numel(), rows, classes, xs.data(),
-                                target.as<const int64_t>(), losses.mutable_data(), lse.mutable_data());
+  launch<cross_entropy_forward>("cross_entropy", x.device(), x.dtype(), x.numel(), rows, classes,
+                                xs.data(), target.as<const int64_t>(), losses.mutable_data(),
+                                lse.mutable_data());
   if (Recording r{"cross_entropy", {&x}})
     r.result(losses, [x = Saved(x), target, lse](Backward& pass) {
       const Tensor xs = x.get(pass);
@@ -49,9 +51,9 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& target) {
       Tensor dx = empty_like(xs);
       const Tensor xc = contiguous(xs);
       const int64_t stride = rows > 1 ? pass.grad().stride()[0] : 1;
-      launch<cross_entropy_backward>("cross_entropy", xs.device(), xs.dtype(), xs.numel(), rows, classes, xc.data(),
-                                     static_cast<const int64_t*>(target.data()), lse.data(), pass.grad().data(),
-                                     stride, dx.mutable_data());
+      launch<cross_entropy_backward>("cross_entropy", xs.device(), xs.dtype(), xs.numel(), rows,
+                                     classes, xc.data(), static_cast<const int64_t*>(target.data()),
+                                     lse.data(), pass.grad().data(), stride, dx.mutable_data());
       pass.give(0, dx);
     });
   return losses;
@@ -71,7 +73,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const std::string& r
   bool fits = x.dim() > 0 && target.dim() == x.dim() - 1;
   for (int i = 0; fits && i < target.dim(); ++i) fits = target.size(i) == x.size(i < c ? i : i + 1);
   if (!fits)
-    throw shape_error("cross_entropy", "the target should have the input's shape without its class dimension")
+    throw shape_error("cross_entropy",
+                      "the target should have the input's shape without its class dimension")
         .show("input", x)
         .show("target", target)
         .remedy("pass class indices of shape [N] for an input [N, classes]");
@@ -87,7 +90,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const std::string& r
     rows = reshape(permute(x, last), {flat_target.numel(), x.size(c)});
   }
   const Tensor losses = cross_entropy_rows(rows, flat_target);
-  return reduced("cross_entropy", reduction == "none" ? reshape(losses, target.shape()) : losses, reduction);
+  return reduced("cross_entropy", reduction == "none" ? reshape(losses, target.shape()) : losses,
+                 reduction);
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction) {
@@ -99,10 +103,12 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const std::st
   check_same_shape("binary_cross_entropy", x, target);
   // Logarithms no lower than -100, as in PyTorch, so that a certain but wrong answer stays finite.
   const auto bounded_log = [](const Tensor& p) { return maximum(log(p), scalar_like(-100, p)); };
-  return reduced("binary_cross_entropy", -(target * bounded_log(x) + (1 - target) * bounded_log(1 - x)), reduction);
+  return reduced("binary_cross_entropy",
+                 -(target * bounded_log(x) + (1 - target) * bounded_log(1 - x)), reduction);
 }
 
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const std::string& reduction) {
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
+                                        const std::string& reduction) {
   check_same_shape("binary_cross_entropy_with_logits", x, target);
   // -t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x
   return reduced("binary_cross_entropy_with_logits", softplus(x) - target * x, reduction);

@@ -11,15 +11,21 @@ namespace {
 
 LstmShape check_operands(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
                          const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  check_same_kind("lstm", {{"input", x}, {"h0", h0}, {"c0", c0}, {"weight_ih", w_ih}, {"weight_hh", w_hh},
-                           {"bias_ih", b_ih}, {"bias_hh", b_hh}});
+  check_same_kind("lstm", {{"input", x},
+                           {"h0", h0},
+                           {"c0", c0},
+                           {"weight_ih", w_ih},
+                           {"weight_hh", w_hh},
+                           {"bias_ih", b_ih},
+                           {"bias_hh", b_hh}});
   check_floating("lstm", {"input", x});
   check_dim("lstm", {"input", x}, 3, "[T, N, input_size]");
   check_dim("lstm", {"h0", h0}, 2, "[N, hidden_size]");
   const LstmShape s{x.size(0), x.size(1), x.size(2), h0.size(1)};
   const auto check = [&](const char* name, const Tensor& t, const Dims& expected) {
     if (t.defined() && t.shape() != expected)
-      throw shape_error("lstm", text(name, " has shape ", str(t.shape()), ", expected ", str(expected)))
+      throw shape_error("lstm",
+                        text(name, " has shape ", str(t.shape()), ", expected ", str(expected)))
           .show("input", x)
           .show("h0", h0)
           .show(name, t)
@@ -61,12 +67,13 @@ std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, 
   const LstmShape s = check_operands(x, h0, c0, w_ih, w_hh, b_ih, b_hh);
   const int64_t work = s.t * s.n * 4 * s.hidden * (s.input + s.hidden);
   // What the kernels read, kept for both directions.
-  const std::array<Tensor, 7> in{plain(x), plain(h0), plain(c0), plain(w_ih), plain(w_hh), plain(b_ih), plain(b_hh)};
+  const std::array<Tensor, 7> in{plain(x),    plain(h0),   plain(c0),  plain(w_ih),
+                                 plain(w_hh), plain(b_ih), plain(b_hh)};
   Tensor y = empty({s.t, s.n, s.hidden}, x.dtype(), x.device()), cells = empty_like(y);
   Tensor gates = empty({s.t, s.n, 4 * s.hidden}, x.dtype(), x.device());
-  launch<lstm_forward>("lstm", x.device(), x.dtype(), work, s, in[0].data(), in[1].data(), in[2].data(), in[3].data(),
-                       in[4].data(), pointer(in[5]), pointer(in[6]), y.mutable_data(), gates.mutable_data(),
-                       cells.mutable_data());
+  launch<lstm_forward>("lstm", x.device(), x.dtype(), work, s, in[0].data(), in[1].data(),
+                       in[2].data(), in[3].data(), in[4].data(), pointer(in[5]), pointer(in[6]),
+                       y.mutable_data(), gates.mutable_data(), cells.mutable_data());
   const auto last = [&](const Tensor& sequence, const Tensor& initial) {
     if (s.t == 0) return clone(initial);
     return clone(sequence.view({s.n, s.hidden}, {s.hidden, 1}, (s.t - 1) * s.n * s.hidden));
@@ -74,24 +81,29 @@ std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, 
   Tensor h = last(y, in[1]), c = last(cells, in[2]);
 
   if (Recording r{"lstm", {&x, &h0, &c0, &w_ih, &w_hh, &b_ih, &b_hh}}) {
-    const std::array<Saved, 7> saved{Saved(x), Saved(h0), Saved(c0), Saved(w_ih), Saved(w_hh), Saved(b_ih), Saved(b_hh)};
-    r.results({&y, &h, &c}, [s, work, saved, in, y = Saved::result(y), gates, cells](Backward& pass) {
+    const std::array<Saved, 7> saved{Saved(x),    Saved(h0),   Saved(c0),  Saved(w_ih),
+                                     Saved(w_hh), Saved(b_ih), Saved(b_hh)};
+    r.results({&y, &h, &c}, [s, work, saved, in, y = Saved::result(y), gates,
+                             cells](Backward& pass) {
       std::vector<Tensor> operands;
       for (const Saved& each : saved) operands.push_back(each.get(pass));
       if (grad_enabled()) {
-        const auto grads = composed_gradients(composed, operands, {pass.grad(0), pass.grad(1), pass.grad(2)});
+        const auto grads =
+            composed_gradients(composed, operands, {pass.grad(0), pass.grad(1), pass.grad(2)});
         for (int i = 0; i < 7; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
         return;
       }
-      const Tensor ys = y.get(pass), dy = plain(pass.grad(0)), dh = plain(pass.grad(1)), dc = plain(pass.grad(2));
+      const Tensor ys = y.get(pass), dy = plain(pass.grad(0)), dh = plain(pass.grad(1)),
+                   dc = plain(pass.grad(2));
       std::array<Tensor, 5> d;
       for (size_t i = 0; i < 5; ++i) d[i] = empty_like(in[i]);
       Tensor db = empty({4 * s.hidden}, ys.dtype(), ys.device());
       launch<lstm_backward>("lstm", ys.device(), ys.dtype(), 2 * work, s,
-                            LstmSaved{in[0].data(), in[1].data(), in[2].data(), in[3].data(), in[4].data(), ys.data(),
-                                      gates.data(), cells.data()},
-                            LstmGrads{pointer(dy), pointer(dh), pointer(dc), d[0].mutable_data(), d[1].mutable_data(),
-                                      d[2].mutable_data(), d[3].mutable_data(), d[4].mutable_data(), db.mutable_data()});
+                            LstmSaved{in[0].data(), in[1].data(), in[2].data(), in[3].data(),
+                                      in[4].data(), ys.data(), gates.data(), cells.data()},
+                            LstmGrads{pointer(dy), pointer(dh), pointer(dc), d[0].mutable_data(),
+                                      d[1].mutable_data(), d[2].mutable_data(), d[3].mutable_data(),
+                                      d[4].mutable_data(), db.mutable_data()});
       for (int i = 0; i < 5; ++i) pass.give(i, d[static_cast<size_t>(i)]);
       if (pass.needs(5)) pass.give(5, db);
       if (pass.needs(6)) pass.give(6, pass.needs(5) ? clone(db) : db);

@@ -34,7 +34,8 @@ void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias, c
   }
   const Strided<3> walk = make_walk<3>(batch, strides);
   shape.batch = walk.ndim ? walk.size[0] : 1;
-  shape.a_batch = walk.stride[0][0], shape.b_batch = walk.stride[1][0], shape.c_batch = walk.stride[2][0];
+  shape.a_batch = walk.stride[0][0], shape.b_batch = walk.stride[1][0],
+  shape.c_batch = walk.stride[2][0];
   if (c.numel() == 0) return;
   const auto item = static_cast<int64_t>(item_size(c.dtype()));
   const int64_t calls = walk.numel / shape.batch;
@@ -78,7 +79,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   check_same_kind("matmul", {{"input", a}, {"other", b}});
   check_floating("matmul", {"input", a});
   if (a.dim() == 0 || b.dim() == 0)
-    throw shape_error("matmul", "scalars have no matrix product").show("input", a).show("other", b).remedy("multiply with *");
+    throw shape_error("matmul", "scalars have no matrix product")
+        .show("input", a)
+        .show("other", b)
+        .remedy("multiply with *");
   const int64_t ka = a.size(a.dim() - 1), kb = b.size(b.dim() == 1 ? 0 : b.dim() - 2);
   if (ka != kb)
     throw shape_error("matmul", text("the inner sizes ", ka, " and ", kb, " differ"))
@@ -97,7 +101,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_dim("linear", {"weight", weight}, 2, "[out_features, in_features]");
   const int64_t out = weight.size(0), in = weight.size(1);
   if (x.dim() == 0 || x.size(x.dim() - 1) != in)
-    throw shape_error("linear", text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1, ", the weight expects ", in))
+    throw shape_error("linear", text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1,
+                                     ", the weight expects ", in))
         .show("input", x)
         .show("weight", weight)
         .remedy("give the layer in_features equal to the input's last size, or flatten the input");

@@ -11,7 +11,7 @@ struct GemmShape {
   int64_t batch, m, n, k;
   int64_t a_batch, a_row, a_col;  // strides in elements, any sign, 0 where broadcast
   int64_t b_batch, b_row, b_col;
-  int64_t c_batch, c_row;         // c's columns are contiguous
+  int64_t c_batch, c_row;  // c's columns are contiguous
   bool accumulate = false;
 };
 

@@ -8,12 +8,15 @@ namespace fastdl {
 namespace {
 
 // One slot per parameter that has a gradient. `copies` keeps gradients made contiguous alive.
-std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-                                    const std::vector<Tensor>& first, const std::vector<Tensor>& second,
+std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& params,
+                                    const std::vector<Tensor>& grads,
+                                    const std::vector<Tensor>& first,
+                                    const std::vector<Tensor>& second,
                                     std::vector<Tensor>& copies) {
   const auto check_count = [&](const char* name, size_t count) {
     if (count != 0 && count != params.size())
-      throw argument_error(op, text(count, " ", name, " for ", params.size(), " parameters")).remedy("pass one for each");
+      throw argument_error(op, text(count, " ", name, " for ", params.size(), " parameters"))
+          .remedy("pass one for each");
   };
   check_count("gradients", grads.size() ? grads.size() : ~size_t{0});
   check_count("first moments", first.size());
@@ -24,21 +27,28 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
     const Tensor& p = params[i];
     Tensor g = grads[i];
     const Tensor m = first.empty() ? Tensor() : first[i], v = second.empty() ? Tensor() : second[i];
-    for (const Operand& o : {Operand{"gradient", g}, Operand{"first moment", m}, Operand{"second moment", v}}) {
+    for (const Operand& o :
+         {Operand{"gradient", g}, Operand{"first moment", m}, Operand{"second moment", v}}) {
       if (!o.tensor.defined()) continue;
       check_same_kind(op, {{"parameter", p}, o});
       if (o.tensor.shape() != p.shape())
-        throw shape_error(op, text("the ", o.name, " is not like its parameter")).show("parameter", p).show(o.name, o.tensor).remedy("make the shapes equal");
+        throw shape_error(op, text("the ", o.name, " is not like its parameter"))
+            .show("parameter", p)
+            .show(o.name, o.tensor)
+            .remedy("make the shapes equal");
     }
     for (const Tensor* t : {&p, &m, &v}) {
       if (!t->defined()) continue;
       if (!t->is_contiguous() || t->storage().readonly)
-        throw argument_error(op, "a parameter or its state is not contiguous and writable").show("tensor", *t).remedy("use a .clone()");
+        throw argument_error(op, "a parameter or its state is not contiguous and writable")
+            .show("tensor", *t)
+            .remedy("use a .clone()");
     }
     if (!g.is_contiguous()) copies.push_back(g = contiguous(g));
     if (p.device() != params[0].device() || p.dtype() != params[0].dtype())
       check_same_kind(op, {{"first parameter", params[0]}, {"parameter", p}});
-    slots.push_back({p.numel(), p.mutable_data(), g.data(), m.defined() ? m.mutable_data() : nullptr,
+    slots.push_back({p.numel(), p.mutable_data(), g.data(),
+                     m.defined() ? m.mutable_data() : nullptr,
                      v.defined() ? v.mutable_data() : nullptr});
   }
   return slots;
@@ -46,30 +56,35 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
 
 template <class K, class Options>
 void run(const char* op, const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-         const std::vector<Tensor>& first, const std::vector<Tensor>& second, const Options& options) {
+         const std::vector<Tensor>& first, const std::vector<Tensor>& second,
+         const Options& options) {
   if (params.empty()) return;
   GradMode off(false);
   std::vector<Tensor> copies;
   const std::vector<OptimizerSlot> slots = slots_of(op, params, grads, first, second, copies);
   int64_t work = 0;
   for (const OptimizerSlot& s : slots) work += s.n;
-  launch<K>(op, params[0].device(), params[0].dtype(), work, options, slots.data(), static_cast<int64_t>(slots.size()));
+  launch<K>(op, params[0].device(), params[0].dtype(), work, options, slots.data(),
+            static_cast<int64_t>(slots.size()));
   for (const auto* list : {&params, &first, &second})
     for (const Tensor& t : *list) bump_version(t);
 }
 
 }  // namespace
 
-void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const std::vector<Tensor>& momentum,
-              const SgdOptions& options) {
+void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+              const std::vector<Tensor>& momentum, const SgdOptions& options) {
   run<sgd_update>("sgd_step", params, grads, momentum, {}, options);
 }
 
-void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const std::vector<Tensor>& first,
-               const std::vector<Tensor>& second, const AdamOptions& options) {
+void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+               const std::vector<Tensor>& first, const std::vector<Tensor>& second,
+               const AdamOptions& options) {
   if (!params.empty() && (first.empty() || second.empty()))
-    throw argument_error("adam_step", "both moments are needed").remedy("pass lists of zeros at the first step");
-  if (options.step < 1) throw argument_error("adam_step", text("step is ", options.step)).remedy("count steps from 1");
+    throw argument_error("adam_step", "both moments are needed")
+        .remedy("pass lists of zeros at the first step");
+  if (options.step < 1)
+    throw argument_error("adam_step", text("step is ", options.step)).remedy("count steps from 1");
   run<adam_update>("adam_step", params, grads, first, second, options);
 }
 

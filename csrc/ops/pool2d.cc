@@ -14,7 +14,8 @@ int64_t output_size(const char* op, const Tensor& x, int64_t size, const Pool2dO
   const int64_t window = o.dilation[i] * (o.kernel[i] - 1) + 1;
   const int64_t room = size + 2 * o.padding[i] - window;
   if (room < 0)
-    throw shape_error(op, text("the window reaches over ", window, " elements, the padded input has ", size + 2 * o.padding[i]))
+    throw shape_error(op, text("the window reaches over ", window,
+                               " elements, the padded input has ", size + 2 * o.padding[i]))
         .show("input", x)
         .remedy("use a larger input or a smaller kernel_size");
   int64_t out = (room + (o.ceil_mode ? o.stride[i] - 1 : 0)) / o.stride[i] + 1;
@@ -39,8 +40,20 @@ Pool2dShape shape_of(const char* op, const Tensor& x, const Pool2dOptions& o) {
     check("padding", o.padding[i], 0, o.kernel[i] / 2);  // so that no window lies in padding alone
   }
   const int d = x.dim();
-  Pool2dShape s{1, x.size(d - 2), x.size(d - 1), 0, 0, o.kernel[0], o.kernel[1], o.stride[0], o.stride[1],
-                o.padding[0], o.padding[1], o.dilation[0], o.dilation[1], o.count_include_pad};
+  Pool2dShape s{1,
+                x.size(d - 2),
+                x.size(d - 1),
+                0,
+                0,
+                o.kernel[0],
+                o.kernel[1],
+                o.stride[0],
+                o.stride[1],
+                o.padding[0],
+                o.padding[1],
+                o.dilation[0],
+                o.dilation[1],
+                o.count_include_pad};
   for (int i = 0; i < d - 2; ++i) s.planes *= x.size(i);
   s.p = output_size(op, x, s.h, o, 0);
   s.q = output_size(op, x, s.w, o, 1);
@@ -53,10 +66,12 @@ Dims output_shape(const Tensor& x, const Pool2dShape& s) {
   return shape;
 }
 
-Tensor avg_pool2d_grad(const Tensor& dy, const Dims& x_shape, const Pool2dShape& s, const Pool2dOptions& o) {
+Tensor avg_pool2d_grad(const Tensor& dy, const Dims& x_shape, const Pool2dShape& s,
+                       const Pool2dOptions& o) {
   Tensor dx = empty(x_shape, dy.dtype(), dy.device());
   const Tensor gs = contiguous(detach(dy));
-  launch<avg_pool2d_backward>("avg_pool2d", dy.device(), dy.dtype(), dy.numel(), s, gs.data(), dx.mutable_data());
+  launch<avg_pool2d_backward>("avg_pool2d", dy.device(), dy.dtype(), dy.numel(), s, gs.data(),
+                              dx.mutable_data());
   if (Recording r{"avg_pool2d_grad", {&dy}})
     r.result(dx, [o](Backward& pass) { pass.give(0, avg_pool2d(pass.grad(), o)); });
   return dx;
@@ -69,15 +84,16 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& o) {
   const Tensor xs = contiguous(detach(x));
   Tensor y = empty(output_shape(x, s), x.dtype(), x.device());
   Tensor index = empty(y.shape(), DType::i64, x.device());
-  launch<max_pool2d_forward>("max_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s, xs.data(),
-                             y.mutable_data(), index.as<int64_t>());
+  launch<max_pool2d_forward>("max_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s,
+                             xs.data(), y.mutable_data(), index.as<int64_t>());
   if (Recording r{"max_pool2d", {&x}})
     r.result(y, [index, s, shape = x.shape()](Backward& pass) {
       const Tensor& g = pass.grad();
       if (grad_enabled()) {  // an indexed sum, whose derivative is known
         const Dims cells{s.planes, s.h * s.w}, windows{s.planes, s.p * s.q};
         const Tensor zero = full(cells, 0, g.dtype(), g.device());
-        pass.give(0, reshape(scatter_add(zero, 1, reshape(index, windows), reshape(g, windows)), shape));
+        pass.give(
+            0, reshape(scatter_add(zero, 1, reshape(index, windows), reshape(g, windows)), shape));
         return;
       }
       Tensor dx = empty(shape, g.dtype(), g.device());
@@ -93,9 +109,12 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& o) {
   const Pool2dShape s = shape_of("avg_pool2d", x, o);
   const Tensor xs = contiguous(detach(x));
   Tensor y = empty(output_shape(x, s), x.dtype(), x.device());
-  launch<avg_pool2d_forward>("avg_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s, xs.data(), y.mutable_data());
+  launch<avg_pool2d_forward>("avg_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s,
+                             xs.data(), y.mutable_data());
   if (Recording r{"avg_pool2d", {&x}})
-    r.result(y, [s, o, shape = x.shape()](Backward& pass) { pass.give(0, avg_pool2d_grad(pass.grad(), shape, s, o)); });
+    r.result(y, [s, o, shape = x.shape()](Backward& pass) {
+      pass.give(0, avg_pool2d_grad(pass.grad(), shape, s, o));
+    });
   return y;
 }
 

@@ -17,10 +17,9 @@ struct Pool2dShape {
 
 // index[planes, p, q] = position (row * w + column) of the maximum in its plane: the first of
 // equals, or the first NaN.
-FASTDL_KERNEL(max_pool2d_forward, const Pool2dShape& shape, const void* x, void* y,
-              int64_t* index);
-FASTDL_KERNEL(max_pool2d_backward, const Pool2dShape& shape, const void* dy,
-              const int64_t* index, void* dx);
+FASTDL_KERNEL(max_pool2d_forward, const Pool2dShape& shape, const void* x, void* y, int64_t* index);
+FASTDL_KERNEL(max_pool2d_backward, const Pool2dShape& shape, const void* dy, const int64_t* index,
+              void* dx);
 FASTDL_KERNEL(avg_pool2d_forward, const Pool2dShape& shape, const void* x, void* y);
 FASTDL_KERNEL(avg_pool2d_backward, const Pool2dShape& shape, const void* dy, void* dx);
 

@@ -10,7 +10,9 @@
 namespace fastdl {
 namespace {
 
-uint64_t blocks(int64_t n, int64_t per_block) { return static_cast<uint64_t>((n + per_block - 1) / per_block); }
+uint64_t blocks(int64_t n, int64_t per_block) {
+  return static_cast<uint64_t>((n + per_block - 1) / per_block);
+}
 
 }  // namespace
 
@@ -18,9 +20,12 @@ Tensor uniform_(const Tensor& x, double low, double high, Generator* generator) 
   check_floating("uniform_", {"input", x});
   check_editable("uniform_", x);
   if (!x.is_contiguous())
-    throw argument_error("uniform_", "the tensor is not contiguous").show("input", x).remedy("fill a contiguous tensor and copy it");
+    throw argument_error("uniform_", "the tensor is not contiguous")
+        .show("input", x)
+        .remedy("fill a contiguous tensor and copy it");
   launch<random_uniform>("uniform_", x.device(), x.dtype(), x.numel(), generator->seed,
-                         generator->advance(blocks(x.numel(), 4)), x.numel(), low, high, x.mutable_data());
+                         generator->advance(blocks(x.numel(), 4)), x.numel(), low, high,
+                         x.mutable_data());
   bump_version(x);
   return x;
 }
@@ -28,29 +33,38 @@ Tensor uniform_(const Tensor& x, double low, double high, Generator* generator) 
 Tensor normal_(const Tensor& x, double mean, double std, Generator* generator) {
   check_floating("normal_", {"input", x});
   check_editable("normal_", x);
-  if (!(std >= 0)) throw argument_error("normal_", text("std is ", std)).remedy("use a std of 0 or more");
+  if (!(std >= 0))
+    throw argument_error("normal_", text("std is ", std)).remedy("use a std of 0 or more");
   if (!x.is_contiguous())
-    throw argument_error("normal_", "the tensor is not contiguous").show("input", x).remedy("fill a contiguous tensor and copy it");
+    throw argument_error("normal_", "the tensor is not contiguous")
+        .show("input", x)
+        .remedy("fill a contiguous tensor and copy it");
   launch<random_normal>("normal_", x.device(), x.dtype(), x.numel(), generator->seed,
-                        generator->advance(blocks(x.numel(), 4)), x.numel(), mean, std, x.mutable_data());
+                        generator->advance(blocks(x.numel(), 4)), x.numel(), mean, std,
+                        x.mutable_data());
   bump_version(x);
   return x;
 }
 
-Tensor uniform(const Dims& shape, double low, double high, DType dtype, const Device& device, Generator* generator) {
+Tensor uniform(const Dims& shape, double low, double high, DType dtype, const Device& device,
+               Generator* generator) {
   return uniform_(empty(shape, dtype, device), low, high, generator);
 }
 
-Tensor normal(const Dims& shape, double mean, double std, DType dtype, const Device& device, Generator* generator) {
+Tensor normal(const Dims& shape, double mean, double std, DType dtype, const Device& device,
+              Generator* generator) {
   return normal_(empty(shape, dtype, device), mean, std, generator);
 }
 
-Tensor randint(int64_t low, int64_t high, const Dims& shape, const Device& device, Generator* generator) {
+Tensor randint(int64_t low, int64_t high, const Dims& shape, const Device& device,
+               Generator* generator) {
   if (low >= high)
-    throw argument_error("randint", text("no integers from ", low, " to below ", high)).remedy("give low < high");
+    throw argument_error("randint", text("no integers from ", low, " to below ", high))
+        .remedy("give low < high");
   Tensor y = empty(shape, DType::i64, device);
   launch<random_integers>("randint", device, DType::i64, y.numel(), generator->seed,
-                          generator->advance(blocks(y.numel(), 2)), y.numel(), low, high, y.as<int64_t>());
+                          generator->advance(blocks(y.numel(), 2)), y.numel(), low, high,
+                          y.as<int64_t>());
   return y;
 }
 
@@ -64,7 +78,8 @@ Tensor randperm(int64_t n, Generator* generator) {
   for (int64_t i = n - 1; i > 0; --i) {
     const PhiloxBlock b = philox(generator->seed, first + static_cast<uint64_t>(i));
     const uint64_t word = uint64_t{b.word[0]} << 32 | b.word[1];
-    const auto j = static_cast<int64_t>(static_cast<unsigned __int128>(word) * static_cast<uint64_t>(i + 1) >> 64);
+    const auto j = static_cast<int64_t>(
+        static_cast<unsigned __int128>(word) * static_cast<uint64_t>(i + 1) >> 64);
     std::swap(p[i], p[j]);
   }
   return y;
@@ -73,12 +88,14 @@ Tensor randperm(int64_t n, Generator* generator) {
 Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
   check_floating("dropout", {"input", x});
   if (!(p >= 0 && p <= 1))
-    throw argument_error("dropout", text("p is ", p)).show("input", x).remedy("use a probability from 0 to 1");
+    throw argument_error("dropout", text("p is ", p))
+        .show("input", x)
+        .remedy("use a probability from 0 to 1");
   if (!training || p == 0) return x;
   Tensor mask = empty(x.shape(), x.dtype(), x.device());
   launch<random_bernoulli>("dropout", x.device(), x.dtype(), x.numel(), generator->seed,
-                           generator->advance(blocks(x.numel(), 4)), x.numel(), 1 - p, p < 1 ? 1 / (1 - p) : 0.0,
-                           mask.mutable_data());
+                           generator->advance(blocks(x.numel(), 4)), x.numel(), 1 - p,
+                           p < 1 ? 1 / (1 - p) : 0.0, mask.mutable_data());
   return mul(x, mask);
 }
 

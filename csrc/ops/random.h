@@ -19,8 +19,8 @@ FASTDL_KERNEL(random_bernoulli, uint64_t seed, uint64_t offset, int64_t n, doubl
               void* y);
 // Integers in [low, high), from the two words (2j, 2j + 1) as one 64-bit number by multiply-high;
 // element i uses words 2 * (i % 2) and the next of block offset + i / 2.
-FASTDL_KERNEL(random_integers, uint64_t seed, uint64_t offset, int64_t n, int64_t low,
-              int64_t high, int64_t* y);
+FASTDL_KERNEL(random_integers, uint64_t seed, uint64_t offset, int64_t n, int64_t low, int64_t high,
+              int64_t* y);
 
 Tensor uniform(const Dims& shape, double low, double high, DType dtype, const Device& device,
                Generator* generator);

@@ -11,9 +11,9 @@ namespace {
 using OptionalDims = std::optional<Dims>;
 
 struct Plan {
-  Dims kept;            // the result's shape with keepdim
+  Dims kept;  // the result's shape with keepdim
   bool reduced[kMaxDims] = {};
-  int64_t count = 1;    // elements per result
+  int64_t count = 1;  // elements per result
 };
 
 Plan plan_of(const char* op, const Tensor& x, const OptionalDims& dims) {
@@ -24,7 +24,9 @@ Plan plan_of(const char* op, const Tensor& x, const OptionalDims& dims) {
     const int d = all ? i : normalize_dim(op, (*dims)[i], x.dim());
     if (x.dim() == 0) break;
     if (plan.reduced[d])
-      throw argument_error(op, text("dim ", d, " is named twice")).show("input", x).remedy("name each dim once");
+      throw argument_error(op, text("dim ", d, " is named twice"))
+          .show("input", x)
+          .remedy("name each dim once");
     plan.reduced[d] = true;
     plan.count *= x.size(d);
     plan.kept[d] = 1;
@@ -64,10 +66,13 @@ Tensor finish(const Tensor& y, const Plan& plan, bool keepdim) {
 }
 
 // amax and amin: the gradient goes to the extreme elements, in equal parts where they tie.
-Tensor extreme(const char* op, Reduce kind, const Tensor& x, const OptionalDims& dims, bool keepdim) {
+Tensor extreme(const char* op, Reduce kind, const Tensor& x, const OptionalDims& dims,
+               bool keepdim) {
   const Plan plan = plan_of(op, x, dims);
   if (plan.count == 0)
-    throw shape_error(op, "no elements to choose from").show("input", x).remedy("reduce over non-empty dimensions");
+    throw shape_error(op, "no elements to choose from")
+        .show("input", x)
+        .remedy("reduce over non-empty dimensions");
   Tensor y = run(op, kind, x, plan);
   if (Recording r{op, {&x}})
     r.result(y, [x = Saved(x), y = Saved::result(y)](Backward& pass) {
@@ -78,7 +83,8 @@ Tensor extreme(const char* op, Reduce kind, const Tensor& x, const OptionalDims&
   return finish(y, plan, keepdim);
 }
 
-Tensor arg_extreme(const char* op, Reduce kind, const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+Tensor arg_extreme(const char* op, Reduce kind, const Tensor& x, std::optional<int64_t> dim,
+                   bool keepdim) {
   if (!dim) {
     const Tensor flat = arg_extreme(op, kind, reshape(detach(x), {-1}), 0, false);
     return keepdim ? reshape(flat, Dims::filled(x.dim(), 1)) : flat;
@@ -89,7 +95,9 @@ Tensor arg_extreme(const char* op, Reduce kind, const Tensor& x, std::optional<i
   for (int i = 0; i < d; ++i) outer *= source.size(i);
   for (int i = d + 1; i < source.dim(); ++i) inner *= source.size(i);
   if (source.size(d) == 0)
-    throw shape_error(op, text("no elements along dim ", *dim)).show("input", x).remedy("use a non-empty dimension");
+    throw shape_error(op, text("no elements along dim ", *dim))
+        .show("input", x)
+        .remedy("use a non-empty dimension");
   Dims shape = source.shape();
   shape[d] = 1;
   Tensor y = empty(shape, DType::i64, x.device());
@@ -103,7 +111,8 @@ Tensor arg_extreme(const char* op, Reduce kind, const Tensor& x, std::optional<i
 
 Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   if (x.dtype() == DType::boolean || x.dtype() == DType::u8 || x.dtype() == DType::i32)
-    return sum(cast(x, DType::i64), dims, keepdim);  // as in NumPy, so that counting cannot overflow
+    return sum(cast(x, DType::i64), dims,
+               keepdim);  // as in NumPy, so that counting cannot overflow
   const Plan plan = plan_of("sum", x, dims);
   Tensor y = run("sum", Reduce::sum, x, plan);
   if (Recording r{"sum", {&x}})

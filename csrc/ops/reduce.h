@@ -22,8 +22,8 @@ struct ReduceShape {
 FASTDL_KERNEL(reduce_forward, Reduce op, const ReduceShape& shape, const void* x, void* y);
 // y[outer, inner] = index of the largest (smallest) along the middle dimension of the contiguous
 // x[outer, n, inner]; the first of equals; NaN counts as largest (smallest).
-FASTDL_KERNEL(arg_reduce_forward, Reduce op, int64_t outer, int64_t n, int64_t inner,
-              const void* x, int64_t* y);
+FASTDL_KERNEL(arg_reduce_forward, Reduce op, int64_t outer, int64_t n, int64_t inner, const void* x,
+              int64_t* y);
 
 // `dims` empty means all dimensions.
 Tensor sum(const Tensor& x, const std::optional<Dims>& dims, bool keepdim);

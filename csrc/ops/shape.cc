@@ -106,7 +106,8 @@ Tensor permute(const Tensor& x, const Dims& dims) {
 }
 
 Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
-  const int a = normalize_dim("transpose", dim0, x.dim()), b = normalize_dim("transpose", dim1, x.dim());
+  const int a = normalize_dim("transpose", dim0, x.dim()),
+            b = normalize_dim("transpose", dim1, x.dim());
   if (x.dim() == 0) return x;
   Dims order;
   for (int i = 0; i < x.dim(); ++i) order.push(i == a ? b : i == b ? a : i);
@@ -114,7 +115,8 @@ Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1) {
 }
 
 Tensor flatten(const Tensor& x, int64_t start_dim, int64_t end_dim) {
-  const int first = normalize_dim("flatten", start_dim, x.dim()), last = normalize_dim("flatten", end_dim, x.dim());
+  const int first = normalize_dim("flatten", start_dim, x.dim()),
+            last = normalize_dim("flatten", end_dim, x.dim());
   if (first > last)
     throw argument_error("flatten", text("start_dim ", start_dim, " is after end_dim ", end_dim))
         .show("input", x)
@@ -177,8 +179,9 @@ Tensor expand(const Tensor& x, const Dims& wanted) {
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   const int d = normalize_dim("narrow", dim, x.dim());
   if (x.dim() == 0 || start < 0 || length < 0 || start > x.size(d) || length > x.size(d) - start)
-    throw Error(ErrorKind::index, "narrow",
-                text("elements ", start, " to ", start, "+", length, " of dim ", dim, " do not exist"))
+    throw Error(
+        ErrorKind::index, "narrow",
+        text("elements ", start, " to ", start, "+", length, " of dim ", dim, " do not exist"))
         .show("input", x)
         .remedy("stay within the dimension's size");
   Window w{Dims::filled(x.dim(), 0), Dims::filled(x.dim(), 1), x.shape()};
@@ -233,8 +236,7 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
   const Tensor& first = tensors[0];
   const int d = normalize_dim("cat", dim, first.dim());
   Dims shape = first.shape();
-  if (first.dim() == 0)
-    throw shape_error("cat", "scalars cannot be joined").remedy("use stack");
+  if (first.dim() == 0) throw shape_error("cat", "scalars cannot be joined").remedy("use stack");
   shape[d] = 0;
   for (const Tensor& t : tensors) {
     check_same_kind("cat", {{"first", first}, {"other", t}});

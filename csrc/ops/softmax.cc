@@ -1,10 +1,10 @@
 #include "ops/softmax.h"
 
 #include "ops/common.h"
+#include "ops/copy.h"
 #include "ops/formula.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
-#include "ops/copy.h"
 
 namespace fastdl {
 namespace {

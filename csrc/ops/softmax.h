@@ -10,8 +10,8 @@ namespace fastdl {
 FASTDL_KERNEL(softmax_forward, bool log, int64_t outer, int64_t n, int64_t inner, const void* x,
               void* y);
 // dx = y * (dy - sum(dy * y)), or for the logarithm dy - exp(y) * sum(dy).
-FASTDL_KERNEL(softmax_backward, bool log, int64_t outer, int64_t n, int64_t inner,
-              const void* dy, const void* y, void* dx);
+FASTDL_KERNEL(softmax_backward, bool log, int64_t outer, int64_t n, int64_t inner, const void* dy,
+              const void* y, void* dx);
 
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);

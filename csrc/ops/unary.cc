@@ -8,7 +8,7 @@ namespace {
 
 const char* name_of(Unary op) {
   static constexpr const char* names[] = {
-#define F(name, value, gradient) #name,
+#define F(name, doc, value, gradient) #name,
       FASTDL_UNARY(F)
 #undef F
   };
@@ -19,7 +19,7 @@ const char* name_of(Unary op) {
 Tensor composed_gradient(Unary op, const Tensor& g, [[maybe_unused]] const Tensor& x,
                          [[maybe_unused]] const Tensor& y) {
   switch (op) {
-#define F(name, value, gradient) \
+#define F(name, doc, value, gradient) \
   case Unary::name: return gradient;
     FASTDL_UNARY(F)
 #undef F
@@ -49,7 +49,7 @@ Tensor unary(Unary op, const Tensor& x) {
   return y;
 }
 
-#define F(name, value, gradient) \
+#define F(name, doc, value, gradient) \
   Tensor name(const Tensor& x) { return unary(Unary::name, x); }
 FASTDL_UNARY(F)
 #undef F

@@ -12,17 +12,17 @@ namespace {
 template <Unary op>
 struct Formula;
 
-#define F(name, value_formula, gradient_formula)                                     \
-  template <>                                                                        \
-  struct Formula<Unary::name> {                                                      \
-    template <class X>                                                               \
-    static X value(X x) {                                                            \
-      return value_formula;                                                          \
-    }                                                                                \
-    template <class X>                                                               \
-    static X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) {             \
-      return gradient_formula;                                                       \
-    }                                                                                \
+#define F(name, doc, value_formula, gradient_formula)                    \
+  template <>                                                            \
+  struct Formula<Unary::name> {                                          \
+    template <class X>                                                   \
+    static X value(X x) {                                                \
+      return value_formula;                                              \
+    }                                                                    \
+    template <class X>                                                   \
+    static X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) { \
+      return gradient_formula;                                           \
+    }                                                                    \
   };
 FASTDL_UNARY(F)
 #undef F
@@ -70,10 +70,10 @@ void forward(const Context& context, Unary op, const Strided<2>& walk, const voi
   typename Elementwise<T, T>::Loop loop = nullptr;
   bool cheap = true;
   switch (op) {
-#define F(name, value_formula, gradient_formula)                                                   \
-  case Unary::name:                                                                \
-    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Unary::name))  \
-      loop = value_loop<Unary::name, Compute<T>>, cheap = is_cheap(Unary::name);   \
+#define F(name, doc, value_formula, gradient_formula)                             \
+  case Unary::name:                                                               \
+    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Unary::name)) \
+      loop = value_loop<Unary::name, Compute<T>>, cheap = is_cheap(Unary::name);  \
     break;
     FASTDL_UNARY(F)
 #undef F
@@ -88,10 +88,8 @@ void backward(const Context& context, Unary op, const Strided<4>& walk, const vo
               const void* x, const void* y, void* dx) {
   typename Elementwise<T, T, T, T>::Loop loop = nullptr;
   switch (op) {
-#define F(name, value_formula, gradient_formula)                    \
-  case Unary::name:                                 \
-    loop = gradient_loop<Unary::name, Compute<T>>;  \
-    break;
+#define F(name, doc, value_formula, gradient_formula) \
+  case Unary::name: loop = gradient_loop<Unary::name, Compute<T>>; break;
     FASTDL_UNARY(F)
 #undef F
   }

@@ -12,17 +12,17 @@ namespace {
 template <Unary op>
 struct Formula;
 
-#define F(name, value_formula, gradient_formula)                                         \
-  template <>                                                                            \
-  struct Formula<Unary::name> {                                                          \
-    template <class X>                                                                   \
-    static __device__ X value(X x) {                                                     \
-      return value_formula;                                                              \
-    }                                                                                    \
-    template <class X>                                                                   \
-    static __device__ X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) {      \
-      return gradient_formula;                                                           \
-    }                                                                                    \
+#define F(name, doc, value_formula, gradient_formula)                               \
+  template <>                                                                       \
+  struct Formula<Unary::name> {                                                     \
+    template <class X>                                                              \
+    static __device__ X value(X x) {                                                \
+      return value_formula;                                                         \
+    }                                                                               \
+    template <class X>                                                              \
+    static __device__ X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) { \
+      return gradient_formula;                                                      \
+    }                                                                               \
   };
 FASTDL_UNARY(F)
 #undef F
@@ -59,8 +59,8 @@ void run_forward(const Context& context, const Strided<2>& walk, const T* x, T* 
 template <class T>
 void forward(const Context& context, Unary op, const Strided<2>& walk, const void* x, void* y) {
   switch (op) {
-#define F(name, value, gradient) \
-  case Unary::name:              \
+#define F(name, doc, value, gradient) \
+  case Unary::name:                   \
     return run_forward<Unary::name>(context, walk, static_cast<const T*>(x), static_cast<T*>(y));
     FASTDL_UNARY(F)
 #undef F
@@ -71,10 +71,10 @@ template <class T>
 void backward(const Context& context, Unary op, const Strided<4>& walk, const void* g,
               const void* x, const void* y, void* dx) {
   switch (op) {
-#define F(name, value, gradient)                                                             \
-  case Unary::name:                                                                          \
-    return elementwise(context, walk, Backward<Unary::name, T>{}, static_cast<T*>(dx),       \
-                       static_cast<const T*>(g), static_cast<const T*>(x),                   \
+#define F(name, doc, value, gradient)                                                  \
+  case Unary::name:                                                                    \
+    return elementwise(context, walk, Backward<Unary::name, T>{}, static_cast<T*>(dx), \
+                       static_cast<const T*>(g), static_cast<const T*>(x),             \
                        static_cast<const T*>(y));
     FASTDL_UNARY(F)
 #undef F

@@ -23,6 +23,7 @@ from fastdl._core import (
     arange,
     bfloat16,
     bool_,
+    cat,
     default_generator,
     device,
     dtype,
@@ -40,6 +41,7 @@ from fastdl._core import (
     int32,
     int64,
     manual_seed,
+    matmul,
     memory_stats,
     ones,
     ones_like,
@@ -48,14 +50,15 @@ from fastdl._core import (
     randn,
     randperm,
     set_num_threads,
+    stack,
     tensor,
     uint8,
+    where,
     zeros,
     zeros_like,
 )
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.errors import Error
-from fastdl.functional import cat, matmul, stack, where
 from fastdl.graph import Input, Model
 from fastdl.nn.container import Sequential
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastdl import _core
 
 __all__ = [
@@ -11,37 +9,36 @@ __all__ = [
     "empty_cache",
     "is_available",
     "memory_stats",
+    "status",
     "synchronize",
-    "unavailable_reason",
 ]
 
 
 def is_available() -> bool:
     """Whether the CUDA library, a driver and a device were found."""
-    return bool(_core.cuda_status()[0])
+    return _core.cuda_status()[0]
 
 
-def unavailable_reason() -> str:
-    """Why CUDA cannot be used; empty if it can."""
-    available, reason = _core.cuda_status()
-    return "" if available else str(reason)
+def status() -> str:
+    """The name of the GPU, or why CUDA cannot be used."""
+    return _core.cuda_status()[1]
 
 
 def device_count() -> int:
     """Number of CUDA devices; 0 where there is no CUDA."""
-    return int(_core.cuda_device_count())
+    return _core.cuda_device_count()
 
 
-def synchronize() -> None:
-    """Wait until all work that was queued on the current device is done."""
-    _core.synchronize()
+def synchronize(device: str = "cuda") -> None:
+    """Wait until all work that was queued on a device is done."""
+    _core.synchronize(device)
 
 
-def memory_stats(device: Any = "cuda") -> dict[str, int]:
-    """Bytes allocated and cached by the allocator of a device, with their peaks."""
-    return dict(_core.memory_stats(device))
+def memory_stats(device: str = "cuda") -> dict[str, int]:
+    """Bytes in use and cached by the allocator of a device, their peak, and its requests."""
+    return _core.memory_stats(device)
 
 
-def empty_cache(device: Any = "cuda") -> None:
+def empty_cache(device: str = "cuda") -> None:
     """Give the allocator's unused memory back to the driver."""
     _core.empty_cache(device)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from fastdl import _core
 from fastdl._core import Generator, Tensor
+from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError, ShapeError
 
 __all__ = [
@@ -37,7 +38,7 @@ _GAINS = {
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
     """Fill with one value."""
-    with _core.no_grad():
+    with no_grad():
         return tensor.fill_(value)
 
 
@@ -55,7 +56,7 @@ def uniform_(
     tensor: Tensor, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Fill with numbers distributed evenly in [low, high)."""
-    with _core.no_grad():
+    with no_grad():
         unit = _core.rand(
             tensor.shape, dtype=tensor.dtype, device=tensor.device, generator=generator
         )
@@ -66,7 +67,7 @@ def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Fill with normally distributed numbers."""
-    with _core.no_grad():
+    with no_grad():
         unit = _core.randn(
             tensor.shape, dtype=tensor.dtype, device=tensor.device, generator=generator
         )

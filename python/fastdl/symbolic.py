@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastdl import _core
+from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
 
 __all__ = ["PROBE_BATCH", "Node", "Symbol", "map_symbols", "record"]
@@ -91,6 +92,9 @@ class Symbol:
             raise AttributeError(f"a symbolic tensor has no values, so no attribute {name!r}")
         return lambda *args, **kwargs: record(method, (self, *args), kwargs)
 
+    def __neg__(self) -> Any:
+        return record(operator.neg, (self,), {})
+
     def __getitem__(self, index: Any) -> Any:
         return record(operator.getitem, (self, index), {})
 
@@ -124,13 +128,6 @@ for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     setattr(Symbol, f"__r{_name}__", _reflected)
 
 
-def _negate(self: Symbol) -> Any:
-    return record(operator.neg, (self,), {})
-
-
-Symbol.__neg__ = _negate  # type: ignore[attr-defined]
-
-
 def record(operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record ``operation(*args, **kwargs)`` and return symbols in the shape of its result."""
     name = getattr(operation, "__name__", type(operation).__name__)
@@ -151,7 +148,7 @@ def _probe(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     for module in were_training:
         module.training = False
     try:
-        with _core.no_grad():
+        with no_grad():
             return operation(*args, **kwargs)
     finally:
         for module in were_training:

@@ -23,11 +23,13 @@ _OPTIONAL = {
 
 def command(_: argparse.Namespace) -> int:
     """Print the report; always succeeds, since a missing GPU is no fault."""
+    info = _core.backend_info()
     sections = {
         "fastdl": _build(),
         "cpu": {
-            "instruction set": _core.isa(),
-            "threads": f"{_core.get_num_threads()} (of {os.cpu_count()} processors)",
+            "instruction set": f"{info['isa']} (built: {', '.join(info['available'])})",
+            "threads": f"{info['threads']} (of {os.cpu_count()} processors)",
+            "kernels": info["library_dir"],
             "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
         },
         "cuda": _cuda(),
@@ -57,10 +59,9 @@ def _build() -> dict[str, str]:
 
 
 def _cuda() -> dict[str, str]:
-    reason = cuda.unavailable_reason()
-    if reason:
-        return {"available": "no", "reason": reason}
-    return {"available": "yes", "devices": str(cuda.device_count())}
+    if not cuda.is_available():
+        return {"available": "no", "reason": cuda.status()}
+    return {"available": "yes", "device": cuda.status(), "devices": str(cuda.device_count())}
 
 
 def _package(name: str, use: str) -> str:

@@ -22,7 +22,8 @@ def resize_bilinear(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     # Summed as einsum's own loops, never through BLAS: the same bits on every machine matter
     # more here than speed, since training starts from them.
     stretched = np.einsum("yh,nhw->nyw", rows, images, optimize=False)
-    return np.einsum("xw,nyw->nyx", columns, stretched, optimize=False)
+    resized: np.ndarray = np.einsum("xw,nyw->nyx", columns, stretched, optimize=False)
+    return resized
 
 
 def _weights(source: int, target: int) -> np.ndarray:

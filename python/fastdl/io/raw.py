@@ -39,6 +39,5 @@ def tensor_from_bytes(data: bytearray, dtype: _core.dtype, shape: tuple[int, ...
         halves = np.frombuffer(data, dtype="<u2").astype(np.uint32)
         wide = (halves << np.uint32(16)).view(np.float32).reshape(shape)
         return _core.from_numpy(wide).to(_core.bfloat16)
-    kind = "bool" if dtype == _core.bool_ else dtype.name
-    stored = np.frombuffer(data, dtype=np.dtype(kind).newbyteorder("<")).reshape(shape)
-    return _core.from_numpy(stored.astype(kind, copy=False))
+    stored = np.frombuffer(data, dtype=np.dtype(dtype.name).newbyteorder("<")).reshape(shape)
+    return _core.from_numpy(stored.astype(dtype.name, copy=False))

@@ -65,20 +65,21 @@ def encode(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = N
     # A specification holds a bare address: `arrays` keeps the memory alive until the end.
     specifications = {
         name: safetensors.TensorSpec(
-            dtype=tensors[name].dtype.name.rstrip("_"),
+            dtype=tensors[name].dtype.name,
             shape=list(tensors[name].shape),
             data_ptr=array.ctypes.data,
             data_len=array.nbytes,
         )
         for name, array in arrays.items()
     }
-    return bytes(safetensors.serialize(specifications, dict(metadata) if metadata else None))
+    content = bytes(safetensors.serialize(specifications))
+    return _with_metadata(content, metadata) if metadata else content
 
 
 def decode(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of the bytes of a safetensors file; `name` is what errors call it."""
     try:
-        entries = safetensors.deserialize(data)
+        entries = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
         metadata = _header(data).get("__metadata__") or {}
     except (safetensors.SafetensorError, ValueError) as error:
         raise _damaged(data, name, str(error)) from error
@@ -94,6 +95,22 @@ def decode(data: bytes, name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
             )
         tensors[key] = tensor_from_bytes(entry["data"], dtype, tuple(entry["shape"]))
     return tensors, metadata
+
+
+def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The container with texts in its header.
+
+    The package would write them in an order that changes from run to run; here equal contents
+    give equal files.
+    """
+    data_start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(
+        {"__metadata__": dict(sorted(metadata.items())), **_header(content)},
+        separators=(",", ":"),
+        ensure_ascii=False,
+    ).encode()
+    header += b" " * (-len(header) % 8)  # the data stays aligned
+    return len(header).to_bytes(8, "little") + header + content[data_start:]
 
 
 def _header(data: bytes) -> dict[str, Any]:

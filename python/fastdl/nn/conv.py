@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from fastdl import _core, init
 from fastdl._core import Tensor
@@ -10,6 +11,9 @@ from fastdl.errors import ArgumentError
 from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 from fastdl.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastdl._core import DeviceLike, DTypeLike
 
 __all__ = ["Conv2d"]
 
@@ -50,8 +54,8 @@ class Conv2d(Module):
         dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
-        device: object = None,
-        dtype: object = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         require_positive(
             "Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups

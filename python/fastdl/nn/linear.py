@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from fastdl import _core, init
 from fastdl._core import Tensor
 from fastdl.errors import ArgumentError
 from fastdl.nn.module import Module
 from fastdl.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastdl._core import DeviceLike, DTypeLike
 
 __all__ = ["Linear", "require_positive"]
 
@@ -38,8 +42,8 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        device: object = None,
-        dtype: object = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         require_positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features = in_features

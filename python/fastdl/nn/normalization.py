@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.errors import ShapeError
 from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 from fastdl.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastdl._core import DeviceLike, DTypeLike
 
 __all__ = ["BatchNorm1d", "BatchNorm2d"]
 
@@ -25,8 +30,8 @@ class _BatchNorm(Module):
         momentum: float = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: object = None,
-        dtype: object = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         require_positive(type(self).__name__, num_features=num_features)
         self.num_features = num_features

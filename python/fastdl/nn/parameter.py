@@ -18,12 +18,9 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
-        parameter = Tensor.__new__(cls, data.detach())
+        parameter = Tensor.__new__(cls, data)
         parameter.requires_grad = requires_grad
         return parameter
-
-    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
-        pass  # all is done in __new__; this keeps the signature from reaching object.__init__
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from fastdl import _core, init
 from fastdl._core import Tensor
@@ -10,6 +11,9 @@ from fastdl.errors import ArgumentError, ShapeError
 from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 from fastdl.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastdl._core import DeviceLike, DTypeLike
 
 __all__ = ["LSTM"]
 
@@ -52,8 +56,8 @@ class LSTM(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: object = None,
-        dtype: object = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         require_positive(
             "LSTM", input_size=input_size, hidden_size=hidden_size, num_layers=num_layers
@@ -74,7 +78,10 @@ class LSTM(Module):
         for index, suffix in enumerate(self._suffixes):
             first = index < len(directions)
             features = input_size if first else hidden_size * len(directions)
-            shapes = {"weight_ih": (gates, features), "weight_hh": (gates, hidden_size)}
+            shapes: dict[str, tuple[int, ...]] = {
+                "weight_ih": (gates, features),
+                "weight_hh": (gates, hidden_size),
+            }
             if bias:
                 shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
             for name, shape in shapes.items():

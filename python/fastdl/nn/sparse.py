@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastdl import _core, init
 from fastdl._core import Tensor
 from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 from fastdl.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from fastdl._core import DeviceLike, DTypeLike
 
 __all__ = ["Embedding"]
 
@@ -27,8 +32,8 @@ class Embedding(Module):
         self,
         num_embeddings: int,
         embedding_dim: int,
-        device: object = None,
-        dtype: object = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         require_positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.num_embeddings = num_embeddings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastdl import _core
 from fastdl._core import Tensor
+from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError, DTypeError, ShapeError
 from fastdl.nn.parameter import Parameter
 
@@ -63,7 +64,7 @@ def load(module: Module, tensors: Mapping[str, Any], strict: bool) -> KeyReport:
         if name in own
     }
     _check_fit(module, own, sources)
-    with _core.no_grad():
+    with no_grad():
         for name, source in sources.items():
             target = own[name]
             target.copy_(source.to(target.device).to(target.dtype))
@@ -130,7 +131,7 @@ def convert(module: Module, target: Any) -> None:
 
 
 def _converted(value: Tensor, target: Any) -> Tensor:
-    with _core.no_grad():
+    with no_grad():
         moved = value.detach().to(target)
     if moved.dtype == value.dtype and moved.device == value.device:
         return value

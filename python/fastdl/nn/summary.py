@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fastdl import _core
 from fastdl._core import Tensor
+from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
 from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
@@ -99,7 +100,7 @@ def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None)
     were_training = [part for part in module.modules() if part.training]
     module.eval()
     try:
-        with _core.no_grad():
+        with no_grad():
             module(*inputs)
     finally:
         for part in were_training:
@@ -149,11 +150,15 @@ def _shape_text(output: Any) -> str:
 def _flops(module: Module, args: tuple[Any, ...], output: Any) -> int:
     """FLOPs of one call on one example, biases left out."""
     if isinstance(module, Conv2d):
-        return 2 * output.numel() * math.prod(module.weight.shape[1:])
+        return 2 * _size(output) * math.prod(module.weight.shape[1:])
     if isinstance(module, Linear):
-        return 2 * output.numel() * module.in_features
+        return 2 * _size(output) * module.in_features
     if isinstance(module, LSTM):
-        steps = args[0].shape[0] * args[0].shape[1]
+        steps: int = math.prod(args[0].shape[:2])
         weights = [p for p in module.parameters() if p.ndim == 2]
         return 2 * steps * sum(weight.numel() for weight in weights)
     return 0
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel()

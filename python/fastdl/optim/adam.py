@@ -12,6 +12,9 @@ from fastdl.optim.optimizer import Optimizer
 
 __all__ = ["Adam", "AdamW"]
 
+# Parameters, gradients, their running averages, and those of their squares.
+Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
+
 
 class Adam(Optimizer):
     """Steps scaled by running averages of the gradient and of its square.
@@ -23,7 +26,6 @@ class Adam(Optimizer):
             Default: (0.9, 0.999).
         eps: added to the denominator. Default: 1e-8.
         weight_decay: L2 penalty, added to the gradient. Default: 0.
-        maximize: whether to climb instead of descend. Default: False.
 
     Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, alg. 1.
     """
@@ -37,7 +39,6 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
-        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -46,7 +47,6 @@ class Adam(Optimizer):
                 "betas": betas,
                 "eps": eps,
                 "weight_decay": weight_decay,
-                "maximize": maximize,
             },
         )
 
@@ -62,7 +62,7 @@ class Adam(Optimizer):
         state = self.state
         for group in self.param_groups:
             # All parameters of one age go in one call: one call, unless some had no gradient once.
-            ages: dict[int, tuple[list[Tensor], ...]] = {}
+            ages: dict[int, Lists] = {}
             for param in group["params"]:
                 grad = param.grad
                 if grad is None:
@@ -78,16 +78,20 @@ class Adam(Optimizer):
                 lists[1].append(grad)
                 lists[2].append(own["exp_avg"])
                 lists[3].append(own["exp_avg_sq"])
-            for step, lists in ages.items():
+            beta1, beta2 = group["betas"]
+            for step, (params, grads, averages, squares) in ages.items():
                 _core.adam_step(
-                    *lists,
+                    params,
+                    grads,
+                    averages,
+                    squares,
                     step,
                     group["lr"],
-                    *group["betas"],
+                    beta1,
+                    beta2,
                     group["eps"],
                     group["weight_decay"],
                     self._decoupled,
-                    group["maximize"],
                 )
 
 
@@ -108,9 +112,8 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
-        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, maximize)
+        super().__init__(params, lr, betas, eps, weight_decay)
 
 
 def _new_state(param: Tensor) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastdl import _core
 from fastdl._core import Tensor
+from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
 from fastdl.io.checkpoint import load_checkpoint, save_checkpoint
 from fastdl.nn.module import Module
@@ -137,7 +138,7 @@ class Trainer:
         """Loss and metrics over a loader, in inference mode."""
         means = RunningMeans()
         self.model.eval()
-        with _core.no_grad():
+        with no_grad():
             for batch in loader:
                 *inputs, target = self._place(batch)
                 output = self.model(*inputs)
@@ -149,7 +150,7 @@ class Trainer:
         """The model's outputs over a loader, joined, in inference mode. Targets are ignored."""
         outputs = []
         self.model.eval()
-        with _core.no_grad():
+        with no_grad():
             for batch in loader:
                 *inputs, _ = self._place(batch)
                 outputs.append(self.model(*inputs).cpu().numpy())
@@ -195,7 +196,7 @@ class Trainer:
 
     def _figures(self, loss: Tensor, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         scores = output.detach()
-        with _core.no_grad():
+        with no_grad():
             measured = {name: metric(scores, target) for name, metric in self.metrics.items()}
         return {"loss": loss.detach(), **measured}
 

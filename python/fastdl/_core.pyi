@@ -1,0 +1,998 @@
+# Made by tools/stubs.py from the compiled module. Do not edit.
+
+import builtins
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, Self, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdl.autograd import HookHandle
+
+class SupportsDLPack(Protocol):
+    """Any array with DLPack's two methods."""
+    def __dlpack__(self, *, stream: Any = ...) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+Number: TypeAlias = bool | int | float
+ArrayLike: TypeAlias = Tensor | npt.NDArray[Any] | SupportsDLPack
+Shape: TypeAlias = int | Sequence[int]
+DTypeLike: TypeAlias = dtype | str | np.dtype[Any] | type[Any]
+DeviceLike: TypeAlias = device | str
+Index: TypeAlias = int | slice | Tensor | None
+_Int: TypeAlias = int
+_Bool: TypeAlias = bool
+_DType: TypeAlias = dtype
+_Device: TypeAlias = device
+
+__version__: str
+
+class dtype:
+    """The type of a tensor's elements; one object per type."""
+    @property
+    def name(self) -> str:
+        """As NumPy calls it."""
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether it holds fractions."""
+
+float16: dtype
+bfloat16: dtype
+float32: dtype
+float64: dtype
+int32: dtype
+int64: dtype
+uint8: dtype
+bool_: dtype
+
+class device:
+    """Where tensors live: device('cpu'), device('cuda:0'). Equal to its name, too."""
+    def __init__(self, name: str) -> None: ...
+    @property
+    def type(self) -> str:
+        """'cpu' or 'cuda'."""
+    @property
+    def index(self) -> int:
+        """Which one, from 0."""
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class Generator:
+    """A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011)."""
+    def __init__(self, seed: int = 0) -> None: ...
+    @property
+    def seed(self) -> int:
+        """What the stream is a function of."""
+    @property
+    def offset(self) -> int:
+        """How many blocks of it are used."""
+    def manual_seed(self, seed: int) -> None:
+        """Starts the stream of another seed."""
+    def get_state(self) -> tuple[int, int]:
+        """(seed, offset)."""
+    def set_state(self, state: tuple[int, int]) -> None:
+        """Continues from what get_state returned."""
+
+default_generator: Generator
+
+def manual_seed(seed: int) -> None:
+    """Seeds the default generator. The same seed gives the same numbers on every device."""
+
+# threads, memory, devices
+
+def set_num_threads(threads: int) -> None:
+    """How many threads CPU ops may use. Results do not depend on it."""
+
+def get_num_threads() -> int:
+    """How many threads CPU ops may use."""
+
+def isa() -> str:
+    """The instruction set of the CPU kernels in use, such as 'avx2'."""
+
+def cuda_status() -> tuple[bool, str]:
+    """Whether CUDA can be used, and the GPU's name or why not."""
+
+def cuda_device_count() -> int:
+    """How many GPUs there are."""
+
+def synchronize(device: str = "cuda") -> None:
+    """Waits until the device has done all work."""
+
+def backend_info() -> dict[str, Any]:
+    """What was built and loaded, for `fastdl doctor`."""
+
+def memory_stats(device: str = "cpu") -> dict[str, int]:
+    """Figures of the device's allocator, in bytes and counts."""
+
+def empty_cache(device: str = "cpu") -> None:
+    """Returns cached memory to the system."""
+
+# automatic differentiation
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of outputs with respect to inputs; see fastdl.autograd.grad."""
+
+def zero_grads(tensors: Sequence[Tensor]) -> None:
+    """Sets .grad of each to None."""
+
+def is_grad_enabled() -> bool:
+    """Whether ops are recorded in this thread."""
+
+def _set_grad_enabled(on: bool) -> None: ...
+def _anomaly_detection() -> bool: ...
+def _set_anomaly_detection(on: bool) -> None: ...
+def _signatures() -> list[dict[str, str]]: ...
+def abs(input: ArrayLike) -> Tensor:
+    """|x|, elementwise; its gradient at 0 is 0."""
+
+def adam_step(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    exp_avg: Sequence[Tensor],
+    exp_avg_sq: Sequence[Tensor],
+    step: int,
+    lr: float = 0.001,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-08,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+) -> None:
+    """Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), on
+    all parameters, in place, in one call. `step` counts from 1."""
+
+def add(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input + other, with broadcasting.
+
+    Tensors must agree in dtype and device (DTypeError, DeviceError); a Python
+    number takes the tensor's dtype. Shapes that do not broadcast raise ShapeError."""
+
+def amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The largest element over `dim`; NaN wins. Ties share the gradient evenly."""
+
+def amin(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The smallest element over `dim`; NaN wins. Ties share the gradient evenly."""
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
+    """start, start + step, ... below end; with one argument, 0 to below it.
+    int64 where all three are ints, else float32."""
+
+def argmax(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index (int64) of the largest element along `dim`, the first of equals;
+    None: in the flattened tensor."""
+
+def argmin(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index (int64) of the smallest element along `dim`, the first of equals;
+    None: in the flattened tensor."""
+
+def avg_pool2d(
+    input: ArrayLike,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window of input[N, C, H, W] (or [C, H, W]).
+
+    stride defaults to kernel_size; padding counts as zeros, in the divisor too unless
+    count_include_pad is False."""
+
+def batch_norm(
+    input: ArrayLike,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
+    (Ioffe and Szegedy, 2015).
+
+    In training the statistics are the batch's (biased variance), and the running ones move
+    towards them by `momentum` (unbiased variance), in place; else the running ones are used.
+    Raises ShapeError for a training batch of one value per channel."""
+
+def binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded
+    by -100. Different shapes raise ShapeError."""
+
+def binary_cross_entropy_with_logits(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean"
+) -> Tensor:
+    """binary_cross_entropy of sigmoid(input), in a form without overflow.
+    Different shapes raise ShapeError."""
+
+def cat(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor:
+    """Joins tensors along dimension `dim`; all other sizes must agree."""
+
+def conv2d(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Two-dimensional cross-correlation (LeCun et al., 1998).
+
+    input[N, C, H, W], weight[K, C / groups, R, S], bias[K] give [N, K, P, Q] with
+    P = (H + 2 * padding - dilation * (R - 1) - 1) // stride + 1, and Q likewise.
+    Pairs are (vertical, horizontal). An empty batch gives an empty result.
+
+    Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for a stride,
+    dilation or groups below 1 or a padding below 0."""
+
+def cos(input: ArrayLike) -> Tensor:
+    """The cosine of x in radians, elementwise."""
+
+def cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
+    """-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
+
+    target[N, ...] holds int64 class indices; one outside 0..C-1 raises IndexRangeError.
+    reduction: 'mean', 'sum' or 'none'."""
+
+def div(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input / other, with broadcasting; integers give float32. See add."""
+
+def dropout(
+    input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | None = None
+) -> Tensor:
+    """Zeroes each element with probability p and scales the rest by 1 / (1 - p)
+    (Srivastava et al., 2014); the input itself when not training."""
+
+def embedding(input: ArrayLike, weight: ArrayLike) -> Tensor:
+    """Rows of weight[entries, features] at the int64 indices of input[...]:
+    a tensor [..., features].
+
+    An index outside 0..entries-1 raises IndexRangeError."""
+
+@overload
+def empty(
+    shape: Shape,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor whose elements are whatever the memory held."""
+
+@overload
+def empty(
+    *shape: int,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor whose elements are whatever the memory held."""
+
+def empty_like(
+    input: Tensor, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """A tensor like the input, its elements not set."""
+
+def eq(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input == other, elementwise, as bool."""
+
+def exp(input: ArrayLike) -> Tensor:
+    """e to the power x, elementwise."""
+
+@overload
+def expand(input: ArrayLike, shape: Shape) -> Tensor:
+    """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
+
+@overload
+def expand(input: ArrayLike, *shape: int) -> Tensor:
+    """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
+
+def flatten(input: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Joins the dimensions from start_dim to end_dim into one."""
+
+def from_dlpack(array: Any) -> Tensor:
+    """A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy."""
+
+def from_numpy(array: Any) -> Tensor:
+    """A tensor that shares the array's memory (read-only if the array is)."""
+
+def full(
+    shape: Shape,
+    value: float,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """One value everywhere; float32 by default."""
+
+def full_like(
+    input: Tensor, value: float, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """One value in the input's shape, dtype and device."""
+
+def gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
+    """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1 of three, and so on.
+
+    index is int64, with the input's sizes outside `dim`; a value out of range raises
+    IndexRangeError."""
+
+def ge(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input >= other, elementwise, as bool."""
+
+def gt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input > other, elementwise, as bool."""
+
+def isfinite(input: ArrayLike) -> Tensor:
+    """True where x is neither infinite nor NaN."""
+
+def isnan(input: ArrayLike) -> Tensor:
+    """True where x is not a number."""
+
+def le(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input <= other, elementwise, as bool."""
+
+def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor:
+    """input[..., in] times weight[out, in] transposed, plus bias[out]: [..., out].
+
+    Raises ShapeError, DTypeError or DeviceError where the operands do not fit."""
+
+def log(input: ArrayLike) -> Tensor:
+    """The natural logarithm, elementwise; -inf at 0, NaN below."""
+
+def log_softmax(input: ArrayLike, dim: int) -> Tensor:
+    """log(softmax(x)) along `dim`, without cancellation."""
+
+def logical_not(input: ArrayLike) -> Tensor:
+    """True where x is 0, elementwise."""
+
+def lstm(
+    input: ArrayLike,
+    h0: ArrayLike,
+    c0: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
+
+    input[T, N, I], h0 and c0 [N, H], weight_ih[4H, I], weight_hh[4H, H], biases [4H], gates in
+    the order input, forget, cell, output. Returns (output[T, N, H], h_n[N, H], c_n[N, H]).
+    Raises ShapeError naming the operand that does not fit."""
+
+def lt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input < other, elementwise, as bool."""
+
+def matmul(input: ArrayLike, other: ArrayLike) -> Tensor:
+    """The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a
+    row on the left and a column on the right. Any strides, no copy.
+
+    Raises ShapeError where the inner sizes differ."""
+
+def max(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The largest element as a Tensor; with `dim`, the pair (values, indices) along it."""
+
+def max_pool2d(
+    input: ArrayLike,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The maximum of each window of input[N, C, H, W] (or [C, H, W]).
+
+    stride defaults to kernel_size; padding, at most half the kernel, counts as minus infinity.
+    NaN wins; of equals the first takes the gradient."""
+
+def maximum(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The larger of two, elementwise; NaN wins, a tie shares the gradient."""
+
+def mean(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The arithmetic mean over `dim` (None: all dimensions); floating tensors only."""
+
+def min(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest element as a Tensor; with `dim`, the pair (values, indices) along it."""
+
+def minimum(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The smaller of two, elementwise; NaN wins, a tie shares the gradient."""
+
+def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
+    """(input - target) squared. Different shapes raise ShapeError: losses do not broadcast."""
+
+def mul(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input * other, with broadcasting; see add."""
+
+def narrow(input: ArrayLike, dim: int, start: int, length: int) -> Tensor:
+    """A view of `length` elements of dimension `dim` from `start`.
+
+    Raises IndexRangeError where they do not exist."""
+
+def ne(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input != other, elementwise, as bool."""
+
+def neg(input: ArrayLike) -> Tensor:
+    """-x, elementwise."""
+
+@overload
+def ones(
+    shape: Shape,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Ones; float32 by default."""
+
+@overload
+def ones(
+    *shape: int,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Ones; float32 by default."""
+
+def ones_like(
+    input: Tensor, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """Ones of the input's shape, dtype and device."""
+
+def permute(input: ArrayLike, dims: Shape) -> Tensor:
+    """A view with the dimensions in the order `dims`."""
+
+def pow(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input to the power other, with broadcasting; see add."""
+
+@overload
+def rand(
+    shape: Shape,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform in [0, 1). The same seed gives the same numbers on every device."""
+
+@overload
+def rand(
+    *shape: int,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform in [0, 1). The same seed gives the same numbers on every device."""
+
+@overload
+def randint(
+    low: int,
+    high: int,
+    shape: Shape,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """int64, uniform in [low, high)."""
+
+@overload
+def randint(
+    low: int,
+    high: int,
+    *shape: int,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """int64, uniform in [low, high)."""
+
+@overload
+def randn(
+    shape: Shape,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal with mean 0 and standard deviation 1 (Box and Muller, 1958)."""
+
+@overload
+def randn(
+    *shape: int,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal with mean 0 and standard deviation 1 (Box and Muller, 1958)."""
+
+def randperm(n: int, generator: Generator | None = None) -> Tensor:
+    """A random order of 0..n-1 as int64 (Fisher and Yates)."""
+
+def reciprocal(input: ArrayLike) -> Tensor:
+    """1 / x, elementwise."""
+
+def relu(input: ArrayLike) -> Tensor:
+    """max(x, 0), elementwise (Nair and Hinton, 2010); its gradient at 0 is 0."""
+
+@overload
+def reshape(input: ArrayLike, shape: Shape) -> Tensor:
+    """The elements in another shape, one size of which may be -1: a view where the strides
+    allow, else a copy."""
+
+@overload
+def reshape(input: ArrayLike, *shape: int) -> Tensor:
+    """The elements in another shape, one size of which may be -1: a view where the strides
+    allow, else a copy."""
+
+def rsqrt(input: ArrayLike) -> Tensor:
+    """1 / sqrt(x), elementwise."""
+
+def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:
+    """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
+
+    The additions to one element run in the order of src, so the result is deterministic."""
+
+def sgd_step(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    momentum_buffers: Sequence[Tensor],
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    first_step: bool = False,
+) -> None:
+    """Stochastic gradient descent on all parameters, in place, in one call. The buffers may be
+    an empty list where momentum is 0; at the first step they become the gradient."""
+
+def sigmoid(input: ArrayLike) -> Tensor:
+    """1 / (1 + exp(-x)), elementwise."""
+
+def sign(input: ArrayLike) -> Tensor:
+    """-1, 0 or 1, elementwise; its gradient is 0."""
+
+def sin(input: ArrayLike) -> Tensor:
+    """The sine of x in radians, elementwise."""
+
+def softmax(input: ArrayLike, dim: int) -> Tensor:
+    """exp(x) / sum(exp(x)) along `dim`, without overflow."""
+
+def softplus(input: ArrayLike) -> Tensor:
+    """log(1 + exp(x)), elementwise, without overflow."""
+
+def sqrt(input: ArrayLike) -> Tensor:
+    """The square root, elementwise; NaN below 0."""
+
+def square(input: ArrayLike) -> Tensor:
+    """x * x, elementwise."""
+
+def squeeze(input: ArrayLike, dim: int | None = None) -> Tensor:
+    """Drops dimension `dim` if its size is 1; None: all such dimensions."""
+
+def stack(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor:
+    """Joins tensors of one shape along a new dimension `dim`."""
+
+def sub(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input - other, with broadcasting; see add."""
+
+def sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The sum over `dim` (None: all dimensions). Integers and bool sum as int64.
+
+    The order of the additions depends on the shape alone, so the result has the same
+    bits at any number of threads."""
+
+def tanh(input: ArrayLike) -> Tensor:
+    """The hyperbolic tangent, elementwise."""
+
+def tensor(
+    data: Any,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor with a copy of `data`: numbers, nested lists, or any array.
+
+    Python floats give float32, ints int64, bools bool; arrays keep their dtype."""
+
+def transpose(input: ArrayLike, dim0: int, dim1: int) -> Tensor:
+    """A view with two dimensions exchanged."""
+
+def unsqueeze(input: ArrayLike, dim: int) -> Tensor:
+    """Adds a dimension of size 1 at `dim`."""
+
+def var(
+    input: ArrayLike,
+    dim: int | Sequence[int] | None = None,
+    correction: int = 1,
+    keepdim: bool = False,
+) -> Tensor:
+    """The variance over `dim`, divided by (count - correction)."""
+
+@overload
+def view(input: ArrayLike, shape: Shape) -> Tensor:
+    """As reshape, but raises ShapeError instead of copying."""
+
+@overload
+def view(input: ArrayLike, *shape: int) -> Tensor:
+    """As reshape, but raises ShapeError instead of copying."""
+
+def where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input where condition (bool) is true, else other; all three broadcast."""
+
+@overload
+def zeros(
+    shape: Shape,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Zeros; float32 by default."""
+
+@overload
+def zeros(
+    *shape: int,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Zeros; float32 by default."""
+
+def zeros_like(
+    input: Tensor, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """Zeros of the input's shape, dtype and device."""
+
+class Tensor:
+    """An array of one dtype on one device, through which gradients flow."""
+    # Parameters hand their data to this, so subclasses may take what they like.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def shape(self) -> tuple[_Int, ...]:
+        """The sizes."""
+    @property
+    def dtype(self) -> _DType:
+        """The element type."""
+    @property
+    def device(self) -> _Device:
+        """Where the elements are."""
+    @property
+    def ndim(self) -> _Int:
+        """The number of dimensions."""
+    @property
+    def is_leaf(self) -> _Bool:
+        """Whether no recorded op made this tensor."""
+    @property
+    def grad_fn(self) -> Any:
+        """The recorded op that made this tensor, or None."""
+    @property
+    def T(self) -> Tensor:
+        """A view with the dimensions reversed."""
+    @property
+    def _version(self) -> _Int: ...
+
+    requires_grad: _Bool
+    """Whether gradients flow to this tensor; settable on leaves."""
+    grad: Tensor | None
+    """The gradient that backward() has added up, or None."""
+
+    def __len__(self) -> _Int: ...
+    def __iter__(self) -> Iterator[Tensor]: ...
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Tensor: ...
+    def __setitem__(self, index: Index | tuple[Index, ...], value: ArrayLike | Number) -> None: ...
+    def __bool__(self) -> _Bool: ...
+    def __int__(self) -> _Int: ...
+    def __index__(self) -> _Int: ...
+    def __float__(self) -> builtins.float: ...
+    def __neg__(self) -> Tensor: ...
+    def __abs__(self) -> Tensor: ...
+    def __add__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __radd__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __iadd__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __sub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rsub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __isub__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __mul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rmul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __imul__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __truediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rtruediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __itruediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __pow__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rpow__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __matmul__(self, other: ArrayLike) -> Tensor: ...
+    def __rmatmul__(self, other: ArrayLike) -> Tensor: ...
+    def __lt__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __le__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __gt__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __ge__(self, other: ArrayLike | Number) -> Tensor: ...
+    # Elementwise, and not bool as object has it.
+    def __eq__(self, other: ArrayLike | Number) -> Tensor: ...  # type: ignore[override]
+    def __ne__(self, other: ArrayLike | Number) -> Tensor: ...  # type: ignore[override]
+    def __hash__(self) -> _Int: ...
+    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> Any:
+        """NumPy's view of the tensor."""
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        """A leaf with a copy of the memory."""
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: builtins.bool | None = None,
+    ) -> Any:
+        """The DLPack capsule that other libraries read this tensor's memory through."""
+    def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
+        """DLPack's code of the device, and its index."""
+    def _add_hook(self, hook: Any) -> builtins.int:
+        """Calls hook(gradient) in every backward pass; see register_hook."""
+    def _remove_hook(self, id: builtins.int) -> None:
+        """See register_hook."""
+    def abs(self) -> Tensor:
+        """|x|, elementwise; its gradient at 0 is 0."""
+    def add(self, other: ArrayLike | Number) -> Tensor:
+        """input + other, with broadcasting.
+
+        Tensors must agree in dtype and device (DTypeError, DeviceError); a Python
+        number takes the tensor's dtype. Shapes that do not broadcast raise ShapeError."""
+    def add_(self, other: ArrayLike | Number) -> Tensor:
+        """Adds in place."""
+    def amax(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The largest element over `dim`; NaN wins. Ties share the gradient evenly."""
+    def amin(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The smallest element over `dim`; NaN wins. Ties share the gradient evenly."""
+    def argmax(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Tensor:
+        """The index (int64) of the largest element along `dim`, the first of equals;
+        None: in the flattened tensor."""
+    def argmin(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Tensor:
+        """The index (int64) of the smallest element along `dim`, the first of equals;
+        None: in the flattened tensor."""
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+    ) -> None:
+        """Adds the gradient of this tensor into .grad of every leaf that it was computed from.
+
+        `gradient` (default: one, for a single element) is where it starts. create_graph records the
+        pass for higher derivatives; retain_graph (default: create_graph) allows another pass."""
+    def bfloat16(self) -> Tensor:
+        """As bfloat16."""
+    def bool(self) -> Tensor:
+        """As bool: true where not 0."""
+    def clone(self) -> Tensor:
+        """A contiguous copy; gradients flow through it."""
+    def contiguous(self) -> Tensor:
+        """The tensor, or a copy if its elements are not in order without gaps."""
+    def copy_(self, source: ArrayLike) -> Tensor:
+        """Takes the values of `source`, which may broadcast, have another dtype or device."""
+    def cos(self) -> Tensor:
+        """The cosine of x in radians, elementwise."""
+    def cpu(self) -> Tensor:
+        """The tensor on the CPU."""
+    def cuda(self) -> Tensor:
+        """The tensor on the first GPU."""
+    def data_ptr(self) -> builtins.int:
+        """The address of the first element."""
+    def detach(self) -> Tensor:
+        """A view of the same memory outside the graph."""
+    def dim(self) -> builtins.int:
+        """The number of dimensions."""
+    def div(self, other: ArrayLike | Number) -> Tensor:
+        """input / other, with broadcasting; integers give float32. See add."""
+    def div_(self, other: ArrayLike | Number) -> Tensor:
+        """Divides in place."""
+    def double(self) -> Tensor:
+        """As float64."""
+    def eq(self, other: ArrayLike | Number) -> Tensor:
+        """input == other, elementwise, as bool."""
+    def exp(self) -> Tensor:
+        """e to the power x, elementwise."""
+    @overload
+    def expand(self, shape: Shape) -> Tensor:
+        """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
+    @overload
+    def expand(self, *shape: builtins.int) -> Tensor:
+        """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
+    def fill_(self, value: builtins.float) -> Tensor:
+        """Sets every element."""
+    def flatten(self, start_dim: builtins.int = 0, end_dim: builtins.int = -1) -> Tensor:
+        """Joins the dimensions from start_dim to end_dim into one."""
+    def float(self) -> Tensor:
+        """As float32."""
+    def gather(self, dim: builtins.int, index: ArrayLike) -> Tensor:
+        """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1 of three, and so on.
+
+        index is int64, with the input's sizes outside `dim`; a value out of range raises
+        IndexRangeError."""
+    def ge(self, other: ArrayLike | Number) -> Tensor:
+        """input >= other, elementwise, as bool."""
+    def gt(self, other: ArrayLike | Number) -> Tensor:
+        """input > other, elementwise, as bool."""
+    def half(self) -> Tensor:
+        """As float16."""
+    def int(self) -> Tensor:
+        """As int32."""
+    def is_contiguous(self) -> builtins.bool:
+        """Whether the elements are in order without gaps."""
+    def isfinite(self) -> Tensor:
+        """True where x is neither infinite nor NaN."""
+    def isnan(self) -> Tensor:
+        """True where x is not a number."""
+    def item(self) -> Any:
+        """The one element as a Python number."""
+    def le(self, other: ArrayLike | Number) -> Tensor:
+        """input <= other, elementwise, as bool."""
+    def log(self) -> Tensor:
+        """The natural logarithm, elementwise; -inf at 0, NaN below."""
+    def log_softmax(self, dim: builtins.int) -> Tensor:
+        """log(softmax(x)) along `dim`, without cancellation."""
+    def logical_not(self) -> Tensor:
+        """True where x is 0, elementwise."""
+    def long(self) -> Tensor:
+        """As int64."""
+    def lt(self, other: ArrayLike | Number) -> Tensor:
+        """input < other, elementwise, as bool."""
+    def matmul(self, other: ArrayLike) -> Tensor:
+        """The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a
+        row on the left and a column on the right. Any strides, no copy.
+
+        Raises ShapeError where the inner sizes differ."""
+    def max(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Any:
+        """The largest element as a Tensor; with `dim`, the pair (values, indices) along it."""
+    def maximum(self, other: ArrayLike | Number) -> Tensor:
+        """The larger of two, elementwise; NaN wins, a tie shares the gradient."""
+    def mean(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The arithmetic mean over `dim` (None: all dimensions); floating tensors only."""
+    def min(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Any:
+        """The smallest element as a Tensor; with `dim`, the pair (values, indices) along it."""
+    def minimum(self, other: ArrayLike | Number) -> Tensor:
+        """The smaller of two, elementwise; NaN wins, a tie shares the gradient."""
+    def mul(self, other: ArrayLike | Number) -> Tensor:
+        """input * other, with broadcasting; see add."""
+    def mul_(self, other: ArrayLike | Number) -> Tensor:
+        """Multiplies in place."""
+    def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
+        """A view of `length` elements of dimension `dim` from `start`.
+
+        Raises IndexRangeError where they do not exist."""
+    def ne(self, other: ArrayLike | Number) -> Tensor:
+        """input != other, elementwise, as bool."""
+    def neg(self) -> Tensor:
+        """-x, elementwise."""
+    def normal_(
+        self,
+        mean: builtins.float = 0.0,
+        std: builtins.float = 1.0,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Draws every element from a normal distribution."""
+    def numel(self) -> builtins.int:
+        """The number of elements."""
+    def numpy(self) -> Any:
+        """A NumPy array that shares the tensor's memory; CPU tensors outside the graph only."""
+    def permute(self, dims: Shape) -> Tensor:
+        """A view with the dimensions in the order `dims`."""
+    def pow(self, other: ArrayLike | Number) -> Tensor:
+        """input to the power other, with broadcasting; see add."""
+    def reciprocal(self) -> Tensor:
+        """1 / x, elementwise."""
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+        """Calls hook(gradient) in every backward pass; it may return another gradient.
+        The handle's remove() ends that."""
+    def relu(self) -> Tensor:
+        """max(x, 0), elementwise (Nair and Hinton, 2010); its gradient at 0 is 0."""
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
+        """Sets requires_grad and returns the tensor."""
+    @overload
+    def reshape(self, shape: Shape) -> Tensor:
+        """The elements in another shape, one size of which may be -1: a view where the strides
+        allow, else a copy."""
+    @overload
+    def reshape(self, *shape: builtins.int) -> Tensor:
+        """The elements in another shape, one size of which may be -1: a view where the strides
+        allow, else a copy."""
+    def retain_grad(self) -> None:
+        """Keeps .grad of this tensor though it is no leaf."""
+    def rsqrt(self) -> Tensor:
+        """1 / sqrt(x), elementwise."""
+    def scatter_add(self, dim: builtins.int, index: ArrayLike, src: ArrayLike) -> Tensor:
+        """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
+
+        The additions to one element run in the order of src, so the result is deterministic."""
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x)), elementwise."""
+    def sign(self) -> Tensor:
+        """-1, 0 or 1, elementwise; its gradient is 0."""
+    def sin(self) -> Tensor:
+        """The sine of x in radians, elementwise."""
+    def size(self, dim: builtins.int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+    def softmax(self, dim: builtins.int) -> Tensor:
+        """exp(x) / sum(exp(x)) along `dim`, without overflow."""
+    def softplus(self) -> Tensor:
+        """log(1 + exp(x)), elementwise, without overflow."""
+    def sqrt(self) -> Tensor:
+        """The square root, elementwise; NaN below 0."""
+    def square(self) -> Tensor:
+        """x * x, elementwise."""
+    def squeeze(self, dim: builtins.int | None = None) -> Tensor:
+        """Drops dimension `dim` if its size is 1; None: all such dimensions."""
+    def stride(self) -> tuple[builtins.int, ...]:
+        """The distance between neighbours per dimension, in elements."""
+    def sub(self, other: ArrayLike | Number) -> Tensor:
+        """input - other, with broadcasting; see add."""
+    def sub_(self, other: ArrayLike | Number) -> Tensor:
+        """Subtracts in place."""
+    def sum(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The sum over `dim` (None: all dimensions). Integers and bool sum as int64.
+
+        The order of the additions depends on the shape alone, so the result has the same
+        bits at any number of threads."""
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent, elementwise."""
+    def to(
+        self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+    ) -> Tensor:
+        """The tensor in another dtype or on another device; itself where nothing changes."""
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """A view with two dimensions exchanged."""
+    def uniform_(
+        self,
+        low: builtins.float = 0.0,
+        high: builtins.float = 1.0,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Draws every element uniformly from [low, high)."""
+    def unsqueeze(self, dim: builtins.int) -> Tensor:
+        """Adds a dimension of size 1 at `dim`."""
+    def var(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        correction: builtins.int = 1,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The variance over `dim`, divided by (count - correction)."""
+    @overload
+    def view(self, shape: Shape) -> Tensor:
+        """As reshape, but raises ShapeError instead of copying."""
+    @overload
+    def view(self, *shape: builtins.int) -> Tensor:
+        """As reshape, but raises ShapeError instead of copying."""
+    def zero_(self) -> Tensor:
+        """Sets every element to 0."""

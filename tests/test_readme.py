@@ -1,0 +1,36 @@
+"""What the README shows works as it stands there."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_tour(tmp_path, monkeypatch, capsys):
+    (tour,) = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(tour, "README.md", "exec"), {"__name__": "tour"})
+    shown = capsys.readouterr().out
+    assert "Conv2d" in shown  # the summary
+    assert "input has 1 channels, weight expects 3" in shown  # the error
+    assert "try:" in shown
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_the_quick_start_is_two_commands():
+    marked = README.partition("<!-- quick start")[2].partition("```sh\n")[2].partition("```")[0]
+    assert marked.splitlines() == [
+        "pip install '.[recipes]' && fastdl run lenet5",
+        "pip install '.[test]' && pytest",
+    ]
+
+
+def test_links_lead_somewhere():
+    root = Path(__file__).resolve().parent.parent
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links
+    assert not [link for link in links if not (root / link).exists()]
