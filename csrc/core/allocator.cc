@@ -2,13 +2,13 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/system_memory.h"
 
 namespace fastdl {
 namespace {
@@ -30,29 +30,20 @@ size_t class_bytes(int c) {
   return (bytes + 63) / 64 * 64;
 }
 
-size_t physical_memory() {
-  static const size_t bytes =
-      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return bytes;
-}
+constexpr size_t kLarge = size_t{64} << 20;  // worth asking how much memory is left
 
 void* take_pages(int, size_t bytes) {
-  // The kernel promises more memory than there is and ends the process when it is touched; a
-  // request beyond the machine's memory is refused here, where it can still be an exception.
-  if (bytes > physical_memory()) return nullptr;
-  const bool large = bytes >= kHugePage;
-  void* p = std::aligned_alloc(large ? kHugePage : 64,
-                               large ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes);
+  if (bytes >= kLarge && bytes > available_memory()) return nullptr;
+  const bool huge = bytes >= kHugePage;
+  const size_t rounded = huge ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes;
+  void* p = std::aligned_alloc(huge ? kHugePage : 64, rounded);
 #ifdef MADV_HUGEPAGE
-  if (p && large) madvise(p, bytes, MADV_HUGEPAGE);
+  if (p && huge) madvise(p, rounded, MADV_HUGEPAGE);
 #endif
   return p;
 }
 void give_pages(int, void* p, size_t) { std::free(p); }
-size_t available_pages(int) {
-  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) *
-         static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
+size_t available_pages(int) { return available_memory(); }
 
 void* take_device(int device, size_t bytes) {
   void* p = nullptr;
@@ -68,7 +59,8 @@ size_t available_device(int device) {
 CachingAllocator& cpu_allocator() {
   // Never destroyed: storages may outlive every static object.
   static auto* a = [] {
-    auto* fresh = new CachingAllocator({}, {take_pages, give_pages, available_pages});
+    auto* fresh = new CachingAllocator({}, {take_pages, give_pages, available_pages},
+                                       static_cast<int64_t>(total_memory() / 4));
     pthread_atfork(nullptr, nullptr, [] { cpu_allocator().reset_after_fork(); });
     return fresh;
   }();
@@ -125,10 +117,16 @@ void CachingAllocator::release(void* p, size_t bytes) {
   if (!p) return;
   const int c = class_of(bytes);
   const auto block = static_cast<int64_t>(class_bytes(c));
-  std::lock_guard lock(mutex_);
-  stats_.in_use -= block;
-  stats_.cached += block;
-  free_[c].push_back(p);
+  {
+    std::lock_guard lock(mutex_);
+    stats_.in_use -= block;
+    if (stats_.cached + block <= cache_limit_) {
+      stats_.cached += block;
+      free_[c].push_back(p);
+      return;
+    }
+  }
+  raw_.give(device_.index, p, static_cast<size_t>(block));
 }
 
 void CachingAllocator::empty_cache() {

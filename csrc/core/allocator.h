@@ -31,7 +31,9 @@ struct RawMemory {
 
 class CachingAllocator {
  public:
-  CachingAllocator(Device device, RawMemory raw) : device_(device), raw_(raw) {}
+  // Keeps at most `cache_limit` bytes for later; what is freed beyond that goes back at once.
+  CachingAllocator(Device device, RawMemory raw, int64_t cache_limit = INT64_MAX)
+      : device_(device), raw_(raw), cache_limit_(cache_limit) {}
 
   void* allocate(size_t bytes);  // null for 0; 64-byte aligned; throws OutOfMemoryError
   void release(void* p, size_t bytes);
@@ -44,6 +46,7 @@ class CachingAllocator {
 
   Device device_;
   RawMemory raw_;
+  int64_t cache_limit_;
   std::mutex mutex_;
   std::array<std::vector<void*>, kClasses> free_;
   MemoryStats stats_;

@@ -18,7 +18,8 @@ constexpr int kWideVecs = 4, kWideRows = kVecBytes == 64 ? 6 : 2;
 template <class T>
 struct ShiftTile {
   int64_t k;
-  const T* a;             // packed panel [k, R]
+  const T* a;             // packed panel [k, R], or R filters of k elements, a_row apart
+  int64_t a_row;
   const T* src;           // at the tile's first position
   const int64_t* offset;  // [k]
   int64_t positions;      // at most V registers; the last may be partial
@@ -51,20 +52,21 @@ template <class T>
 #endif
 }
 
-template <class T, int R, int V>
+template <class T, int R, int V, bool PackedA>
 void shift_tile(const ShiftTile<T>& t) {
   constexpr int kSize = Vec<T>::size;
   const int64_t tail = t.positions - (V - 1) * kSize;
   const T* const a = t.a;
   const T* const src = t.src;
   const int64_t* const offset = t.offset;
+  const int64_t a_row = t.a_row;
   Vec<T> acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) acc[r][v] = Vec<T>(t.bias ? t.bias[r] : T(0));
   multiply_add<T, R, V>(
-      t.k, [=](int64_t p, int r) { return a[p * R + r]; },
+      t.k, [=](int64_t p, int r) { return PackedA ? a[p * R + r] : a[r * a_row + p]; },
       [=](int64_t p, int v) {
         const T* const q = src + offset[p] + v * kSize;
         return kMaskedAccess && v == V - 1 ? Vec<T>::load(q, tail) : Vec<T>::load(q);
@@ -100,17 +102,18 @@ void shift_tile(const ShiftTile<T>& t) {
 template <class T>
 using ShiftFn = void (*)(const ShiftTile<T>&);
 
-template <class T, int V, int... Rs>
+template <class T, int V, bool PackedA, int... Rs>
 ShiftFn<T> pick(int64_t rows, std::integer_sequence<int, Rs...>) {
-  static constexpr ShiftFn<T> table[] = {shift_tile<T, Rs + 1, V>...};
+  static constexpr ShiftFn<T> table[] = {shift_tile<T, Rs + 1, V, PackedA>...};
   return table[rows - 1];
 }
 
-template <class T>
+template <class T, bool PackedA>
 ShiftFn<T> shift_fn(int64_t rows, int64_t vecs) {
   constexpr auto all = std::make_integer_sequence<int, kTileRows>();
-  if (vecs == 4) return pick<T, 4>(rows, std::make_integer_sequence<int, kWideRows>());
-  return vecs == 2 ? pick<T, 2>(rows, all) : pick<T, 1>(rows, all);
+  constexpr auto few = std::make_integer_sequence<int, kWideRows>();
+  if (vecs == 4) return pick<T, 4, PackedA>(rows, few);
+  return vecs == 2 ? pick<T, 2, PackedA>(rows, all) : pick<T, 1, PackedA>(rows, all);
 }
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -143,9 +146,13 @@ class ShiftLauncher {
     keep_ = static_cast<uint32_t*>(static_cast<void*>(place_ + vecs));
     scatter_ = scattered ? place_ + 2 * vecs : nullptr;
     fill_tables(vecs);
-    Scratch packed(context_, static_cast<size_t>(c_.groups * c_.m * k_ + 64) * sizeof(T));
-    packed_ = packed.as<T>();
-    pack_weights();
+    // Weights that few tiles read are not worth a copy.
+    const bool in_order = c_.w_in == w_.n_taps && c_.w_out == k_;
+    const bool pack = !in_order || c_.samples * blocks_ * divide_up(vecs, kTileVecs) > kDirectUses;
+    Scratch packed(context_,
+                   pack ? static_cast<size_t>(c_.groups * c_.m * k_ + 64) * sizeof(T) : 0);
+    packed_ = pack ? packed.as<T>() : nullptr;
+    if (pack) pack_weights();
 
     const int64_t items = c_.samples * c_.groups * blocks_ * parts_;
     const int64_t macs = std::max<int64_t>(1, c_.m * k_ * block_ * layout_.pitch() / parts_);
@@ -162,6 +169,7 @@ class ShiftLauncher {
   static constexpr int64_t kSize = Vec<T>::size;
   static constexpr int64_t kCopyBytes = 256 << 10;     // of one block's copy: a part of the L2 cache
   static constexpr int64_t kPanelsBytes = 512 << 10;   // of weights that are read for each tile
+  static constexpr int64_t kDirectUses = 8;
   static constexpr int64_t kItems = 8;                 // enough for several threads to share
 
   void choose_blocks() {
@@ -240,7 +248,9 @@ class ShiftLauncher {
       ShiftTile<T> t;
       const int64_t i = panel * rows_, r = std::min(rows_, c_.m - i);
       t.k = k_;
-      t.a = packed_ + (group * c_.m + i) * k_;
+      t.a = packed_ ? packed_ + (group * c_.m + i) * k_
+                    : c_.weight + group * c_.w_group + i * c_.w_out;
+      t.a_row = c_.w_out;
       t.offset = offset_;
       t.bias = c_.bias ? c_.bias + group * c_.m + i : nullptr;
       t.dst = dst + i * c_.d_plane;
@@ -253,7 +263,7 @@ class ShiftLauncher {
         t.keep = keep_ + j / kSize;
         t.place = place_ + j / kSize;
         t.scatter = scatter_ ? scatter_ + j : nullptr;
-        shift_fn<T>(r, vecs)(t);
+        (packed_ ? shift_fn<T, true>(r, vecs) : shift_fn<T, false>(r, vecs))(t);
         j += vecs * kSize;
       }
     };

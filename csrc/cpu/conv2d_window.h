@@ -99,7 +99,7 @@ class Layout {
   }
 
  private:
-  static constexpr int64_t kInPlaceChannels = 4096;
+  static constexpr int64_t kInPlaceChannels = 32;
 
   // At least n zeros, in whole registers.
   template <class T>

@@ -43,8 +43,10 @@ int find_devices() {
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
     cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
     if (!has_code_for(major, minor))
-      return refuse("device %d has compute capability %d.%d; this build has code for 8.x and 9.0 "
-                    "(CUDA_VISIBLE_DEVICES can hide the device)", device, major, minor);
+      return refuse(
+          "device %d has compute capability %d.%d; this build has code for 8.x and 9.0 "
+          "(CUDA_VISIBLE_DEVICES can hide the device)",
+          device, major, minor);
   }
   snprintf(status_text, sizeof status_text, "%d device%s, driver for CUDA %d.%d", count,
            count == 1 ? "" : "s", driver / 1000, driver % 1000 / 10);

@@ -43,8 +43,8 @@ __device__ inline void apply(const F& f, Out* out, const Pack<In, V>&... in) {
 }
 
 template <int V, int N, class F, class Out, class... In, size_t... I>
-__device__ inline void visit(const Walk<N>& walk, const F& f, uint32_t i,
-                             std::index_sequence<I...>, Out* out, const In*... in) {
+__device__ inline void visit(const Walk<N>& walk, const F& f, uint32_t i, std::index_sequence<I...>,
+                             Out* out, const In*... in) {
   int64_t at[N];
   walk.index.offsets(i, at);
   if (V > 1 && i + 1 == walk.groups && walk.last_size < V) {
@@ -104,7 +104,8 @@ void launch_slice(const Context& context, const Strided<sizeof...(In) + 1>& walk
   const size_t item[] = {sizeof(In)..., sizeof(Out)};
   const bool groups = allows_groups(walk, V, data, item);
   const auto grouped_walk = grouped(walk, groups ? V : 1);
-  launch(context, groups ? elementwise_kernel<V, F, Out, In...> : elementwise_kernel<1, F, Out, In...>,
+  launch(context,
+         groups ? elementwise_kernel<V, F, Out, In...> : elementwise_kernel<1, F, Out, In...>,
          loop_grid(grouped_walk.groups), dim3(kBlock), grouped_walk, f, out, in...);
 }
 
@@ -113,7 +114,7 @@ void launch_slices(const Context& context, const Strided<N>& walk, const F& f, i
                    std::index_sequence<I...>, Out* out, const In*... in) {
   for_slices(
       walk,
-      [&](const Strided<N>& part, const int64_t(&offset)[N]) {
+      [&](const Strided<N>& part, const int64_t (&offset)[N]) {
         launch_slice(context, part, f, out + offset[N - 1], (in + offset[I])...);
       },
       most);

@@ -101,8 +101,7 @@ void slice(const Strided<N>& walk, const Offsets<N>& offsets, int64_t most, F& f
   for (int d = 0; d < walk.ndim; ++d) {
     if (!has_long_stride(walk, d)) continue;
     const Strided<N> inner = drop_dimension(walk, d);
-    for (int64_t i = 0; i < walk.size[d]; ++i)
-      slice(inner, offsets.advanced(walk, d, i), most, f);
+    for (int64_t i = 0; i < walk.size[d]; ++i) slice(inner, offsets.advanced(walk, d, i), most, f);
     return;
   }
   if (walk.numel <= most) return f(walk, offsets.at);

@@ -77,7 +77,8 @@ struct Value {
 template <class T>
 FASTDL_HD inline Value<T> sign(Value<T> x) {
   if (x != x) return x;
-  return static_cast<T>(static_cast<int>(x > Value<T>(T(0))) - static_cast<int>(x < Value<T>(T(0))));
+  return static_cast<T>(static_cast<int>(x > Value<T>(T(0))) -
+                        static_cast<int>(x < Value<T>(T(0))));
 }
 template <class T>
 FASTDL_HD inline Value<T> exp(Value<T> x) {
@@ -120,10 +121,10 @@ FASTDL_HD inline Value<T> softplus(Value<T> x) {
 
 // The unsigned integer as wide as T: what only moves elements need not know their type.
 template <class T>
-using Bytes = std::conditional_t<
-    sizeof(T) == 1, uint8_t,
-    std::conditional_t<sizeof(T) == 2, uint16_t,
-                       std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
+using Bytes =
+    std::conditional_t<sizeof(T) == 1, uint8_t,
+                       std::conditional_t<sizeof(T) == 2, uint16_t,
+                                          std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
 
 // Element conversion as copies do it: float to integer truncates, to bool is != 0.
 template <class To, class From>

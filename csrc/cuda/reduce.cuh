@@ -32,8 +32,7 @@ __device__ inline T shuffle_xor(T x, int mask) {
 template <class R>
 __device__ inline typename R::Acc warp_reduce(const R& reducer, typename R::Acc acc) {
 #pragma unroll
-  for (int mask = kWarp / 2; mask > 0; mask /= 2)
-    acc = reducer.combine(acc, R::shuffle(acc, mask));
+  for (int mask = kWarp / 2; mask > 0; mask /= 2) acc = reducer.combine(acc, R::shuffle(acc, mask));
   return acc;
 }
 
@@ -54,16 +53,16 @@ __device__ inline typename R::Acc block_reduce(const R& reducer, typename R::Acc
 }
 
 struct ReducePlan {
-  Index<2> kept;        // strides of x, y
-  Index<1> reduced;     // strides of x
-  uint32_t outputs;     // of this slice
-  uint32_t length;      // to reduce, in this slice
-  uint32_t chunk;       // of them in one part (blockIdx.y); a multiple of the vector length
-  int64_t first;        // linear index of the slice's first element among all that are reduced
-  int64_t first_output; // and of its first output among all
+  Index<2> kept;         // strides of x, y
+  Index<1> reduced;      // strides of x
+  uint32_t outputs;      // of this slice
+  uint32_t length;       // to reduce, in this slice
+  uint32_t chunk;        // of them in one part (blockIdx.y); a multiple of the vector length
+  int64_t first;         // linear index of the slice's first element among all that are reduced
+  int64_t first_output;  // and of its first output among all
   int64_t all_outputs;
   int64_t first_part;
-  bool vector;          // aligned groups of kReduceVector reduced elements are neighbours
+  bool vector;  // aligned groups of kReduceVector reduced elements are neighbours
 };
 
 template <class In>
@@ -139,8 +138,7 @@ __global__ void __launch_bounds__(kBlock)
     shared[threadIdx.y][threadIdx.x] = acc;
     __syncthreads();
     if (threadIdx.y > 0) return;
-    for (int lane = 1; lane < lanes; ++lane)
-      acc = reducer.combine(acc, shared[lane][threadIdx.x]);
+    for (int lane = 1; lane < lanes; ++lane) acc = reducer.combine(acc, shared[lane][threadIdx.x]);
   }
   if (active) store_result(reducer, acc, p, o, at[1], y, partials);
 }
@@ -149,8 +147,8 @@ __global__ void __launch_bounds__(kBlock)
 template <class R, class Out>
 __global__ void __launch_bounds__(kBlock)
     combine_kernel(const __grid_constant__ Index<2> kept, uint32_t outputs, int64_t first_output,
-                   int64_t all_outputs, int64_t parts, R reducer,
-                   const typename R::Acc* partials, Out* y) {
+                   int64_t all_outputs, int64_t parts, R reducer, const typename R::Acc* partials,
+                   Out* y) {
   using Acc = typename R::Acc;
   constexpr int kLanes = kBlock / kWarp;
   const uint32_t o = blockIdx.x * kWarp + threadIdx.x;
@@ -162,8 +160,7 @@ __global__ void __launch_bounds__(kBlock)
   shared[threadIdx.y][threadIdx.x] = acc;
   __syncthreads();
   if (threadIdx.y > 0 || o >= outputs) return;
-  for (int lane = 1; lane < kLanes; ++lane)
-    acc = reducer.combine(acc, shared[lane][threadIdx.x]);
+  for (int lane = 1; lane < kLanes; ++lane) acc = reducer.combine(acc, shared[lane][threadIdx.x]);
   int64_t at[2];
   kept.offsets(o, at);
   y[at[1]] = reducer.finish(acc);
@@ -226,13 +223,16 @@ void reduce(const Context& context, const Strided<2>& kept, const Strided<1>& re
   const detail::ReduceLayout layout = detail::reduce_layout(kept, reduced);
 
   int64_t parts = 0;
-  const auto parts_of = [&](const Strided<1>& slice) { return ceil_div(slice.numel, layout.chunk); };
-  for_slices(reduced, [&](const Strided<1>& s, const int64_t(&)[1]) { parts += parts_of(s); }, most);
+  const auto parts_of = [&](const Strided<1>& slice) {
+    return ceil_div(slice.numel, layout.chunk);
+  };
+  for_slices(
+      reduced, [&](const Strided<1>& s, const int64_t (&)[1]) { parts += parts_of(s); }, most);
   const Scratch scratch(context, parts > 1 ? sizeof(Acc) * parts * kept.numel : 0);
   Acc* const partials = scratch.as<Acc>();
 
   int64_t first_output = 0;
-  const auto run_slice = [&](const Strided<2>& k, const int64_t(&k_offset)[2]) {
+  const auto run_slice = [&](const Strided<2>& k, const int64_t (&k_offset)[2]) {
     ReducePlan plan{};
     plan.kept = Index<2>(k);
     plan.outputs = static_cast<uint32_t>(k.numel);
@@ -262,12 +262,11 @@ void reduce(const Context& context, const Strided<2>& kept, const Strided<1>& re
     if (reduced.numel == 0)
       run(reduced, 0);
     else
-      for_slices(reduced, [&](const Strided<1>& r, const int64_t(&o)[1]) { run(r, o[0]); }, most);
+      for_slices(reduced, [&](const Strided<1>& r, const int64_t (&o)[1]) { run(r, o[0]); }, most);
     if (parts > 1)
-      launch(context, combine_kernel<R, Out>,
-             dim3(static_cast<unsigned>(ceil_div(k.numel, kWarp))), dim3(kWarp, kBlock / kWarp),
-             plan.kept, plan.outputs, first_output, kept.numel, parts, reducer, partials,
-             y + k_offset[1]);
+      launch(context, combine_kernel<R, Out>, dim3(static_cast<unsigned>(ceil_div(k.numel, kWarp))),
+             dim3(kWarp, kBlock / kWarp), plan.kept, plan.outputs, first_output, kept.numel, parts,
+             reducer, partials, y + k_offset[1]);
     first_output += k.numel;
   };
   for_slices(kept, run_slice, most);

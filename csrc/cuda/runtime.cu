@@ -64,8 +64,7 @@ int copy(int device, void* stream, void* to, const void* from, size_t bytes, int
   const DeviceGuard guard(device);
   const cudaStream_t s = static_cast<cudaStream_t>(stream);
   if (const int code = consume(cudaMemcpyAsync(to, from, bytes, kKinds[direction], s))) return code;
-  const bool wait =
-      direction == device_to_host || (direction == host_to_device && is_pinned(from));
+  const bool wait = direction == device_to_host || (direction == host_to_device && is_pinned(from));
   return wait ? consume(cudaStreamSynchronize(s)) : 0;
 }
 

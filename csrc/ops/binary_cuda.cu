@@ -77,8 +77,7 @@ void binary_kernel(const Context& context, Binary op, const Strided<3>& walk, co
   const T* const x1 = static_cast<const T*>(b);
   switch (op) {
 #define F(name, value, ga, gb) \
-  case Binary::name:           \
-    return run_binary<Binary::name>(context, walk, x0, x1, static_cast<T*>(y));
+  case Binary::name: return run_binary<Binary::name>(context, walk, x0, x1, static_cast<T*>(y));
     FASTDL_BINARY(F)
 #undef F
   }
@@ -91,8 +90,7 @@ void compare_kernel(const Context& context, Compare op, const Strided<3>& walk, 
   const T* const x1 = static_cast<const T*>(b);
   switch (op) {
 #define F(name, value) \
-  case Compare::name:  \
-    return elementwise(context, walk, Comparison<Compare::name, T>{}, y, x0, x1);
+  case Compare::name: return elementwise(context, walk, Comparison<Compare::name, T>{}, y, x0, x1);
     FASTDL_COMPARE(F)
 #undef F
   }

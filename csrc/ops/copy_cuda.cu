@@ -24,7 +24,8 @@ struct Constant {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kBlock) arange_kernel(int64_t n, double start, double step, T* y) {
+__global__ void __launch_bounds__(kBlock)
+    arange_kernel(int64_t n, double start, double step, T* y) {
   const int64_t threads = static_cast<int64_t>(gridDim.x) * kBlock;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < n; i += threads)
     y[i] = convert_to<T>(start + static_cast<double>(i) * step);

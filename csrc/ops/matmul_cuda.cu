@@ -169,10 +169,10 @@ __global__ void __launch_bounds__(kBlock, sizeof(T) == 8 ? 1 : 2)
   const int row = warp % 4 * (16 * F) + lane / 8 * kFragment;
   const int column = warp / 4 * (32 * F) + lane % 8 * kFragment;
 
-  Loader<T, F, layout_a> loader_a(
-      p.a, a + z * p.a.batch + m0 * p.a.step + k0 * p.a.k_step, p.m - m0);
-  Loader<T, F, layout_b> loader_b(
-      p.b, b + z * p.b.batch + n0 * p.b.step + k0 * p.b.k_step, p.n - n0);
+  Loader<T, F, layout_a> loader_a(p.a, a + z * p.a.batch + m0 * p.a.step + k0 * p.a.k_step,
+                                  p.m - m0);
+  Loader<T, F, layout_b> loader_b(p.b, b + z * p.b.batch + n0 * p.b.step + k0 * p.b.k_step,
+                                  p.n - n0);
   loader_a.fetch(depth);
   loader_b.fetch(depth);
   loader_a.store(panel_a[0]);
@@ -228,10 +228,13 @@ __global__ void __launch_bounds__(kBlock, sizeof(T) == 8 ? 1 : 2)
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    add_parts_kernel(const __grid_constant__ Plan p, const Compute<T>* partials, const T* bias, T* c) {
+    add_parts_kernel(const __grid_constant__ Plan p, const Compute<T>* partials, const T* bias,
+                     T* c) {
   using Acc = Compute<T>;
-  const int64_t total = int64_t{p.batch} * p.m * p.n, threads = static_cast<int64_t>(gridDim.x) * kBlock;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total; i += threads) {
+  const int64_t total = int64_t{p.batch} * p.m * p.n,
+                threads = static_cast<int64_t>(gridDim.x) * kBlock;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total;
+       i += threads) {
     const int64_t j = i % p.n, r = i / p.n % p.m, z = i / p.n / p.m;
     Acc acc(0);
     for (int64_t part = 0; part < p.parts; ++part) acc += partials[part * total + i];
@@ -247,10 +250,10 @@ template <class T>
 Layout prepare(Operand& operand, const T* data) {
   constexpr int64_t V = Tile<T, 1>::kVector;
   const auto fits = [&](int64_t near, int64_t far) {
-    return near == 1 && far % V == 0 && operand.batch % V == 0 &&
-           is_aligned(data, V * sizeof(T));
+    return near == 1 && far % V == 0 && operand.batch % V == 0 && is_aligned(data, V * sizeof(T));
   };
-  const bool along = fits(operand.k_step, operand.step), across = fits(operand.step, operand.k_step);
+  const bool along = fits(operand.k_step, operand.step),
+             across = fits(operand.step, operand.k_step);
   operand.vector = along || across;
   if (operand.vector) return along ? Layout::along_k : Layout::across;
   return std::abs(operand.k_step) < std::abs(operand.step) ? Layout::along_k : Layout::across;
@@ -273,8 +276,7 @@ void run_gemm(const Context& context, Plan plan, Layout layout_a, Layout layout_
   plan.chunk = std::clamp<int64_t>(plan.chunk, kMultiple, int64_t{1} << 30);
   plan.parts = std::max<int64_t>(ceil_div(plan.k, plan.chunk), 1);
   const int64_t elements = int64_t{plan.batch} * plan.m * plan.n;
-  const Scratch scratch(context,
-                        plan.parts > 1 ? sizeof(Compute<T>) * plan.parts * elements : 0);
+  const Scratch scratch(context, plan.parts > 1 ? sizeof(Compute<T>) * plan.parts * elements : 0);
   Compute<T>* const partials = scratch.as<Compute<T>>();
 
   const dim3 grid(plan.tiles_m * plan.tiles_n, static_cast<unsigned>(plan.parts), plan.batch);
@@ -286,9 +288,11 @@ void run_gemm(const Context& context, Plan plan, Layout layout_a, Layout layout_
     go(layout_b == along_k ? gemm_kernel<T, F, along_k, along_k>
                            : gemm_kernel<T, F, along_k, across>);
   else
-    go(layout_b == along_k ? gemm_kernel<T, F, across, along_k> : gemm_kernel<T, F, across, across>);
+    go(layout_b == along_k ? gemm_kernel<T, F, across, along_k>
+                           : gemm_kernel<T, F, across, across>);
   if (plan.parts > 1)
-    launch(context, add_parts_kernel<T>, loop_grid(elements), dim3(kBlock), plan, partials, bias, c);
+    launch(context, add_parts_kernel<T>, loop_grid(elements), dim3(kBlock), plan, partials, bias,
+           c);
 }
 
 template <class T>
@@ -311,8 +315,8 @@ void gemm_launch(const Context& context, const GemmShape& shape, const void* a, 
     plan.c_row = shape.c_row;
     plan.c_batch = shape.c_batch;
     plan.accumulate = shape.accumulate;
-    plan.vector_c = is_aligned(c0, kWide * sizeof(T)) && shape.c_row % kWide == 0 &&
-                    shape.c_batch % kWide == 0;
+    plan.vector_c =
+        is_aligned(c0, kWide * sizeof(T)) && shape.c_row % kWide == 0 && shape.c_batch % kWide == 0;
     const Layout layout_a = prepare(plan.a, a0), layout_b = prepare(plan.b, b0);
     const auto run = [&](auto f) {
       run_gemm<T, decltype(f)::value>(context, plan, layout_a, layout_b, a0, b0,

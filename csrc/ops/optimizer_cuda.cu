@@ -33,7 +33,7 @@ struct Sgd {
   __device__ void operator()(const OptimizerSlot& s, int64_t i) const {
     T* const p = static_cast<T*>(s.param) + i;
     X g = X(static_cast<const T*>(s.grad)[i]) + weight_decay * X(*p);
-    if (s.first) {
+    if (s.first && momentum != X(0)) {
       T* const buffer = static_cast<T*>(s.first) + i;
       const X b = first_step ? g : momentum * X(*buffer) + fresh * g;
       *buffer = T(b);
@@ -47,10 +47,10 @@ template <class T>
 struct Adam {
   using X = Compute<T>;
   X beta1, fresh1, beta2, fresh2, eps;
-  X step_size;      // lr / (1 - beta1^t)
-  X root;           // sqrt(1 - beta2^t)
-  X weight_decay;   // added to the gradient
-  X shrink;         // factor of the parameter before the step: 1 - lr * weight decay, or 1
+  X step_size;     // lr / (1 - beta1^t)
+  X root;          // 1 / sqrt(1 - beta2^t)
+  X weight_decay;  // added to the gradient
+  X shrink;        // factor of the parameter before the step: 1 - lr * weight decay, or 1
 
   __device__ void operator()(const OptimizerSlot& s, int64_t i) const {
     T* const p = static_cast<T*>(s.param) + i;
@@ -61,7 +61,7 @@ struct Adam {
     const X v = beta2 * X(*second) + fresh2 * g * g;
     *first = T(m);
     *second = T(v);
-    *p = T(shrink * X(*p) - step_size * m / (std::sqrt(v) / root + eps));
+    *p = T(shrink * X(*p) - step_size * m / (std::sqrt(v) * root + eps));
   }
 };
 
@@ -85,8 +85,8 @@ void run(const Context& context, const Update& update, const OptimizerSlot* slot
   int64_t blocks = 0;
   const auto flush = [&] {
     if (blocks > 0)
-      launch(context, update_kernel<Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), list,
-             update);
+      launch(context, update_kernel<Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock),
+             list, update);
     list.count = 0;
     blocks = 0;
   };
@@ -126,7 +126,7 @@ void adam_launch(const Context& context, const AdamOptions& o, const OptimizerSl
   update.fresh2 = static_cast<X>(1 - o.beta2);
   update.eps = static_cast<X>(o.eps);
   update.step_size = static_cast<X>(o.lr / (1 - std::pow(o.beta1, t)));
-  update.root = static_cast<X>(std::sqrt(1 - std::pow(o.beta2, t)));
+  update.root = static_cast<X>(1 / std::sqrt(1 - std::pow(o.beta2, t)));
   update.weight_decay = static_cast<X>(o.decoupled ? 0 : o.weight_decay);
   update.shrink = static_cast<X>(o.decoupled ? 1 - o.lr * o.weight_decay : 1);
   run(context, update, slots, count);

@@ -1,5 +1,8 @@
 // Draws from the counter-based generator (core/rng.h): one thread per Philox block, so that an
 // element's number depends on its index alone and is the one that the CPU draws.
+#include <cmath>
+#include <limits>
+
 #include "core/dtype.h"
 #include "core/rng.h"
 #include "cuda/launch.cuh"
@@ -15,9 +18,13 @@ namespace {
 template <class T>
 struct Uniform {
   static constexpr int kCount = 4;
-  Compute<T> low, scale;
+  using X = Compute<T>;
+  X low, scale, last;
   __device__ void operator()(const PhiloxBlock& block, T (&y)[kCount]) const {
-    for (int i = 0; i < kCount; ++i) y[i] = T(low + scale * uniform_of(block.word[i]));
+    for (int i = 0; i < kCount; ++i) {
+      const X v = low + scale * X(uniform_of(block.word[i]));
+      y[i] = T(v > last ? last : v);
+    }
   }
 };
 
@@ -40,10 +47,10 @@ struct Normal {
 template <class T>
 struct Bernoulli {
   static constexpr int kCount = 4;
-  double p;
+  uint32_t limit;  // uniform < p, in the integers from which the uniform number is made
   T value;
   __device__ void operator()(const PhiloxBlock& block, T (&y)[kCount]) const {
-    for (int i = 0; i < kCount; ++i) y[i] = uniform_of(block.word[i]) < p ? value : T(0.f);
+    for (int i = 0; i < kCount; ++i) y[i] = block.word[i] >> 8 < limit ? value : T(0.f);
   }
 };
 
@@ -84,18 +91,37 @@ __global__ void __launch_bounds__(kBlock)
 // launchers
 
 template <class Draw, class T>
-void run(const Context& context, uint64_t seed, uint64_t offset, int64_t n, const Draw& draw, T* y) {
+void run(const Context& context, uint64_t seed, uint64_t offset, int64_t n, const Draw& draw,
+         T* y) {
   if (n == 0) return;
   const bool vector = is_aligned(y, sizeof(T) * Draw::kCount);
   launch(context, random_kernel<Draw, T>, loop_grid(ceil_div(n, Draw::kCount)), dim3(kBlock), seed,
          offset, n, draw, vector, y);
 }
 
+// The largest number of T below x.
+template <class T>
+T below(double x) {
+  T t = T(static_cast<Compute<T>>(x));
+  if (static_cast<double>(Compute<T>(t)) < x) return t;
+  if constexpr (std::is_same_v<T, Compute<T>>) {
+    return std::nextafter(t, -std::numeric_limits<T>::infinity());
+  } else {  // the order of 16-bit floats is that of their bits, sign and magnitude
+    if ((t.bits & 0x7fff) == 0)
+      t.bits = 0x8001;
+    else
+      t.bits = static_cast<uint16_t>(t.bits & 0x8000 ? t.bits + 1 : t.bits - 1);
+    return t;
+  }
+}
+
 template <class T>
 void uniform_launch(const Context& context, uint64_t seed, uint64_t offset, int64_t n, double low,
                     double high, void* y) {
   using X = Compute<T>;
-  const Uniform<T> draw{static_cast<X>(low), static_cast<X>(high - low)};
+  const X start = static_cast<X>(low);
+  // Rounding could reach `high` itself, which the interval leaves out.
+  const Uniform<T> draw{start, static_cast<X>(high - low), high > low ? X(below<T>(high)) : start};
   run(context, seed, offset, n, draw, static_cast<T*>(y));
 }
 
@@ -110,12 +136,13 @@ void normal_launch(const Context& context, uint64_t seed, uint64_t offset, int64
 template <class T>
 void bernoulli_launch(const Context& context, uint64_t seed, uint64_t offset, int64_t n, double p,
                       double value, void* y) {
-  const Bernoulli<T> draw{p, T(static_cast<Compute<T>>(value))};
+  const double limit = std::ceil(std::fmin(std::fmax(p, 0), 1) * 16777216);  // 2^24
+  const Bernoulli<T> draw{static_cast<uint32_t>(limit), T(static_cast<Compute<T>>(value))};
   run(context, seed, offset, n, draw, static_cast<T*>(y));
 }
 
-void integers_launch(const Context& context, uint64_t seed, uint64_t offset, int64_t n,
-                     int64_t low, int64_t high, int64_t* y) {
+void integers_launch(const Context& context, uint64_t seed, uint64_t offset, int64_t n, int64_t low,
+                     int64_t high, int64_t* y) {
   const uint64_t first = static_cast<uint64_t>(low);
   run(context, seed, offset, n, Integers{first, static_cast<uint64_t>(high) - first}, y);
 }

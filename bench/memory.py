@@ -1,0 +1,82 @@
+"""Ops whose time is that of moving memory, on tensors larger than the caches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+
+import fastdl
+from bench.libraries import agree, both, forward, forward_backward, normal
+from bench.timing import Case, Pair
+from fastdl import functional as F
+from fastdl import optim
+
+__all__ = ["cases"]
+
+R = torch.nn.functional
+
+
+def cases(short: bool) -> Iterator[Case]:
+    """Images of 51 MB (`short`: 3 MB) in NCHW; `work` counts each tensor read and written once."""
+    shape = (4, 16, 112, 112) if short else (16, 64, 112, 112)
+    size = "x".join(map(str, shape))
+    channels = shape[1]
+    scale = (normal(channels, seed=1), normal(channels, seed=2))
+    numel = 4.0 * shape[0] * shape[1] * shape[2] * shape[3]
+
+    def case(name: str, tensors: float, make: Callable[[], Pair]) -> Case:
+        return Case("memory", name, size, make, work=tensors * numel, unit="B")
+
+    def unary(ours: Any, reference: Any, *more: Any) -> Callable[[], Pair]:
+        return lambda: forward(ours, reference, [normal(*shape), *more], 1e-4)
+
+    def gradient(ours: Any, reference: Any, *more: Any) -> Callable[[], Pair]:
+        return lambda: forward_backward(ours, reference, [normal(*shape), *more], 1e-4)
+
+    relu, pool = (F.relu, torch.relu), (_max_pool(F), _max_pool(R))
+    average = (partial(F.avg_pool2d, kernel_size=2), partial(R.avg_pool2d, kernel_size=2))
+    norm, softmax = (_norm(F), _norm(R)), (partial(F.softmax, dim=3), partial(R.softmax, dim=3))
+    yield case("relu", 2, unary(*relu))
+    yield case("relu, forward and backward", 5, gradient(*relu))
+    yield case("add", 3, unary(F.add, torch.add, normal(*shape, seed=3)))
+    yield case("exp", 2, unary(F.exp, torch.exp))
+    yield case("max pool 3x3/2", 1.25, unary(*pool))
+    yield case("max pool 3x3/2, forward and backward", 2.75, gradient(*pool))
+    yield case("average pool 2x2", 1.25, unary(*average))
+    yield case("batch norm, training", 3, unary(*norm, *scale))
+    yield case("batch norm, forward and backward", 8, gradient(*norm, *scale))
+    yield case("softmax over rows", 2, unary(*softmax))
+    yield case("softmax over rows, forward and backward", 5, gradient(*softmax))
+    yield case("sum", 1, unary(F.sum, torch.sum))
+    yield case("sum over rows", 1, unary(partial(F.sum, dim=3), partial(torch.sum, dim=3)))
+    yield case("copy", 2, unary(lambda x: x.clone(), lambda x: x.clone()))
+    yield case("Adam step", 7, partial(_adam, shape))
+
+
+def _max_pool(functions: Any) -> Callable[[Any], Any]:
+    return partial(functions.max_pool2d, kernel_size=3, stride=2, padding=1)
+
+
+def _norm(functions: Any) -> Callable[[Any, Any, Any], Any]:
+    def apply(x: Any, weight: Any, bias: Any) -> Any:
+        return functions.batch_norm(x, None, None, weight, bias, training=True)
+
+    return apply
+
+
+def _adam(shape: tuple[int, ...]) -> Pair:
+    (p, g), (other_p, other_g) = both(normal(*shape), normal(*shape, seed=1))
+    for parameter, grad in ((p, g), (other_p, other_g)):
+        parameter.requires_grad = True
+        parameter.grad = grad
+    ours, reference = optim.Adam([p], lr=1e-3), torch.optim.Adam([other_p], lr=1e-3)
+
+    def check() -> None:
+        for _ in range(3):
+            ours.step(), reference.step()
+        agree(p, other_p)
+
+    return Pair(ours.step, reference.step, check)

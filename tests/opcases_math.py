@@ -1,0 +1,404 @@
+"""Rows of the case table: elementwise functions, reductions, shapes and indices."""
+
+import numpy as np
+
+import fastdl.functional as F
+from tests import references as ref
+from tests.oprow import (
+    EXACT,
+    FLOATS,
+    INTEGERS,
+    ROUNDED,
+    Op,
+    Tolerance,
+    call,
+    distinct,
+    grid,
+    index,
+    large,
+    mask,
+    special,
+    uniform,
+)
+
+# Around the widths of SIMD registers (4, 8, 16 elements), with tails, and nothing at all.
+SHAPES = ((), (1,), (7,), (16,), (33,), (5, 3, 19), (0,), (2, 0, 3))
+SIGNED = ("int64", "int32")
+
+
+def rows():
+    """All rows of this file."""
+    return [*unary_rows(), *binary_rows(), *reduction_rows(), *shape_rows(), *index_rows()]
+
+
+# elementwise, of one tensor
+
+
+def unary(name, reference, draw=uniform, low=-2.0, high=2.0, wide=None, **fields):
+    inputs = [draw(*shape, low=low, high=high) for shape in SHAPES]
+    calls = [call(x) for x in inputs]
+    calls += [large(draw(70_001, low=low, high=high)), call(special(45), note="special")]
+    if wide:
+        calls.append(call(uniform(501, low=wide[0], high=wide[1]), note="wide", wide_only=True))
+    calls = [
+        c if c.note in ("", "large") else call(*c.args, note=c.note, gradient=False, wide_only=True)
+        for c in calls
+    ]
+    return Op(
+        name=name,
+        function=getattr(F, name),
+        reference=reference,
+        calls=tuple(calls),
+        sized=lambda n: call(draw(n, low=low, high=high)),
+        cuda=True,
+        **fields,
+    )
+
+
+def unary_rows():
+    bounded = Tolerance(scale="one", reason="near its zeros the argument's own rounding rules")
+    composed = Tolerance(factor=8, reason="a reciprocal and a square root, each rounded")
+    return [
+        unary("neg", np.negative, tolerance=EXACT, integers=SIGNED),
+        unary("abs", np.abs, distinct, tolerance=EXACT, integers=SIGNED),
+        unary("sign", np.sign, distinct, tolerance=EXACT, integers=INTEGERS, twice=False),
+        unary("square", np.square, tolerance=ROUNDED, integers=INTEGERS),
+        unary("reciprocal", np.reciprocal, low=0.3, high=3, tolerance=ROUNDED),
+        unary("sqrt", np.sqrt, low=0.1, high=4, wide=(0, 1e30), tolerance=ROUNDED),
+        unary("rsqrt", lambda x: 1 / np.sqrt(x), low=0.1, high=4, wide=(0, 1e30), tolerance=composed),
+        unary("exp", np.exp, wide=(-100, 88)),
+        unary("log", np.log, low=0.1, high=10, wide=(0, 1e30)),
+        unary("sin", np.sin, low=-7, high=7, wide=(-1e4, 1e4), tolerance=bounded),
+        unary("cos", np.cos, low=-7, high=7, wide=(-1e4, 1e4), tolerance=bounded),
+        unary("tanh", np.tanh, wide=(-30, 30)),
+        unary("sigmoid", ref.sigmoid, low=-8, high=8, wide=(-80, 80)),
+        unary("relu", ref.relu, distinct, tolerance=EXACT, integers=INTEGERS, twice=False),
+        unary("softplus", ref.softplus, low=-8, high=8, wide=(-80, 80)),
+        unary("logical_not", lambda x: x == 0, grid, low=-1, high=1, differentiable=False),
+        unary("isnan", np.isnan, differentiable=False),
+        unary("isfinite", np.isfinite, differentiable=False),
+    ]
+
+
+# elementwise, of two tensors
+
+PAIRS = (
+    ((), ()),
+    ((7,), ()),
+    ((33,), (1,)),
+    ((5, 1, 7), (4, 1)),
+    ((3, 17), (3, 17)),
+    ((2, 3, 5), (3, 5)),
+    ((0, 3), (1, 3)),
+    ((2, 0), (2, 1)),
+)
+
+
+def binary(name, reference, draw=uniform, low=-2.0, high=2.0, low2=None, high2=None, **fields):
+    second = {"low": low if low2 is None else low2, "high": high if high2 is None else high2}
+    calls = [call(draw(*a, low=low, high=high), draw(*b, **second)) for a, b in PAIRS]
+    calls += [
+        call(draw(9, low=low, high=high), 0.5),
+        call(1.5, draw(9, **second)),
+        large(draw(300, 257, low=low, high=high), draw(257, **second)),
+        call(special(225), special(225), note="special", gradient=False, wide_only=True),
+    ]
+    return Op(
+        name=name,
+        function=getattr(F, name),
+        reference=reference,
+        calls=tuple(calls),
+        sized=lambda n: call(draw(n, low=low, high=high), draw(n, **second)),
+        cuda=True,
+        **fields,
+    )
+
+
+def binary_rows():
+    power = Tolerance(factor=16, half=2, reason="exp of a product carries the error of log")
+    arithmetic = {"tolerance": ROUNDED, "integers": INTEGERS}
+    compared = {"differentiable": False, "integers": INTEGERS, "draw": grid}
+    return [
+        binary("add", np.add, twice=False, **arithmetic),
+        binary("sub", np.subtract, twice=False, **arithmetic),
+        binary("mul", np.multiply, **arithmetic),
+        binary("div", ref.divide, low2=0.5, high2=3, tolerance=ROUNDED),
+        binary("pow", np.power, low=0.3, high=3, low2=-2, high2=2, tolerance=power),
+        binary("maximum", np.maximum, distinct, twice=False, tolerance=EXACT, integers=INTEGERS),
+        binary("minimum", np.minimum, distinct, twice=False, tolerance=EXACT, integers=INTEGERS),
+        *[
+            binary(name, reference, **compared)
+            for name, reference in (
+                ("eq", np.equal),
+                ("ne", np.not_equal),
+                ("lt", np.less),
+                ("le", np.less_equal),
+                ("gt", np.greater),
+                ("ge", np.greater_equal),
+            )
+        ],
+        Op(
+            name="where",
+            function=F.where,
+            reference=np.where,
+            calls=(
+                call(mask(7), uniform(7), uniform(7)),
+                call(mask(5, 1), uniform(3), uniform(4, 1, 1)),
+                call(mask(3, 17), uniform(3, 17), 0.5),
+                call(mask(3), 2.0, uniform(2, 3)),
+                call(mask(0, 3), uniform(1, 3), uniform(0, 1)),
+                large(mask(300, 257), uniform(257), uniform(300, 1)),
+            ),
+            sized=lambda n: call(mask(n), uniform(n), uniform(n)),
+            tolerance=EXACT,
+            twice=False,
+            integers=INTEGERS,
+            cuda=True,
+        ),
+    ]
+
+
+# reductions
+
+OVER = (
+    ((7,), {}),
+    ((), {}),
+    ((33,), {"dim": 0}),
+    ((3, 5), {"dim": 0}),
+    ((3, 5), {"dim": -1, "keepdim": True}),
+    ((2, 3, 4, 5), {"dim": [0, 2]}),
+    ((4, 1, 37), {"dim": [0, 1, 2], "keepdim": True}),
+    ((19, 2), {"dim": 0, "keepdim": True}),
+)
+EMPTY = (
+    ((2, 0), {"dim": 0}),  # no results
+    ((0, 3), {"dim": 1}),
+    ((0,), {}),  # a result of no elements
+    ((0, 3), {"dim": 0}),
+)
+LARGE = (((70_001,), {}), ((300, 401), {"dim": 0}), ((300, 401), {"dim": 1}))
+
+
+def reduction(name, reference, draw=uniform, empty=EMPTY, several=True, **fields):
+    def allowed(options):
+        return several or not isinstance(options.get("dim"), list)
+
+    calls = [call(draw(*s), **o) for s, o in (*OVER, *empty) if allowed(o)]
+    calls += [large(draw(*s), **o) for s, o in LARGE]
+    return Op(
+        name=name,
+        function=getattr(F, name),
+        reference=reference,
+        calls=tuple(calls),
+        sized=lambda n: call(draw(max(1, n // 512), 512), dim=1),
+        **fields,
+    )
+
+
+def reduction_rows():
+    cancelling = Tolerance(
+        factor=32, half=2, scale="largest", reason="terms cancel; a blocked sum of 70,001 of them"
+    )
+    choice = {"draw": distinct, "empty": EMPTY[:1], "twice": False, "tolerance": EXACT}
+    one = choice | {"several": False}
+    place = one | {"differentiable": False}
+    spread = Tolerance(factor=64, half=6, scale="largest", reason="as sum, then squares of it")
+    return [
+        reduction("sum", ref.total, tolerance=cancelling, integers=INTEGERS, twice=False, cuda=True),
+        reduction("mean", ref.mean, tolerance=cancelling, twice=False, cuda=True),
+        reduction("var", ref.var, tolerance=spread, cuda=True),
+        reduction("amax", ref.amax, integers=INTEGERS, cuda=True, **choice),
+        reduction("amin", ref.amin, integers=INTEGERS, cuda=True, **choice),
+        reduction("argmax", ref.argmax, integers=INTEGERS, cuda=True, **place),
+        reduction("argmin", ref.argmin, integers=INTEGERS, cuda=True, **place),
+        reduction("max", ref.maximum_of, integers=INTEGERS, cuda=True, **one),
+        reduction("min", ref.minimum_of, integers=INTEGERS, cuda=True, **one),
+    ]
+
+
+# shapes
+
+
+def shaping(name, reference, *calls, **fields):
+    return Op(
+        name=name,
+        function=getattr(F, name),
+        reference=reference,
+        calls=calls,
+        tolerance=EXACT,
+        twice=False,
+        integers=INTEGERS,
+        cuda=True,
+        **fields,
+    )
+
+
+def shape_rows():
+    x = uniform(2, 3, 4)
+    return [
+        *[
+            shaping(
+                name,
+                np.reshape,
+                call(x, [6, 4]),
+                call(x, [-1]),
+                call(x, [3, -1, 2]),
+                call(uniform(), [1, 1]),
+                call(uniform(1), []),
+                call(uniform(0, 3), [3, 0, 2]),
+                sized=lambda n: call(uniform(n), [n, 1]),
+            )
+            for name in ("reshape", "view")
+        ],
+        shaping(
+            "permute",
+            np.transpose,
+            call(x, [2, 0, 1]),
+            call(x, [-1, 1, 0]),
+            call(uniform(), []),
+            call(uniform(0, 3), [1, 0]),
+            sized=lambda n: call(uniform(n // 64, 64), [1, 0]),
+        ),
+        shaping(
+            "transpose",
+            np.swapaxes,
+            call(x, 0, 2),
+            call(x, -1, -2),
+            call(x, 1, 1),
+            call(uniform(0, 3), 0, 1),
+            sized=lambda n: call(uniform(n // 64, 64), 0, 1),
+        ),
+        shaping(
+            "flatten",
+            ref.flatten,
+            call(x),
+            call(x, 1),
+            call(x, start_dim=0, end_dim=1),
+            call(x, -2, -2),
+            call(uniform()),
+            call(uniform(2, 0, 3), 1),
+            sized=lambda n: call(uniform(n // 64, 8, 8), 1),
+        ),
+        shaping(
+            "squeeze",
+            ref.squeeze,
+            call(uniform(1, 3, 1)),
+            call(uniform(1, 3, 1), 0),
+            call(uniform(1, 3, 1), dim=-1),
+            call(uniform(1, 3, 1), 1),
+            call(uniform(1, 0)),
+            sized=lambda n: call(uniform(1, n)),
+        ),
+        shaping(
+            "unsqueeze",
+            np.expand_dims,
+            call(x, 0),
+            call(x, -1),
+            call(x, 2),
+            call(uniform(), 0),
+            call(uniform(0), 1),
+            sized=lambda n: call(uniform(n), 0),
+        ),
+        shaping(
+            "expand",
+            ref.expand,
+            call(uniform(3, 1), [3, 5]),
+            call(uniform(3, 1), [2, -1, 4]),
+            call(uniform(), [2, 2]),
+            call(uniform(1, 3), [0, 3]),
+            sized=lambda n: call(uniform(n // 64, 1), [n // 64, 64]),
+        ),
+        shaping(
+            "narrow",
+            ref.narrow,
+            call(x, 2, 1, 2),
+            call(x, -2, 0, 3),
+            call(x, 0, 2, 0),
+            call(uniform(0, 3), 1, 1, 2),
+            sized=lambda n: call(uniform(n + 2), 0, 1, n),
+        ),
+        shaping(
+            "cat",
+            lambda tensors, dim=0: np.concatenate(tensors, axis=dim),
+            call([uniform(2, 3), uniform(4, 3)]),
+            call([uniform(2, 3), uniform(2, 1), uniform(2, 0)], 1),
+            call([uniform(5)], dim=-1),
+            call([uniform(0, 3), uniform(0, 3)]),
+            large([uniform(300, 100), uniform(300, 157)], 1),
+            sized=lambda n: call([uniform(n // 2), uniform(n - n // 2)]),
+        ),
+        shaping(
+            "stack",
+            lambda tensors, dim=0: np.stack(tensors, axis=dim),
+            call([uniform(2, 3), uniform(2, 3)]),
+            call([uniform(2, 3), uniform(2, 3), uniform(2, 3)], dim=-1),
+            call([uniform(), uniform()]),
+            call([uniform(0, 3)], 1),
+            sized=lambda n: call([uniform(n // 2), uniform(n // 2)]),
+        ),
+    ]
+
+
+# indices
+
+
+def index_rows():
+    added = Tolerance(factor=8, half=4, scale="largest", reason="several terms may cancel")
+    return [
+        Op(
+            name="gather",
+            function=F.gather,
+            reference=ref.gather,
+            calls=(
+                call(uniform(5), 0, index(9, below=5)),
+                call(uniform(4, 3), 0, index(2, 3, below=4)),
+                call(uniform(4, 3), -1, index(4, 5, below=3)),
+                call(uniform(2, 5, 3), 1, index(2, 4, 3, below=5)),
+                call(uniform(0, 3), 1, index(0, 2, below=3)),
+                call(uniform(4, 3), 1, index(4, 0, below=3)),
+                large(uniform(300, 401), 1, index(300, 120, below=401)),
+            ),
+            sized=lambda n: call(uniform(n // 64, 64), 1, index(n // 64, 64, below=64)),
+            tolerance=EXACT,
+            twice=False,
+            integers=INTEGERS,
+        ),
+        Op(
+            name="scatter_add",
+            function=F.scatter_add,
+            reference=ref.scatter_add,
+            calls=(
+                call(uniform(5), 0, index(9, below=5), uniform(9)),
+                call(uniform(4, 3), 0, index(7, 3, below=4), uniform(7, 3)),
+                call(uniform(4, 3), -1, index(4, 5, below=3), uniform(4, 5)),
+                call(uniform(2, 5, 3), 1, index(2, 4, 3, below=5), uniform(2, 4, 3)),
+                call(uniform(0, 3), 1, index(0, 2, below=3), uniform(0, 2)),
+                call(uniform(4, 3), 1, index(4, 0, below=3), uniform(4, 0)),
+                large(uniform(300, 50), 1, index(300, 200, below=50), uniform(300, 200)),
+            ),
+            sized=lambda n: call(
+                uniform(n // 64, 64), 1, index(n // 64, 64, below=64), uniform(n // 64, 64)
+            ),
+            tolerance=added,
+            twice=False,
+            integers=("int64",),
+        ),
+        Op(
+            name="embedding",
+            function=F.embedding,
+            reference=lambda rows, weight: weight[rows],
+            calls=(
+                call(index(6, below=5), uniform(5, 3)),
+                call(index(2, 4, below=9), uniform(9, 17)),
+                call(index(below=3), uniform(3, 4)),
+                call(index(0, below=3), uniform(3, 4)),
+                call(index(5, below=3), uniform(3, 0)),
+                call(index(5, below=3), uniform(3, 1)),
+                large(index(700, below=50), uniform(50, 101)),
+            ),
+            sized=lambda n: call(index(n // 64, below=1000), uniform(1000, 64)),
+            tolerance=EXACT,
+            dtypes=FLOATS,
+            twice=False,
+        ),
+    ]

@@ -1,0 +1,300 @@
+"""Rows of the case table: products, convolutions, pooling, normalisation, losses."""
+
+import fastdl
+import fastdl.functional as F
+from tests import references as ref
+from tests.oprow import (
+    EXACT,
+    WIDE_FLOATS,
+    Op,
+    Tolerance,
+    call,
+    constant,
+    distinct,
+    index,
+    large,
+    uniform,
+)
+
+
+def rows():
+    """All rows of this file."""
+    return [*product_rows(), *image_rows(), *layer_rows(), *loss_rows()]
+
+
+def functional(name, *calls, **fields):
+    fields = {"reference": getattr(ref, name, None), "dtypes": WIDE_FLOATS} | fields
+    return Op(name=name, function=getattr(F, name), calls=calls, **fields)
+
+
+def sums(factor, terms):
+    return Tolerance(
+        factor=factor, half=2, scale="largest", reason=f"sums of up to {terms} terms that cancel"
+    )
+
+
+# products
+
+
+def product_rows():
+    return [
+        functional(
+            "matmul",
+            call(uniform(3, 4), uniform(4, 5)),
+            call(uniform(5), uniform(5)),
+            call(uniform(3, 4), uniform(4)),
+            call(uniform(4), uniform(4, 5)),
+            call(uniform(2, 3, 4), uniform(4, 5)),
+            call(uniform(2, 1, 3, 4), uniform(5, 4, 2)),
+            call(uniform(4), uniform(2, 4, 3)),
+            call(uniform(1, 7), uniform(7, 1)),
+            call(uniform(7, 33), uniform(33, 19)),
+            call(uniform(0, 4), uniform(4, 3)),
+            call(uniform(3, 0), uniform(0, 4)),
+            call(uniform(2, 3, 4), uniform(2, 4, 0)),
+            call(uniform(0, 3, 4), uniform(4, 5)),
+            large(uniform(129, 131), uniform(131, 137)),
+            large(uniform(5, 33, 65), uniform(5, 65, 17)),
+            large(uniform(2, 3000), uniform(3000, 3)),
+            reference=lambda a, b: a @ b,
+            sized=lambda n: call(*[uniform(max(1, int(n**0.5)), max(1, int(n**0.5)))] * 2),
+            tolerance=sums(16, 3000),
+            dtypes=("float64", "float32", "float16", "bfloat16"),
+            cuda=True,
+        ),
+        functional(
+            "linear",
+            call(uniform(3, 4), uniform(5, 4), uniform(5)),
+            call(uniform(3, 4), uniform(5, 4)),
+            call(uniform(4), uniform(5, 4), uniform(5)),
+            call(uniform(2, 3, 7), uniform(17, 7), uniform(17)),
+            call(uniform(1, 33), uniform(1, 33), uniform(1)),
+            call(uniform(0, 4), uniform(5, 4), uniform(5)),
+            call(uniform(3, 0), uniform(5, 0), uniform(5)),
+            call(uniform(3, 4), uniform(0, 4), uniform(0)),
+            large(uniform(67, 401), uniform(123, 401), uniform(123)),
+            sized=lambda n: call(uniform(n // 64, 64), uniform(64, 64), uniform(64)),
+            tolerance=sums(16, 401),
+            dtypes=("float64", "float32", "float16", "bfloat16"),
+            cuda=True,
+        ),
+    ]
+
+
+# images
+
+
+def image_rows():
+    x = uniform(2, 3, 7, 6)
+    pooled = distinct(2, 3, 7, 6)
+    return [
+        functional(
+            "conv2d",
+            call(x, uniform(4, 3, 3, 3), uniform(4)),
+            call(x, uniform(4, 3, 3, 3)),
+            call(x, uniform(5, 3, 1, 1), uniform(5)),
+            call(x, uniform(2, 3, 3, 2), uniform(2), stride=2, padding=1),
+            call(x, uniform(2, 3, 2, 3), stride=[1, 2], padding=[0, 2], dilation=[3, 1]),
+            call(uniform(1, 4, 6, 5), uniform(6, 2, 3, 3), uniform(6), padding=1, groups=2),
+            call(uniform(2, 4, 5, 5), uniform(4, 1, 3, 3), groups=4, padding=1),
+            call(uniform(2, 4, 5, 5), uniform(8, 1, 2, 2), groups=4, stride=3),
+            call(uniform(1, 1, 5, 5), uniform(1, 1, 5, 5), uniform(1)),
+            call(uniform(1, 2, 4, 4), uniform(3, 2, 1, 1), stride=2, padding=3),
+            call(uniform(1, 17, 5, 19), uniform(18, 17, 3, 3), padding=1),
+            call(uniform(0, 3, 7, 6), uniform(4, 3, 3, 3), uniform(4)),
+            call(x, uniform(0, 3, 3, 3), uniform(0)),
+            call(uniform(2, 0, 5, 5), uniform(3, 0, 3, 3), uniform(3)),
+            large(uniform(3, 20, 21, 23), uniform(33, 20, 3, 3), uniform(33), padding=1),
+            large(uniform(2, 3, 40, 41), uniform(16, 3, 7, 7), stride=2, padding=3),
+            large(uniform(2, 24, 20, 21), uniform(24, 1, 5, 5), padding=2, groups=24),
+            sized=lambda n: call(
+                uniform(max(1, n // 16384), 16, 32, 32), uniform(16, 16, 3, 3), uniform(16), padding=1
+            ),
+            tolerance=sums(16, 180),
+        ),
+        functional(
+            "max_pool2d",
+            call(pooled, 2),
+            call(pooled, [3, 2], stride=1, padding=1),
+            call(pooled, 3, 2, 1, ceil_mode=True),
+            call(pooled, 2, stride=3, ceil_mode=True),
+            call(pooled, 2, 1, 0, 2),
+            call(distinct(3, 5, 5), 5),
+            call(distinct(1, 1, 9, 35), 2, [1, 2]),
+            call(distinct(0, 3, 7, 6), 2),
+            call(distinct(2, 0, 7, 6), 2),
+            large(distinct(4, 16, 41, 43), 3, 2, 1),
+            sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
+            tolerance=EXACT,
+            twice=False,
+        ),
+        functional(
+            "avg_pool2d",
+            call(x, 2),
+            call(x, [3, 2], stride=1, padding=1),
+            call(x, 3, 2, 1, ceil_mode=True),
+            call(x, 3, 2, 1, True, False),
+            call(x, 2, stride=3, ceil_mode=True),
+            call(x, 3, 1, 1, count_include_pad=False),
+            call(uniform(3, 5, 5), 5),
+            call(uniform(1, 1, 9, 35), 2, [1, 2]),
+            call(uniform(0, 3, 7, 6), 2),
+            large(uniform(4, 16, 41, 43), 3, 2, 1),
+            sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
+            tolerance=sums(4, 25),
+            twice=False,
+        ),
+    ]
+
+
+# layers
+
+
+def layer_rows():
+    x, c3 = uniform(4, 3, 5), uniform(3)
+    seen = constant(uniform(3)), constant(uniform(3, low=0.5, high=2))
+    normal = Tolerance(factor=32, half=8, scale="largest", reason="statistics of 6,000 values")
+    bounded = Tolerance(factor=8, half=4, reason="exp of a difference, divided by their sum")
+    logs = Tolerance(factor=8, half=4, scale="one", reason="a difference of logarithms near 0")
+
+    def sequence(t, n, i, h, bias=True):
+        scale = {"low": -0.7, "high": 0.7}
+        shapes = [(t, n, i), (n, h), (n, h), (4 * h, i), (4 * h, h)] + [(4 * h,)] * 2 * bias
+        return [uniform(*s, **scale) for s in shapes]
+
+    def dropped(x, p=0.5, training=True):
+        return F.dropout(x, p, training, fastdl.Generator(7))
+
+    def dropped_reference(x, p=0.5, training=True):
+        # Which elements stay is tested in test_random.py; here, what becomes of them.
+        return x * dropped(fastdl.ones(x.shape, dtype="float64"), p, training).numpy()
+
+    return [
+        functional(
+            "batch_norm",
+            call(x, None, None, uniform(3), c3, True),
+            call(x, None, None, None, None, training=True),
+            call(uniform(6, 3), None, None, uniform(3), None, training=True, eps=0.1),
+            call(uniform(2, 3, 4, 5), None, None, None, c3, True),
+            call(x, *seen, uniform(3), c3),
+            call(uniform(2, 3, 4, 5), *seen),
+            call(uniform(1, 3), *seen, uniform(3), None),
+            call(uniform(0, 3, 4), *seen, uniform(3), c3),
+            call(uniform(2, 3, 33), None, None, uniform(3), c3, True),
+            large(uniform(6, 33, 31, 32), None, None, uniform(33), uniform(33), True),
+            large(uniform(700, 70), None, None, uniform(70), uniform(70), True),
+            sized=lambda n: call(
+                uniform(max(2, n // 16384), 16, 32, 32), None, None, uniform(16), uniform(16), True
+            ),
+            tolerance=normal,
+        ),
+        Op(
+            name="dropout",
+            function=dropped,
+            reference=dropped_reference,
+            calls=(
+                call(uniform(33), 0.4),
+                call(uniform(3, 17)),
+                call(uniform(9), 0.3, training=False),
+                call(uniform(9), 0),
+                call(uniform(9), 1.0),
+                call(uniform(0, 3), 0.4),
+                large(uniform(70_001), 0.4),
+            ),
+            sized=lambda n: call(uniform(n), 0.4),
+            tolerance=Tolerance(factor=1, half=1, reason="the scale 1 / (1 - p) is rounded first"),
+            twice=False,
+        ),
+        *[
+            functional(
+                name,
+                call(uniform(7), 0),
+                call(uniform(3, 5), -1),
+                call(uniform(3, 5), 0),
+                call(uniform(2, 19, 3), 1),
+                call(uniform(2, 3, 33), 2),
+                call(uniform(3, 1), 1),
+                call(uniform(0, 3), 1),
+                call(uniform(3, 0), 0),
+                call(uniform(5, 9, low=-200, high=200), 1, note="wide", gradient=False),
+                large(uniform(300, 401), 1),
+                large(uniform(5, 101, 97), 1),
+                sized=lambda n: call(uniform(max(1, n // 512), 512), 1),
+                tolerance=tolerance,
+                dtypes=("float64", "float32", "float16", "bfloat16"),
+            )
+            for name, tolerance in (("softmax", bounded), ("log_softmax", logs))
+        ],
+        functional(
+            "lstm",
+            call(*sequence(3, 2, 4, 3)),
+            call(*sequence(2, 1, 1, 1)),
+            call(*sequence(2, 3, 2, 5, bias=False)),
+            call(*sequence(1, 2, 3, 17)),
+            call(*sequence(0, 2, 3, 4)),
+            call(*sequence(3, 0, 3, 4)),
+            large(*sequence(6, 5, 33, 40)),
+            sized=lambda n: call(*sequence(8, 8, max(1, n // 256), 32)),
+            tolerance=sums(32, 73),
+        ),
+    ]
+
+
+# losses
+
+
+def loss_rows():
+    def several(first, second, low=-2.0, high=2.0, to=(-2.0, 2.0)):
+        out = []
+        for reduction in ("mean", "sum", "none"):
+            x = uniform(*first, low=low, high=high), uniform(*second, low=to[0], high=to[1])
+            out.append(call(*x, reduction=reduction))
+        return out
+
+    def classes(shape, c, **options):
+        target = index(shape[0], *shape[2:], below=c) if len(shape) > 1 else index(below=c)
+        return call(uniform(*shape), target, **options)
+
+    summed = sums(8, 70_000)
+    probability = {"low": 0.1, "high": 0.9, "to": (0.0, 1.0)}
+
+    def compared(name, **spread):
+        low, high, to = spread.get("low", -2.0), spread.get("high", 2.0), spread.get("to", (-2, 2))
+
+        def one(*shape, reduction):
+            x = uniform(*shape, low=low, high=high)
+            return x, uniform(*shape, low=to[0], high=to[1]), reduction
+
+        return functional(
+            name,
+            *several((3, 5), (3, 5), **spread),
+            *several((), (), **spread)[:1],
+            *several((33,), (33,), **spread),
+            *several((0, 3), (0, 3), **spread),
+            large(*one(300, 237, reduction="mean")),
+            sized=lambda n: call(*one(n, reduction="mean")),
+            tolerance=summed,
+            dtypes=("float64", "float32"),
+        )
+
+    return [
+        functional(
+            "cross_entropy",
+            classes((4, 5), 5),
+            classes((4, 5), 5, reduction="sum"),
+            classes((4, 5), 5, reduction="none"),
+            classes((2, 3, 4, 5), 3),
+            classes((2, 3, 4), 3, reduction="none"),
+            classes((7,), 7),
+            classes((3, 1), 1),
+            classes((0, 5), 5),
+            classes((0, 5), 5, reduction="none"),
+            call(uniform(3, 33), index(3, below=33), "sum"),
+            large(uniform(700, 101), index(700, below=101)),
+            sized=lambda n: call(uniform(max(1, n // 100), 100), index(max(1, n // 100), below=100)),
+            tolerance=summed,
+        ),
+        compared("mse_loss"),
+        compared("binary_cross_entropy", **probability),
+        compared("binary_cross_entropy_with_logits", to=(0.0, 1.0)),
+    ]

@@ -1,0 +1,286 @@
+"""What every op computes, in NumPy and float64, written for clarity alone."""
+
+import math
+
+import numpy as np
+
+# elementwise
+
+
+def sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def relu(x):
+    return np.where(np.isnan(x), x, np.maximum(x, 0)).astype(x.dtype)
+
+
+def divide(a, b):
+    """True division; integers give what float32 holds."""
+    return np.true_divide(a, b)
+
+
+# reductions
+
+
+def _axes(dim):
+    return tuple(dim) if isinstance(dim, (list, tuple)) else dim
+
+
+def total(x, dim=None, keepdim=False):
+    kind = np.int64 if x.dtype.kind in "iub" else None
+    return np.sum(x, axis=_axes(dim), keepdims=keepdim, dtype=kind)
+
+
+def mean(x, dim=None, keepdim=False):
+    ones = np.sum(np.ones(x.shape), axis=_axes(dim), keepdims=keepdim)
+    return np.sum(x, axis=_axes(dim), keepdims=keepdim) / ones
+
+
+def var(x, dim=None, correction=1, keepdim=False):
+    ones = np.sum(np.ones(x.shape), axis=_axes(dim), keepdims=keepdim)
+    squares = np.square(x - mean(x, dim, True))
+    return np.sum(squares, axis=_axes(dim), keepdims=keepdim) / np.maximum(ones - correction, 0)
+
+
+def amax(x, dim=None, keepdim=False):
+    return np.max(x, axis=_axes(dim), keepdims=keepdim)
+
+
+def amin(x, dim=None, keepdim=False):
+    return np.min(x, axis=_axes(dim), keepdims=keepdim)
+
+
+def argmax(x, dim=None, keepdim=False):
+    return np.argmax(x, axis=dim, keepdims=keepdim)
+
+
+def argmin(x, dim=None, keepdim=False):
+    return np.argmin(x, axis=dim, keepdims=keepdim)
+
+
+def maximum_of(x, dim=None, keepdim=False):
+    if dim is None:
+        return amax(x, None, keepdim)
+    return amax(x, dim, keepdim), argmax(x, dim, keepdim)
+
+
+def minimum_of(x, dim=None, keepdim=False):
+    if dim is None:
+        return amin(x, None, keepdim)
+    return amin(x, dim, keepdim), argmin(x, dim, keepdim)
+
+
+# shapes and indices
+
+
+def flatten(x, start_dim=0, end_dim=-1):
+    if x.ndim == 0:
+        return x.reshape(1)
+    first, last = start_dim % x.ndim, end_dim % x.ndim
+    joined = math.prod(x.shape[first : last + 1])
+    return x.reshape(*x.shape[:first], joined, *x.shape[last + 1 :])
+
+
+def squeeze(x, dim=None):
+    if dim is not None and x.shape[dim] != 1:
+        return x
+    return np.squeeze(x, dim)
+
+
+def expand(x, shape):
+    lead = len(shape) - x.ndim
+    sizes = [x.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)]
+    return np.broadcast_to(x, sizes)
+
+
+def narrow(x, dim, start, length):
+    return np.take(x, range(start, start + length), axis=dim)
+
+
+def gather(x, dim, index):
+    return np.take_along_axis(x, index, axis=dim)
+
+
+def scatter_add(x, dim, index, src):
+    out = x.copy()
+    places = list(np.indices(index.shape))
+    places[dim] = index
+    np.add.at(out, tuple(places), src)
+    return out
+
+
+# networks
+
+
+def linear(x, weight, bias=None):
+    y = x @ weight.T
+    return y if bias is None else y + bias
+
+
+def _pair(v):
+    return tuple(v) if isinstance(v, (list, tuple)) else (v, v)
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
+    n, c, h, w = x.shape
+    k, _, r, s = weight.shape
+    p = (h + 2 * ph - dh * (r - 1) - 1) // sh + 1
+    q = (w + 2 * pw - dw * (s - 1) - 1) // sw + 1
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    xs = padded.reshape(n, groups, c // groups, *padded.shape[2:])
+    ws = weight.reshape(groups, k // groups, c // groups, r, s)
+    y = np.zeros((n, groups, k // groups, p, q))
+    for i in range(r):
+        for j in range(s):
+            rows = slice(i * dh, i * dh + sh * (p - 1) + 1, sh)
+            columns = slice(j * dw, j * dw + sw * (q - 1) + 1, sw)
+            y += np.einsum("ngchw,gkc->ngkhw", xs[..., rows, columns], ws[..., i, j])
+    y = y.reshape(n, k, p, q)
+    return y if bias is None else y + bias[:, None, None]
+
+
+def _windows(x, kernel, stride, padding, dilation, ceil_mode):
+    """Per output place, the slices of the input under its window, and the window's full extent."""
+    plans = []
+    for size, k, s, p, d in zip(x.shape[-2:], kernel, stride, padding, dilation, strict=True):
+        room = size + 2 * p - d * (k - 1) - 1
+        count = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (count - 1) * s >= size + p:
+            count -= 1
+        plan = []
+        for i in range(count):
+            start = i * s - p
+            inside = [at for at in range(start, start + d * k, d) if 0 <= at < size]
+            # The divisor of an average counts padding, but nothing beyond it.
+            plan.append((inside, min(start + k, size + p) - start))
+        plans.append(plan)
+    return plans
+
+
+def _pool(x, kernel, stride, padding, dilation, ceil_mode, reduce):
+    rows, columns = _windows(x, kernel, stride, padding, dilation, ceil_mode)
+    y = np.zeros((*x.shape[:-2], len(rows), len(columns)))
+    for i, (r, height) in enumerate(rows):
+        for j, (c, width) in enumerate(columns):
+            y[..., i, j] = reduce(x[..., r, :][..., c], height * width)
+    return y
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    kernel = _pair(kernel_size)
+    return _pool(
+        x,
+        kernel,
+        _pair(kernel_size if stride is None else stride),
+        _pair(padding),
+        _pair(dilation),
+        ceil_mode,
+        lambda window, _: window.max(axis=(-2, -1)),
+    )
+
+
+def avg_pool2d(
+    x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):
+    def average(window, extent):
+        count = extent if count_include_pad else window.shape[-1] * window.shape[-2]
+        return window.sum(axis=(-2, -1)) / count
+
+    kernel = _pair(kernel_size)
+    steps = _pair(kernel_size if stride is None else stride)
+    return _pool(x, kernel, steps, _pair(padding), (1, 1), ceil_mode, average)
+
+
+def batch_norm(
+    x,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
+    def spread(v):
+        return v.reshape(1, -1, *[1] * (x.ndim - 2))
+
+    axes = tuple(i for i in range(x.ndim) if i != 1)
+    m, v = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
+    y = (x - spread(m)) / np.sqrt(spread(v) + eps)
+    y = y if weight is None else y * spread(weight)
+    return y if bias is None else y + spread(bias)
+
+
+def log_softmax(x, dim):
+    shifted = x - np.max(x, axis=dim, keepdims=True) if x.size else x
+    return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+
+
+def softmax(x, dim):
+    return np.exp(log_softmax(x, dim))
+
+
+def lstm(x, h, c, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+    outputs = np.zeros((*x.shape[:2], h.shape[1]))
+    for t in range(x.shape[0]):
+        z = linear(x[t], weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+        i, f, g, o = np.split(z, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs[t] = h
+    return outputs, h, c
+
+
+# losses
+
+
+def _reduce(losses, reduction):
+    if reduction == "mean":
+        return mean(losses)
+    return losses if reduction == "none" else losses.sum()
+
+
+def cross_entropy(x, target, reduction="mean"):
+    dim = 1 if x.ndim > 1 else 0
+    logs = np.take_along_axis(log_softmax(x, dim), np.expand_dims(target, dim), axis=dim)
+    return _reduce(-np.squeeze(logs, dim), reduction)
+
+
+def mse_loss(x, target, reduction="mean"):
+    return _reduce(np.square(x - target), reduction)
+
+
+def binary_cross_entropy(x, target, reduction="mean"):
+    logs, others = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
+    return _reduce(-(target * logs + (1 - target) * others), reduction)
+
+
+def binary_cross_entropy_with_logits(x, target, reduction="mean"):
+    return _reduce(softplus(x) - target * x, reduction)
+
+
+# optimisers, one step; they return the new parameter and state
+
+
+def sgd(p, g, buffer, *, lr, momentum, dampening, weight_decay, nesterov, first_step):
+    g = g + weight_decay * p
+    if momentum:
+        buffer = g if first_step else momentum * buffer + (1 - dampening) * g
+        g = g + momentum * buffer if nesterov else buffer
+    return p - lr * g, buffer
+
+
+def adam(p, g, m, v, *, step, lr, beta1, beta2, eps, weight_decay, decoupled):
+    p = p * (1 - lr * weight_decay) if decoupled else p
+    g = g if decoupled else g + weight_decay * p
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    unbiased_m, unbiased_v = m / (1 - beta1**step), v / (1 - beta2**step)
+    return p - lr * unbiased_m / (np.sqrt(unbiased_v) + eps), m, v
