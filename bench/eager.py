@@ -15,7 +15,7 @@ __all__ = ["cases"]
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """Single ops and a chain of three with its gradient, on 4x4 tensors; `short` changes nothing."""
+    """Single ops and a chain of three with its gradient, on 4x4 tensors, `short` or not."""
     yield Case("eager", "a + a", "4x4", _add, gate=2.0)
     yield Case("eager", "a + a, recorded", "4x4", _add_recorded)
     yield Case("eager", "a * 2.0", "4x4", _scale)

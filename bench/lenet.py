@@ -68,9 +68,7 @@ def _inference(batch: int) -> Pair:
     model.load_state_dict(
         {
             name: value.numpy()
-            for name, value in zip(
-                model.state_dict(), reference.state_dict().values(), strict=True
-            )
+            for name, value in zip(model.state_dict(), reference.state_dict().values(), strict=True)
         }
     )
     (x,), (other,) = both(normal(batch, 1, 32, 32))

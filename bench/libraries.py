@@ -14,6 +14,8 @@ from bench.timing import Pair
 __all__ = ["agree", "both", "forward", "forward_backward", "normal", "set_threads"]
 
 Array = np.ndarray[Any, Any]
+Arrange = Callable[[list[Any]], Sequence[Any]]
+Check = Callable[[Any, Any], None]
 
 
 def set_threads(count: int) -> None:
@@ -42,7 +44,8 @@ def agree(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
     """Compare results, which may be tuples.
 
     Args:
-        ours, theirs: what the two sides returned.
+        ours: what fastdl returned.
+        theirs: what PyTorch returned.
         tolerance: largest difference, as a share of the largest value. Default: 1e-5.
 
     Raises:
@@ -67,13 +70,20 @@ def forward(
     reference: Callable[..., Any],
     arrays: Sequence[Array],
     tolerance: float = 1e-5,
-    check: Callable[[Any, Any], None] | None = None,
+    arrange: Arrange = tuple,
+    check: Check | None = None,
 ) -> Pair:
     """Both functions applied to equal tensors, without recording gradients.
 
-    `check` takes the place of `agree` where results are random.
+    Args:
+        ours: function of fastdl.
+        reference: function of PyTorch.
+        arrays: become the tensors.
+        tolerance: of the comparison, as in `agree`. Default: 1e-5.
+        arrange: from the tensors to the arguments. Default: the tensors are the arguments.
+        check: takes the place of `agree` where results are random. Default: None.
     """
-    mine, others = both(*arrays)
+    mine, others = (arrange(tensors) for tensors in both(*arrays))
 
     def run_ours() -> Any:
         return ours(*mine)
@@ -93,40 +103,51 @@ def forward_backward(
     reference: Callable[..., Any],
     arrays: Sequence[Array],
     tolerance: float = 1e-5,
+    arrange: Arrange = tuple,
+    check: Check | None = None,
     constant: Sequence[int] = (),
 ) -> Pair:
     """Both functions and the gradients of all floating inputs but the `constant` ones.
 
-    The first result receives a normally distributed gradient.
+    The first result receives a normally distributed gradient. Other arguments as in `forward`;
+    `constant` counts the arrays.
     """
     mine, others = both(*arrays, requires_grad=True)
     for tensors in (mine, others):
         for index in constant:
-            tensors[index].requires_grad = False
-    shape = tuple(_first(reference(*others)).shape)
-    (seed,), (other_seed,) = both(normal(*shape, seed=1))
-
-    def step(function: Callable[..., Any], tensors: list[Any], gradient: Any) -> Callable[[], Any]:
-        leaves = [tensor for tensor in tensors if tensor.requires_grad]
-
-        def run() -> Any:
-            for leaf in leaves:
-                leaf.grad = None
-            result = _first(function(*tensors))
-            result.backward(gradient)
-            return result
-
-        return run
-
-    run_ours, run_reference = step(ours, mine, seed), step(reference, others, other_seed)
+            if tensors[index].requires_grad:
+                tensors[index].requires_grad = False
+    shape = tuple(_first(reference(*arrange(others))).shape)
+    (gradient,), (other_gradient,) = both(normal(*shape, seed=1))
+    run_ours = _with_gradients(ours, mine, arrange(mine), gradient)
+    run_reference = _with_gradients(reference, others, arrange(others), other_gradient)
 
     def compare() -> None:
-        agree(run_ours(), run_reference(), tolerance)
-        for a, b in zip(mine, others, strict=True):
-            if b.requires_grad:
-                agree(a.grad, b.grad, tolerance)
+        a, b = run_ours(), run_reference()
+        if check:
+            check(a, b)
+            return
+        agree(a, b, tolerance)
+        for tensor, other in zip(mine, others, strict=True):
+            if other.requires_grad:
+                agree(tensor.grad, other.grad, tolerance)
 
     return Pair(run_ours, run_reference, compare)
+
+
+def _with_gradients(
+    function: Callable[..., Any], tensors: Sequence[Any], arguments: Sequence[Any], gradient: Any
+) -> Callable[[], Any]:
+    leaves = [tensor for tensor in tensors if tensor.requires_grad]
+
+    def run() -> Any:
+        for leaf in leaves:
+            leaf.grad = None
+        result = _first(function(*arguments))
+        result.backward(gradient)
+        return result
+
+    return run
 
 
 def _first(result: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-import fastdl
 from bench.libraries import agree, both, forward, forward_backward, normal
 from bench.timing import Case, Pair
 from fastdl import functional as F

@@ -28,9 +28,7 @@ def cases(short: bool) -> Iterator[Case]:
 def _step(optimizer: str, **options: float) -> Pair:
     return training_step(
         lambda: fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)),
-        lambda: torch.nn.Sequential(
-            torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)
-        ),
+        lambda: torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)),
         (nn.MSELoss(), torch.nn.MSELoss()),
         (
             lambda parameters: getattr(optim, optimizer)(parameters, lr=0.01, **options),

@@ -30,7 +30,8 @@ def training_step(
     loss and then every parameter.
 
     Args:
-        make_ours, make_reference: build the models; parameters come in the same order.
+        make_ours: builds the model of fastdl.
+        make_reference: builds that of PyTorch; parameters come in the same order.
         losses: the loss functions, ours first.
         optimizers: from parameters to an optimiser, ours first.
         data: inputs and targets.

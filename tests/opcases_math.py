@@ -61,7 +61,7 @@ def unary_rows():
     return [
         unary("neg", np.negative, tolerance=EXACT, integers=SIGNED),
         unary("abs", np.abs, distinct, tolerance=EXACT, integers=SIGNED),
-        unary("sign", np.sign, distinct, tolerance=EXACT, integers=INTEGERS, twice=False),
+        unary("sign", np.sign, distinct, tolerance=EXACT, integers=INTEGERS),
         unary("square", np.square, tolerance=ROUNDED, integers=INTEGERS),
         unary("reciprocal", np.reciprocal, low=0.3, high=3, tolerance=ROUNDED),
         unary("sqrt", np.sqrt, low=0.1, high=4, wide=(0, 1e30), tolerance=ROUNDED),
@@ -72,7 +72,7 @@ def unary_rows():
         unary("cos", np.cos, low=-7, high=7, wide=(-1e4, 1e4), tolerance=bounded),
         unary("tanh", np.tanh, wide=(-30, 30)),
         unary("sigmoid", ref.sigmoid, low=-8, high=8, wide=(-80, 80)),
-        unary("relu", ref.relu, distinct, tolerance=EXACT, integers=INTEGERS, twice=False),
+        unary("relu", ref.relu, distinct, tolerance=EXACT, integers=INTEGERS),
         unary("softplus", ref.softplus, low=-8, high=8, wide=(-80, 80)),
         unary("logical_not", lambda x: x == 0, grid, low=-1, high=1, differentiable=False),
         unary("isnan", np.isnan, differentiable=False),
@@ -119,13 +119,13 @@ def binary_rows():
     arithmetic = {"tolerance": ROUNDED, "integers": INTEGERS}
     compared = {"differentiable": False, "integers": INTEGERS, "draw": grid}
     return [
-        binary("add", np.add, twice=False, **arithmetic),
-        binary("sub", np.subtract, twice=False, **arithmetic),
+        binary("add", np.add, **arithmetic),
+        binary("sub", np.subtract, **arithmetic),
         binary("mul", np.multiply, **arithmetic),
         binary("div", ref.divide, low2=0.5, high2=3, tolerance=ROUNDED),
         binary("pow", np.power, low=0.3, high=3, low2=-2, high2=2, tolerance=power),
-        binary("maximum", np.maximum, distinct, twice=False, tolerance=EXACT, integers=INTEGERS),
-        binary("minimum", np.minimum, distinct, twice=False, tolerance=EXACT, integers=INTEGERS),
+        binary("maximum", np.maximum, distinct, tolerance=EXACT, integers=INTEGERS),
+        binary("minimum", np.minimum, distinct, tolerance=EXACT, integers=INTEGERS),
         *[
             binary(name, reference, **compared)
             for name, reference in (
@@ -151,7 +151,6 @@ def binary_rows():
             ),
             sized=lambda n: call(mask(n), uniform(n), uniform(n)),
             tolerance=EXACT,
-            twice=False,
             integers=INTEGERS,
             cuda=True,
         ),
@@ -199,13 +198,13 @@ def reduction_rows():
     cancelling = Tolerance(
         factor=32, half=2, scale="largest", reason="terms cancel; a blocked sum of 70,001 of them"
     )
-    choice = {"draw": distinct, "empty": EMPTY[:1], "twice": False, "tolerance": EXACT}
+    choice = {"draw": distinct, "empty": EMPTY[:1], "tolerance": EXACT}
     one = choice | {"several": False}
     place = one | {"differentiable": False}
     spread = Tolerance(factor=64, half=6, scale="largest", reason="as sum, then squares of it")
     return [
-        reduction("sum", ref.total, tolerance=cancelling, integers=INTEGERS, twice=False, cuda=True),
-        reduction("mean", ref.mean, tolerance=cancelling, twice=False, cuda=True),
+        reduction("sum", ref.total, tolerance=cancelling, integers=INTEGERS, cuda=True),
+        reduction("mean", ref.mean, tolerance=cancelling, cuda=True),
         reduction("var", ref.var, tolerance=spread, cuda=True),
         reduction("amax", ref.amax, integers=INTEGERS, cuda=True, **choice),
         reduction("amin", ref.amin, integers=INTEGERS, cuda=True, **choice),
@@ -226,7 +225,6 @@ def shaping(name, reference, *calls, **fields):
         reference=reference,
         calls=calls,
         tolerance=EXACT,
-        twice=False,
         integers=INTEGERS,
         cuda=True,
         **fields,
@@ -306,6 +304,7 @@ def shape_rows():
             call(uniform(3, 1), [2, -1, 4]),
             call(uniform(), [2, 2]),
             call(uniform(1, 3), [0, 3]),
+            call(uniform(0, 1), [0, 4]),
             sized=lambda n: call(uniform(n // 64, 1), [n // 64, 64]),
         ),
         shaping(
@@ -360,7 +359,6 @@ def index_rows():
             ),
             sized=lambda n: call(uniform(n // 64, 64), 1, index(n // 64, 64, below=64)),
             tolerance=EXACT,
-            twice=False,
             integers=INTEGERS,
         ),
         Op(
@@ -380,7 +378,6 @@ def index_rows():
                 uniform(n // 64, 64), 1, index(n // 64, 64, below=64), uniform(n // 64, 64)
             ),
             tolerance=added,
-            twice=False,
             integers=("int64",),
         ),
         Op(
@@ -399,6 +396,5 @@ def index_rows():
             sized=lambda n: call(index(n // 64, below=1000), uniform(1000, 64)),
             tolerance=EXACT,
             dtypes=FLOATS,
-            twice=False,
         ),
     ]

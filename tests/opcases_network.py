@@ -126,7 +126,6 @@ def image_rows():
             large(distinct(4, 16, 41, 43), 3, 2, 1),
             sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
             tolerance=EXACT,
-            twice=False,
         ),
         functional(
             "avg_pool2d",
@@ -142,7 +141,6 @@ def image_rows():
             large(uniform(4, 16, 41, 43), 3, 2, 1),
             sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
             tolerance=sums(4, 25),
-            twice=False,
         ),
     ]
 
@@ -203,7 +201,6 @@ def layer_rows():
             ),
             sized=lambda n: call(uniform(n), 0.4),
             tolerance=Tolerance(factor=1, half=1, reason="the scale 1 / (1 - p) is rounded first"),
-            twice=False,
         ),
         *[
             functional(

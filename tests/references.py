@@ -218,13 +218,18 @@ def batch_norm(
     return y if bias is None else y + spread(bias)
 
 
+def _shifted(x, dim):
+    return x - np.max(x, axis=dim, keepdims=True) if x.size else x
+
+
 def log_softmax(x, dim):
-    shifted = x - np.max(x, axis=dim, keepdims=True) if x.size else x
-    return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+    y = _shifted(x, dim)
+    return y - np.log(np.sum(np.exp(y), axis=dim, keepdims=True))
 
 
 def softmax(x, dim):
-    return np.exp(log_softmax(x, dim))
+    powers = np.exp(_shifted(x, dim))
+    return powers / np.sum(powers, axis=dim, keepdims=True)
 
 
 def lstm(x, h, c, weight_ih, weight_hh, bias_ih=None, bias_hh=None):

@@ -109,6 +109,7 @@ def test_bench_without_a_source_tree(capsys, tmp_path, monkeypatch):
 def test_bench_passes_words_and_exit_code_on(tmp_path, monkeypatch):
     (tmp_path / "csrc").mkdir()
     (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").write_text("")
     (tmp_path / "bench" / "__main__.py").write_text("import sys; sys.exit(len(sys.argv))")
     (tmp_path / "inside").mkdir()
     monkeypatch.chdir(tmp_path / "inside")

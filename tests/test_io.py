@@ -224,17 +224,18 @@ def test_kill_during_save_leaves_a_whole_file(tmp_path):
     path = tmp_path / "c"
     generator = np.random.default_rng(0)
     seen = set()
-    for _ in range(6):
+    for saves in range(1, 7):
         with subprocess.Popen(
             [sys.executable, "-c", SAVER, str(path)], stdout=subprocess.PIPE
         ) as child:
-            child.stdout.readline()
+            for _ in range(saves):
+                child.stdout.readline()
             time.sleep(generator.uniform(0.0, 0.05))
             os.kill(child.pid, signal.SIGKILL)
         state = io.load_checkpoint(path)
         assert state["x"].tolist() == [state["value"]] * 50_000
         seen.add(state["value"])
-    assert len(seen) > 1  # it was killed at different points, not always at once
+    assert max(seen) >= 5.0
 
 
 def training_state():

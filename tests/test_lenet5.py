@@ -26,13 +26,6 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.fixture
-def threads():
-    before = fastdl.get_num_threads()
-    yield
-    fastdl.set_num_threads(before)
-
-
 def run(folder, *options):
     assert main(["run", "lenet5", "--out", str(folder), *options]) == 0
     return json.loads((folder / "metrics.json").read_text())
@@ -46,7 +39,7 @@ def test_the_whole_recipe(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "a").iterdir()} == ARTEFACTS
     for name in ARTEFACTS:
         assert str(tmp_path / "a" / name) in printed
-    assert len(figures["epochs"]) == 20
+    assert len(figures["epochs"]) == 40
     assert figures["epochs"][-1]["val_accuracy"] == pytest.approx(
         figures["test_accuracy"], abs=1e-6
     )
@@ -90,13 +83,15 @@ def test_interruption_stops_soon_and_can_be_resumed(tmp_path):
         time.sleep(0.3)
         start = time.monotonic()
         os.kill(child.pid, signal.SIGINT)
-        _, error = child.communicate(timeout=30)
-        stopped = time.monotonic() - start
+        lines = iter(child.stderr.readline, "")
+        while not next(lines).startswith("interrupted"):
+            pass
+        # Training has ended; what is left is the end of an interpreter with scikit-learn in it.
+        assert time.monotonic() - start < 0.5
+        _, error = child.communicate(timeout=60)
     assert child.returncode == 130, error
     assert "--resume" in error
     assert "Traceback" not in error
-    # Half a second, and the end of the interpreter on a busy machine.
-    assert stopped < 2.0
     done = len(io.load_checkpoint(checkpoint)["history"])
     assert done >= 1
     assert not list(tmp_path.glob(".*.tmp"))

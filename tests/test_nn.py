@@ -433,6 +433,10 @@ class TestLSTM:
             layer(fastdl.zeros((5, 2, 3)), state)
         assert f"c_0 has shape {list(shape)}, expected [1, 2, 4]" in str(caught.value)
 
+    def test_the_state_is_a_pair(self):
+        with pytest.raises(errors.ShapeError, match="no pair of tensors"):
+            nn.LSTM(3, 4)(fastdl.zeros((5, 2, 3)), fastdl.zeros((1, 2, 4)))
+
     def test_wrong_input_rank_is_a_shape_error(self):
         with pytest.raises(errors.ShapeError, match="2 dimensions, expected 3"):
             nn.LSTM(3, 4)(fastdl.zeros((5, 3)))

@@ -109,11 +109,17 @@ PyObject* find_symbolic(PyObject* o) {
 PyObject* call_symbolic(const Signature& s, PyObject* const* args, Py_ssize_t count,
                         PyObject* keywords) {
   if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
+  // Kept aside: looking for an attribute clears the exception that is set.
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
   const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
   PyObject* symbol = nullptr;
   for (Py_ssize_t i = 0; i < count + named && !symbol; ++i) symbol = find_symbolic(args[i]);
-  if (!symbol) return nullptr;
-  PyErr_Clear();
+  if (!symbol) {
+    PyErr_Restore(type, value, traceback);
+    return nullptr;
+  }
+  Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(traceback);
   const Owned module(PyImport_ImportModule("fastdl._core"));
   const Owned function(module ? PyObject_GetAttrString(module.get(), s.name.c_str()) : nullptr);
   const Owned positional(PyTuple_New(count)), rest(PyDict_New());

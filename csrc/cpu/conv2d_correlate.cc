@@ -76,7 +76,7 @@ class CorrelateLauncher {
 
  private:
   static constexpr int64_t kSize = Vec<T>::size;
-  static constexpr int64_t kPositions = 1024;        // that a tile runs over before it is reduced
+  static constexpr int64_t kPositions = 1024;  // that a tile runs over before it is reduced
   static constexpr int64_t kItems = 8;
   static constexpr int64_t kPartialBytes = 4 << 20;  // of all partial results together
 
@@ -97,8 +97,8 @@ class CorrelateLauncher {
     chunks_ = divide_up(units, chunk_);
     channels_ = w_.channels;
     if (c_.groups * chunks_ < kItems) {
-      const int64_t most = std::min(divide_up(kItems, c_.groups * chunks_),
-                                    c_.samples * macs / kChunkMacs + 1);
+      const int64_t most =
+          std::min(divide_up(kItems, c_.groups * chunks_), c_.samples * macs / kChunkMacs + 1);
       channels_ = std::max(divide_up(w_.channels, most), divide_up(4 * kDotCols, w_.n_taps));
       channels_ = std::min(channels_, w_.channels);
     }
@@ -200,9 +200,9 @@ class CorrelateLauncher {
   const Window& w_;
   Layout layout_;
   int64_t k_;
-  int64_t block_, blocks_;              // output rows
-  int64_t together_;                    // samples that a tile runs over
-  int64_t chunk_, chunks_;              // units of `together_` samples and one block; partial results
+  int64_t block_, blocks_;  // output rows
+  int64_t together_;        // samples that a tile runs over
+  int64_t chunk_, chunks_;  // units of `together_` samples and one block; partial results
   int64_t channels_, channel_blocks_;
   int64_t copy_, u_copy_, u_row_;
   int64_t* offset_;

@@ -18,7 +18,7 @@ constexpr int kWideVecs = 4, kWideRows = kVecBytes == 64 ? 6 : 2;
 template <class T>
 struct ShiftTile {
   int64_t k;
-  const T* a;             // packed panel [k, R], or R filters of k elements, a_row apart
+  const T* a;  // packed panel [k, R], or R filters of k elements, a_row apart
   int64_t a_row;
   const T* src;           // at the tile's first position
   const int64_t* offset;  // [k]
@@ -139,8 +139,9 @@ class ShiftLauncher {
     layout_.set_block(block_);
     const int64_t vecs = divide_up(layout_.positions(block_), kSize);
     const bool scattered = c_.d_col != 1 || c_.d_row != w_.q;
-    Scratch tables(context_, static_cast<size_t>(k_ + vecs + (scattered ? vecs * kSize : 0) +
-                                                 vecs) * sizeof(int64_t));
+    Scratch tables(
+        context_,
+        static_cast<size_t>(k_ + vecs + (scattered ? vecs * kSize : 0) + vecs) * sizeof(int64_t));
     offset_ = tables.as<int64_t>();
     place_ = offset_ + k_;
     keep_ = static_cast<uint32_t*>(static_cast<void*>(place_ + vecs));
@@ -167,20 +168,22 @@ class ShiftLauncher {
 
  private:
   static constexpr int64_t kSize = Vec<T>::size;
-  static constexpr int64_t kCopyBytes = 256 << 10;     // of one block's copy: a part of the L2 cache
-  static constexpr int64_t kPanelsBytes = 512 << 10;   // of weights that are read for each tile
-  static constexpr int64_t kDirectUses = 8;
-  static constexpr int64_t kItems = 8;                 // enough for several threads to share
+  static constexpr int64_t kCopyBytes = 256 << 10;    // of one block's copy: a part of the L2 cache
+  static constexpr int64_t kPanelsBytes = 512 << 10;  // of weights that are read for each tile
+  static constexpr int64_t kDirectUses = 8;           // tiles that read a weight
+  static constexpr int64_t kPackChannels = 16;
+  static constexpr int64_t kItems = 8;  // enough for several threads to share
 
   void choose_blocks() {
     block_ = w_.p;
     const int64_t pitch = layout_.pitch(), least = divide_up(2 * kTileCols<T>, pitch);
     if (!layout_.in_place()) {
-      const int64_t row_bytes = std::max<int64_t>(1, layout_.row_elements()) *
-                                static_cast<int64_t>(sizeof(T));
+      const int64_t row_bytes =
+          std::max<int64_t>(1, layout_.row_elements()) * static_cast<int64_t>(sizeof(T));
       block_ = std::clamp<int64_t>(kCopyBytes / row_bytes, std::min(least, w_.p), w_.p);
     }
-    const int64_t outer = c_.samples * c_.groups, macs_row = std::max<int64_t>(1, c_.m * k_ * pitch);
+    const int64_t outer = c_.samples * c_.groups,
+                  macs_row = std::max<int64_t>(1, c_.m * k_ * pitch);
     if (outer * divide_up(w_.p, block_) < kItems) {
       const int64_t wanted = divide_up(kItems, outer);
       const int64_t rows = std::max({divide_up(w_.p, wanted), kChunkMacs / macs_row, least});
@@ -204,8 +207,7 @@ class ShiftLauncher {
       place_[v] = row * w_.q + std::min(col, w_.q);
       for (int64_t i = 0; i < kSize; ++i) {
         if (col < w_.q) keep |= uint32_t{1} << i;
-        if (scatter_)
-          scatter_[v * kSize + i] = col < w_.q ? row * c_.d_row + col * c_.d_col : -1;
+        if (scatter_) scatter_[v * kSize + i] = col < w_.q ? row * c_.d_row + col * c_.d_col : -1;
         if (++col == layout_.pitch()) col = 0, ++row;
       }
       keep_[v] = keep;
@@ -213,21 +215,35 @@ class ShiftLauncher {
   }
 
   void pack_weights() {
-    const int64_t panel_work = std::max<int64_t>(1, rows_ * k_);
+    if (c_.w_in == w_.n_taps) {  // filters in order, without gaps
+      const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, rows_ * k_));
+      context_.parallel_for(c_.groups * panels_, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t job = begin; job < end; ++job) {
+          const int64_t group = job / panels_, i = job % panels_ * rows_;
+          const int64_t r = std::min(rows_, c_.m - i);
+          pack_panel(k_, r, c_.weight + group * c_.w_group + i * c_.w_out, c_.w_out, int64_t{1},
+                     packed_ + (group * c_.m + i) * k_, r);
+        }
+      });
+      return;
+    }
+    // Transposed filters: a block of channels is read once, in order, for all panels.
+    const int64_t blocks = divide_up(w_.channels, kPackChannels);
+    const int64_t work = std::max<int64_t>(1, kPackChannels * w_.n_taps * c_.m);
     context_.parallel_for(
-        c_.groups * panels_, std::max<int64_t>(1, 32768 / panel_work),
-        [&](int64_t begin, int64_t end) {
+        c_.groups * blocks, std::max<int64_t>(1, 32768 / work), [&](int64_t begin, int64_t end) {
           for (int64_t job = begin; job < end; ++job) {
-            const int64_t group = job / panels_, i = job % panels_ * rows_;
-            const int64_t r = std::min(rows_, c_.m - i);
-            const T* const w = c_.weight + group * c_.w_group + i * c_.w_out;
-            T* const out = packed_ + (group * c_.m + i) * k_;
-            if (c_.w_in == w_.n_taps) {  // filters in order, without gaps
-              pack_panel(k_, r, w, c_.w_out, int64_t{1}, out, r);
-            } else {
-              for (int64_t t = 0; t < w_.n_taps; ++t)
-                pack_panel(w_.channels, r, w + w_.taps[t].weight, c_.w_out, c_.w_in, out + t * r, r,
-                           w_.n_taps * r);
+            const int64_t group = job / blocks, c0 = job % blocks * kPackChannels;
+            const int64_t c1 = std::min(w_.channels, c0 + kPackChannels);
+            for (int64_t i = 0; i < c_.m; i += rows_) {
+              const int64_t r = std::min(rows_, c_.m - i);
+              T* o = packed_ + (group * c_.m + i) * k_ + c0 * w_.n_taps * r;
+              for (int64_t c = c0; c < c1; ++c)
+                for (int64_t t = 0; t < w_.n_taps; ++t) {
+                  const T* const w = c_.weight + group * c_.w_group + i * c_.w_out + c * c_.w_in +
+                                     w_.taps[t].weight;
+                  for (int64_t q = 0; q < r; ++q) *o++ = w[q * c_.w_out];
+                }
             }
           }
         });
@@ -238,8 +254,8 @@ class ShiftLauncher {
     const int64_t plane = item / (parts_ * blocks_), group = plane % c_.groups;
     const int64_t first = block * block_, rows = std::min(block_, w_.p - first);
     const int64_t positions = layout_.positions(rows);
-    const T* const src = layout_.load(c_.src + plane * w_.channels * w_.h * w_.w, w_.channels,
-                                      first, rows, copy);
+    const T* const src =
+        layout_.load(c_.src + plane * w_.channels * w_.h * w_.w, w_.channels, first, rows, copy);
     T* const dst = c_.dst + plane * c_.m * c_.d_plane + first * c_.d_row;
     const int64_t share = divide_up(panels_, parts_);
     const int64_t begin = part * share, end = std::min(panels_, begin + share);
@@ -281,8 +297,8 @@ class ShiftLauncher {
   const ShiftConv<T>& c_;
   const Window& w_;
   Layout layout_;
-  int64_t k_, rows_, panels_;           // of the weights: depth, rows of a panel
-  int64_t block_, blocks_, parts_;      // output rows of a block; shares of the panels
+  int64_t k_, rows_, panels_;       // of the weights: depth, rows of a panel
+  int64_t block_, blocks_, parts_;  // output rows of a block; shares of the panels
   int64_t *offset_, *place_, *scatter_;
   uint32_t* keep_;
   T* packed_;

@@ -14,8 +14,8 @@ struct ShiftConv {
   const T* src;                // [samples, groups, channels, h, w]
   const T* weight;             // element (group, i, channel, tap) at these strides:
   int64_t w_group, w_out, w_in;
-  const T* bias;  // [groups, m] or null
-  T* dst;         // element (sample, group, i, row, column):
+  const T* bias;                  // [groups, m] or null
+  T* dst;                         // element (sample, group, i, row, column):
   int64_t d_plane, d_row, d_col;  // strides; planes of all samples, groups and i follow each other
 };
 

@@ -1,9 +1,9 @@
 // The geometry that makes every convolution a matrix product without an im2col matrix.
 //
 // A block of source rows is copied once, padded with zeros and with its columns and rows dealt out
-// by their phase modulo the stride. In that copy, output position j = row * pitch + column reads tap
-// (channel, r, s) at `offset(channel, r, s) + j`: one constant offset per tap, so that each row of
-// the im2col matrix is the copy itself, shifted. Columns q to pitch - 1 of each row are computed
+// by their phase modulo the stride. In that copy, output position j = row * pitch + column reads
+// tap (channel, r, s) at `offset(channel, r, s) + j`: one constant offset per tap, so that each row
+// of the im2col matrix is the copy itself, shifted. Columns q to pitch - 1 of each row are computed
 // too and dropped. (Dukhan, "The indirect convolution algorithm", 2019, and Anderson, Vasudevan,
 // Keane and Gregg, "Low-memory GEMM-based convolution algorithms", 2017, go half this way.)
 //
@@ -46,8 +46,9 @@ class Layout {
     extra_rows_ = (max_row - min_row_) / w_.stride_h;
     extra_cols_ = (max_col - min_col_) / w_.stride_w;
     // Many planes a large power of two apart would share a few sets of the cache.
-    in_place_ = kMaskedAccess && w_.channels <= kInPlaceChannels && w_.stride_h == 1 && w_.stride_w == 1 && min_row_ >= 0 &&
-                min_col_ >= 0 && max_row + w_.p <= w_.h && max_col + w_.q <= w_.w;
+    in_place_ = kMaskedAccess && w_.channels <= kInPlaceChannels && w_.stride_h == 1 &&
+                w_.stride_w == 1 && min_row_ >= 0 && min_col_ >= 0 && max_row + w_.p <= w_.h &&
+                max_col + w_.q <= w_.w;
     pitch_ = w_.q + extra_cols_;
     // The zeros right of a row may be the zeros left of the next.
     if (w_.stride_w == 1)
@@ -92,8 +93,8 @@ class Layout {
     for (int64_t c = 0; c < channels; ++c, src += w_.h * w_.w)
       for (int64_t ph = 0; ph < phases_h_; ++ph)
         for (int64_t pw = 0; pw < phases_w_; ++pw, out += plane_)
-          fill_plane(src, first * w_.stride_h + ph + min_row_, pw + min_col_,
-                     rows + extra_rows_, out);
+          fill_plane(src, first * w_.stride_h + ph + min_row_, pw + min_col_, rows + extra_rows_,
+                     out);
     clear(out, 48);  // finite numbers where the last tile reads past the end
     return copy;
   }

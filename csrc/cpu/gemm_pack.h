@@ -1,5 +1,5 @@
 // Packing: a strided operand becomes a panel out[p * ld + w], p along k and w across, padded with
-// zeros to `padded` columns, so that the tile loop reads consecutive memory whatever the operand's strides and
+// zeros to ld, so that the tile loop reads consecutive memory whatever the operand's strides and
 // storage type were.
 #pragma once
 
@@ -39,8 +39,7 @@ template <int W, class T>
   if constexpr (W < Vec<T>::size) {
 #pragma GCC unroll 16
     for (int i = 0; i < Vec<T>::size; ++i)
-      if (!(i & W))
-        exchange<W>(r[i], r[i + W], std::make_integer_sequence<int, Vec<T>::size>());
+      if (!(i & W)) exchange<W>(r[i], r[i + W], std::make_integer_sequence<int, Vec<T>::size>());
     transpose_from<2 * W>(r);
   }
 }
@@ -54,10 +53,10 @@ template <class T>
 
 template <class T, class S>
 inline void pack_panel(int64_t k, int64_t width, const S* src, int64_t stride_w, int64_t stride_k,
-                       T* out, int64_t padded, int64_t ld) {
+                       T* out, int64_t ld) {
   constexpr int64_t kSize = Vec<T>::size;
-  for (int64_t w0 = 0; w0 < padded; w0 += kSize) {
-    const int64_t put = std::min(kSize, padded - w0);
+  for (int64_t w0 = 0; w0 < ld; w0 += kSize) {
+    const int64_t put = std::min(kSize, ld - w0);
     const int64_t got = std::clamp<int64_t>(width - w0, 0, put);
     const S* const s = src + w0 * stride_w;
     T* const o = out + w0;
@@ -87,12 +86,6 @@ inline void pack_panel(int64_t k, int64_t width, const S* src, int64_t stride_w,
       }
     }
   }
-}
-
-template <class T, class S>
-inline void pack_panel(int64_t k, int64_t width, const S* src, int64_t stride_w, int64_t stride_k,
-                       T* out, int64_t padded) {
-  pack_panel(k, width, src, stride_w, stride_k, out, padded, padded);
 }
 
 }  // namespace fastdl::cpu

@@ -104,11 +104,11 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
       };
       int64_t j = 0;
       for (; j + kSize <= cols; j += kSize)
-        step(j, [](const T* q) { return Vec<T>::load(q); },
-             [](Vec<T> v, T* q) { v.store(q); });
+        step(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
       if (const int64_t n = cols - j; n > 0)
-        step(j, [n](const T* q) { return Vec<T>::load(q, n); },
-             [n](Vec<T> v, T* q) { v.store(q, n); });
+        step(
+            j, [n](const T* q) { return Vec<T>::load(q, n); },
+            [n](Vec<T> v, T* q) { v.store(q, n); });
     };
     int64_t p = 0;
     for (; p + kUnroll <= kn; p += kUnroll) rows(p, std::integral_constant<int, kUnroll>());

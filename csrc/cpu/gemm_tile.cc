@@ -12,8 +12,7 @@ template <bool Whole, class T>
 }
 
 template <bool Partial, class T, int R, int V>
-[[gnu::always_inline]] inline void finish(const TileArgs<T>& t, int64_t tail,
-                                          Vec<T> (&acc)[R][V]) {
+[[gnu::always_inline]] inline void finish(const TileArgs<T>& t, int64_t tail, Vec<T> (&acc)[R][V]) {
   constexpr int kSize = Vec<T>::size;
   T* const c = t.c;
   const int64_t c_row = t.c_row;

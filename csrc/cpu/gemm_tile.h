@@ -43,8 +43,8 @@ struct TileArgs {
   int64_t b_row;
   T* c;
   int64_t c_row;
-  int64_t cols;    // of C, at most V registers; only the last may be partial
-  const T* bias;   // per column, or null; added by the first block of k only
+  int64_t cols;   // of C, at most V registers; only the last may be partial
+  const T* bias;  // per column, or null; added by the first block of k only
   bool accumulate;
 };
 

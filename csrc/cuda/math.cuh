@@ -73,6 +73,26 @@ struct Value {
   friend FASTDL_HD Value select(bool condition, Value a, Value b) { return condition ? a : b; }
 };
 
+template <class T>
+FASTDL_HD inline Value<T> neg(Value<T> x) {
+  return -x;
+}
+template <class T>
+FASTDL_HD inline Value<T> abs(Value<T> x) {
+  return select(x <= 0, 0 - x, x);
+}
+template <class T>
+FASTDL_HD inline Value<T> square(Value<T> x) {
+  return x * x;
+}
+template <class T>
+FASTDL_HD inline Value<T> reciprocal(Value<T> x) {
+  return 1 / x;
+}
+template <class T>
+FASTDL_HD inline Value<T> relu(Value<T> x) {
+  return select(x < 0, 0, x);
+}
 // -1, 0 or 1; NaN stays NaN.
 template <class T>
 FASTDL_HD inline Value<T> sign(Value<T> x) {
@@ -91,6 +111,10 @@ FASTDL_HD inline Value<T> log(Value<T> x) {
 template <class T>
 FASTDL_HD inline Value<T> sqrt(Value<T> x) {
   return std::sqrt(x.v);
+}
+template <class T>
+FASTDL_HD inline Value<T> rsqrt(Value<T> x) {
+  return 1 / sqrt(x);
 }
 template <class T>
 FASTDL_HD inline Value<T> sin(Value<T> x) {

@@ -72,13 +72,17 @@ Moments row_moments(const BatchNormShape& s, const S* x, int64_t begin, int64_t 
         sum[k / V::size % 2] += load_pack(from + r * stride + k, m, C(0));
       });
     const C mean = static_cast<C>(static_cast<double>(sum_lanes(sum[0] + sum[1])) / count);
-    V squares[2] = {V(C(0)), V(C(0))};
+    // What the distances add up to is the rounding error of the mean: the corrected two-pass
+    // algorithm of the same authors.
+    V rest(C(0)), squares(C(0));
     for (int64_t r = 0; r < rows; ++r)
       for_packs<V>(columns, [&](int64_t k, auto m) {
         const V d = load_pack(from + r * stride + k, m, mean) - mean;
-        squares[k / V::size % 2] += d * d;
+        rest += d;
+        squares += d * d;
       });
-    total.merge(count, mean, sum_lanes(squares[0] + squares[1]));
+    const double error = sum_lanes(rest);
+    total.merge(count, mean + error / count, sum_lanes(squares) - error * error / count);
   });
   return total;
 }
@@ -118,7 +122,7 @@ void column_moments(const BatchNormShape& s, const S* x, int64_t width, int64_t 
                     double* mean, double* squares) {
   using C = Compute<S>;
   using V = Vec<C>;
-  alignas(64) C block_mean[kTile], block_squares[kTile];
+  alignas(64) C block_mean[kTile], block_rest[kTile], block_squares[kTile];
   std::fill_n(mean, width, 0.0);
   std::fill_n(squares, width, 0.0);
   for (int64_t i = begin; i < end; i += kTileRows) {
@@ -133,26 +137,24 @@ void column_moments(const BatchNormShape& s, const S* x, int64_t width, int64_t 
       }
       if (r < rows) even += load_pack(from + r * s.c, m, C(0));
       const V here = (even + odd) / V(static_cast<C>(rows));
-      even = odd = V(C(0));
-      for (r = 0; r + 2 <= rows; r += 2) {
+      V rest(C(0)), square(C(0));
+      for (r = 0; r < rows; ++r) {
         const V d = load_pack(from + r * s.c, m, C(0)) - here;
-        const V e = load_pack(from + (r + 1) * s.c, m, C(0)) - here;
-        even += d * d;
-        odd += e * e;
-      }
-      if (r < rows) {
-        const V d = load_pack(from + r * s.c, m, C(0)) - here;
-        even += d * d;
+        rest += d;
+        square += d * d;
       }
       store_pack(here, block_mean + k, m);
-      store_pack(even + odd, block_squares + k, m);
+      store_pack(rest, block_rest + k, m);
+      store_pack(square, block_squares + k, m);
     });
     const double share = static_cast<double>(rows) / static_cast<double>(i - begin + rows);
     const double weight = share * static_cast<double>(i - begin);
     for (int64_t k = 0; k < width; ++k) {
-      const double delta = static_cast<double>(block_mean[k]) - mean[k];
+      const double error = static_cast<double>(block_rest[k]);
+      const double part = error / static_cast<double>(rows);
+      const double delta = static_cast<double>(block_mean[k]) + part - mean[k];
       mean[k] += delta * share;
-      squares[k] += static_cast<double>(block_squares[k]) + delta * delta * weight;
+      squares[k] += static_cast<double>(block_squares[k]) - error * part + delta * delta * weight;
     }
   }
 }

@@ -56,7 +56,9 @@ struct Phase {
   bool reaches(int64_t tap, int64_t phase) const {
     return (phase + pad - tap * dilation) % stride == 0;
   }
-  int64_t source(int64_t tap, int64_t phase) const { return (phase + pad - tap * dilation) / stride; }
+  int64_t source(int64_t tap, int64_t phase) const {
+    return (phase + pad - tap * dilation) / stride;
+  }
 };
 
 template <class T>
@@ -72,7 +74,7 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, c
         for (int64_t c = 0; c < s.s; ++c)
           if (rows.reaches(r, a) && cols.reaches(c, b))
             taps.add(rows.source(r, a), cols.source(c, b), r * s.s + c);
-      const Window window{channels, s.p, s.q, rows.count(s.h, a), cols.count(s.w, b),
+      const Window window{channels, s.p, s.q,         rows.count(s.h, a), cols.count(s.w, b),
                           1,        1,   taps.data(), taps.size()};
       shift_conv(context, ShiftConv<T>{window, s.n, s.groups, m, static_cast<const T*>(dy),
                                        static_cast<const T*>(weight), channels * m * filter, filter,

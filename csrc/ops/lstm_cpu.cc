@@ -1,10 +1,10 @@
 // Long short-term memory on the CPU (equations in ops/lstm.h).
 //
-// Forward: the input's part of all gates of all steps is one large product. What is left for a step
-// is h W_hh', with W_hh packed once: a chunk takes a range of hidden units, forms their four gates
-// and goes on to c and h while they are in cache, so that a step is one parallel loop.
-// Backward: a step forms dh for a range of hidden units from the next step's gate gradients and goes
-// on to this step's; afterwards the gradients by x and the weights are products over all steps
+// Forward: the input's part of all gates of all steps is one large product. What is left for a
+// step is h W_hh', with W_hh packed once: a chunk takes a range of hidden units, forms their four
+// gates and goes on to c and h while they are in cache, so that a step is one parallel loop.
+// Backward: a step forms dh for a range of hidden units from the next step's gate gradients and
+// goes on to this step's; afterwards the gradients by x and the weights are products over all steps
 // (Appleyard, Kocisky and Blunsom, "Optimizing performance of recurrent neural networks on GPUs",
 // 2016, describe both groupings).
 #include "ops/lstm.h"
@@ -167,8 +167,7 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
   T* const dh0 = static_cast<T*>(grads.dh0);
   T* const dc0 = static_cast<T*>(grads.dc0);
   const int64_t panels = packed_panels<T>(hidden), panel_size = kCols * wide;
-  Scratch scratch(context,
-                  static_cast<size_t>(s.t * 4 * state + panels * panel_size) * sizeof(T));
+  Scratch scratch(context, static_cast<size_t>(s.t * 4 * state + panels * panel_size) * sizeof(T));
   T* const packed = scratch.as<T>();
   T* const dgates = packed + panels * panel_size;
 
@@ -180,22 +179,21 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
     for (int64_t t = s.t - 1; t >= -1; --t) {
       const T* const next = t < s.t - 1 ? dgates + (t + 1) * 4 * state : nullptr;
       const T* const c_before = t > 0 ? cells + (t - 1) * state : c0;
-      context.parallel_for(
-          panels, panel_grain(s.n * panel_size), [&](int64_t begin, int64_t end) {
-            for (int64_t panel = begin; panel < end; ++panel) {
-              const int64_t j = panel * kCols, n = std::min(kCols, hidden - j);
-              if (next)
-                gemm_panel(Gemm<T>{s.n, n, wide, next, wide, 1, packed + panel * panel_size, 0, 0,
-                                   dh0 + j, hidden});
-              if (t < 0) continue;
-              for (int64_t i = 0; i < s.n; ++i) {
-                const int64_t at = i * hidden + j, row = (t * s.n + i) * wide + j;
-                backward_gates(n, hidden, gates + row, c_before + at, cells + t * state + at,
-                               next ? dh0 + at : nullptr, dy ? dy + t * state + at : nullptr,
-                               dh_last && !next ? dh_last + at : nullptr, dc0 + at, dgates + row);
-              }
-            }
-          });
+      context.parallel_for(panels, panel_grain(s.n * panel_size), [&](int64_t begin, int64_t end) {
+        for (int64_t panel = begin; panel < end; ++panel) {
+          const int64_t j = panel * kCols, n = std::min(kCols, hidden - j);
+          if (next)
+            gemm_panel(Gemm<T>{s.n, n, wide, next, wide, 1, packed + panel * panel_size, 0, 0,
+                               dh0 + j, hidden});
+          if (t < 0) continue;
+          for (int64_t i = 0; i < s.n; ++i) {
+            const int64_t at = i * hidden + j, row = (t * s.n + i) * wide + j;
+            backward_gates(n, hidden, gates + row, c_before + at, cells + t * state + at,
+                           next ? dh0 + at : nullptr, dy ? dy + t * state + at : nullptr,
+                           dh_last && !next ? dh_last + at : nullptr, dc0 + at, dgates + row);
+          }
+        }
+      });
     }
   }
   const int64_t rows = s.t * s.n, later = std::max<int64_t>(rows - s.n, 0);
@@ -206,8 +204,8 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
   gemm(context, Gemm<T>{wide, s.input, rows, dgates, 1, wide, x, s.input, 1,
                         static_cast<T*>(grads.dw_ih), s.input});
   T* const dw_hh = static_cast<T*>(grads.dw_hh);
-  gemm(context, Gemm<T>{wide, hidden, later, dgates + 4 * state, 1, wide, y, hidden, 1, dw_hh,
-                        hidden});
+  gemm(context,
+       Gemm<T>{wide, hidden, later, dgates + 4 * state, 1, wide, y, hidden, 1, dw_hh, hidden});
   gemm(context, Gemm<T>{wide, hidden, s.t > 0 ? s.n : 0, dgates, 1, wide, h0, hidden, 1, dw_hh,
                         hidden, nullptr, true});
   sum_rows(context, rows, wide, dgates, static_cast<T*>(grads.db));

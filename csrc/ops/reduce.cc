@@ -122,12 +122,16 @@ Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 
 Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   check_floating("mean", {"input", x});
+  // In 16 bits the sum, and even the count, overflow where the mean does not.
+  if (item_size(x.dtype()) == 2) return cast(mean(cast(x, DType::f32), dims, keepdim), x.dtype());
   const Plan plan = plan_of("mean", x, dims);
   return sum(x, dims, keepdim) / static_cast<double>(plan.count);
 }
 
 Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool keepdim) {
   check_floating("var", {"input", x});
+  if (item_size(x.dtype()) == 2)
+    return cast(var(cast(x, DType::f32), dims, correction, keepdim), x.dtype());
   const Plan plan = plan_of("var", x, dims);
   const int64_t degrees = plan.count > correction ? plan.count - correction : 0;
   const Tensor centred = x - mean(x, dims, true);

@@ -10,14 +10,14 @@ __all__ = ["Progress"]
 
 _BAR_INTERVAL = 0.1  # seconds between two refreshes of a bar
 _LINE_INTERVAL = 5.0  # seconds between two plain lines; a log should stay short
-_BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar:24}| {postfix} [{elapsed}, {remaining} left]"
+_BAR_FORMAT = "{desc} {percentage:3.0f}%|{bar}| {remaining} left  "  # and the figures
 
 
 class Progress:
     """Shows how far a long task is.
 
-    The bar is drawn by tqdm where `stream` is a terminal and tqdm is installed. To be used as a
-    context manager, so that the bar is closed whatever happens.
+    The bar is drawn by tqdm where `stream` is a terminal, `total` is known and tqdm is installed.
+    To be used as a context manager, so that the bar is closed whatever happens.
 
     Args:
         label: what is going on; may be changed at any time.
@@ -43,7 +43,7 @@ class Progress:
         self._done = 0
         self._start = self._shown = time.monotonic()
         self._bar = _make_bar(label, total, self._stream) if enabled else None
-        self._interval = _BAR_INTERVAL if self._bar else _LINE_INTERVAL
+        self._interval = _LINE_INTERVAL if self._bar is None else _BAR_INTERVAL
 
     def due(self) -> bool:
         """Whether it is time to refresh the display: ask before computing costly figures."""
@@ -75,7 +75,8 @@ class Progress:
         if self._bar is not None:
             self._bar.n = self._done
             self._bar.set_description_str(self.label, refresh=False)
-            self._bar.set_postfix_str(figures)
+            self._bar.bar_format = _BAR_FORMAT + figures.replace("{", "{{").replace("}", "}}")
+            self._bar.refresh()
         elif self._total:
             left = time.strftime("%M:%S", time.gmtime(self.seconds_left()))
             print(f"{self.label}  {figures}  {left} left", file=self._stream, flush=True)
@@ -99,17 +100,17 @@ class Progress:
 
 def _make_bar(label: str, total: int, stream: TextIO) -> Any:
     """A tqdm bar, or None where plain lines are wanted."""
-    if not stream.isatty():
+    if not total or not stream.isatty():
         return None
     try:
         from tqdm import tqdm
     except ImportError:
         return None
     return tqdm(
-        total=total or None,
+        total=total,
         desc=label,
         file=stream,
         leave=False,
         dynamic_ncols=True,
-        bar_format=_BAR_FORMAT if total else None,
+        bar_format=_BAR_FORMAT,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastdl import _core, init
 from fastdl._core import Tensor
@@ -131,11 +131,15 @@ class LSTM(Module):
             return _core.lstm(steps, h, c, *weights)
         return _core.lstm(steps, h, c, *weights, own["bias_ih" + suffix], own["bias_hh" + suffix])
 
-    def _initial_state(self, steps: Tensor, state: State | None) -> State:
+    def _initial_state(self, steps: Tensor, state: Any) -> State:
         shape = (len(self._suffixes), steps.shape[1], self.hidden_size)
         if state is None:
             zeros = _core.zeros(shape, dtype=steps.dtype, device=steps.device)
             return zeros, zeros
+        if not isinstance(state, tuple | list) or len(state) != 2:
+            raise ShapeError(
+                "lstm", "the state is no pair of tensors", remedy="pass (h_0, c_0), or nothing"
+            )
         for name, tensor in zip(("h_0", "c_0"), state, strict=True):
             if tuple(tensor.shape) != shape:
                 raise ShapeError(
@@ -144,7 +148,7 @@ class LSTM(Module):
                     {"input": _describe(steps), name: _describe(tensor)},
                     "give a state of shape [num_layers * directions, batch, hidden_size]",
                 )
-        return state
+        return tuple(state)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

@@ -30,14 +30,15 @@ _EVALUATION_BATCH = 500
 class Setting(NamedTuple):
     """What differs between the data sets."""
 
+    title: str
     load: Callable[[], ImageData]
     epochs: int
     shift: int
 
 
 SETTINGS = {
-    "digits": Setting(digits, epochs=20, shift=2),
-    "fashion-mnist": Setting(fashion_mnist, epochs=5, shift=0),
+    "digits": Setting("handwritten digits", digits, epochs=40, shift=2),
+    "fashion-mnist": Setting("Fashion-MNIST", fashion_mnist, epochs=5, shift=0),
 }
 
 
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         **report.circumstances(options),
         "wall_time_seconds": time.perf_counter() - start,
     }
-    title = f"LeNet-5 on {options.data}"
+    title = f"LeNet-5 on {setting.title}"
     paths = report.Paths(out)
     io.save_file(model.cpu().state_dict(), paths.weights, {"model": "lenet5", "data": options.data})
     viz.learning_curves(trainer.history, paths.curves, title)

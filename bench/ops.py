@@ -1,0 +1,121 @@
+"""Every op of the case table (tests/opcases.py), forward and with its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.libraries import Array, forward, forward_backward
+from bench.timing import Case, Pair
+from fastdl import functional as F
+from tests.opcases import OPS
+from tests.oprow import Op
+
+__all__ = ["cases"]
+
+R = torch.nn.functional
+SIZES = {"tiny": 16, "medium": 1 << 16, "large": 1 << 22}
+VIEWS = ("reshape", "view", "permute", "transpose", "flatten", "squeeze", "unsqueeze", "expand",
+         "narrow")  # fmt: skip
+LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+
+def cases(short: bool) -> Iterator[Case]:
+    """Tiny (16 elements, or 64), medium (65,536) and large (4,194,304) inputs; `short`: no large.
+
+    Views move nothing, so they are timed at one size.
+    """
+    for op in OPS:
+        for size, count in SIZES.items():
+            if size != "tiny" and (op.name in VIEWS or (short and size == "large")):
+                continue
+            shown = f"{size} {_shape(op, count)}"
+            yield Case("ops", op.name, shown, partial(_forward, op, count))
+            if op.differentiable:
+                name = f"{op.name}, backward"
+                yield Case("ops", name, shown, partial(_backward, op, count))
+
+
+def _call(op: Op, count: int) -> Any:
+    call = op.sized(count)
+    return op.sized(64) if call.empty else call  # some rows come in rows of 64
+
+
+def _shape(op: Op, count: int) -> str:
+    return " ".join(str(list(array.shape)) for array in _call(op, count).arrays[:2])
+
+
+def _pair(op: Op, count: int, make: Callable[..., Pair], **options: Any) -> Pair:
+    call = _call(op, count)
+    drawn = [
+        _normal(array, values)
+        for array, values in zip(call.arrays, call.draw(op.name), strict=True)
+    ]
+
+    ours = F.dropout if op.name == "dropout" else op.function
+    functions = [ours, REFERENCES[op.name]]
+    if call.kwargs:
+        functions = [partial(function, **call.kwargs) for function in functions]
+    return make(*functions, drawn, 1e-4, arrange=call.fill, check=_CHECKS.get(op.name), **options)
+
+
+def _forward(op: Op, count: int) -> Pair:
+    return _pair(op, count, forward)
+
+
+def _backward(op: Op, count: int) -> Pair:
+    constant = [i for i, array in enumerate(_call(op, count).arrays) if not array.grad]
+    if op.name in LOSSES:
+        constant.append(1)  # the target
+    return _pair(op, count, forward_backward, constant=constant)
+
+
+def _normal(array: Any, values: Array) -> Array:
+    """The row's values; normally distributed ones where the row takes any number."""
+    if not array.floating:
+        return values
+    if array.kind in ("uniform", "distinct") and array.low < 0 < array.high:
+        values = np.random.default_rng(values.size).standard_normal(values.shape)
+    return values.astype(np.float32)
+
+
+def _same_share(ours: Any, theirs: Any) -> None:
+    """Dropout: what stays differs, but not how much, nor what is done to it."""
+    shares = [float((result.detach().numpy() != 0).mean()) for result in (ours, theirs)]
+    assert ours.shape == tuple(theirs.shape)
+    assert ours.numel() < 1000 or abs(shares[0] - shares[1]) < 0.02, f"shares kept: {shares}"
+
+
+_CHECKS = {"dropout": _same_share}
+
+
+def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
+    biased = len(weights) == 4
+    output, h_n, c_n = torch.lstm(
+        x, (h[None], c[None]), list(weights), biased, 1, 0.0, False, False, False
+    )
+    return output, h_n[0], c_n[0]
+
+
+def _loss(name: str) -> Callable[..., Any]:
+    function = getattr(R, name)
+    return lambda x, target, reduction="mean": function(x, target, reduction=reduction)
+
+
+# What the rows compute, in PyTorch: functions of the same name and arguments, and these.
+REFERENCES: dict[str, Callable[..., Any]] = {
+    "view": lambda x, shape: x.view(shape),
+    "expand": lambda x, shape: x.expand(shape),
+    "scatter_add": torch.scatter_add,
+    "lstm": _lstm,
+    "max": lambda x, dim: tuple(torch.max(x, dim)),
+    "min": lambda x, dim: tuple(torch.min(x, dim)),
+    **{name: _loss(name) for name in LOSSES},
+}
+for _op in OPS:
+    if _op.name not in REFERENCES:
+        REFERENCES[_op.name] = getattr(R, _op.name, None) or getattr(torch, _op.name)

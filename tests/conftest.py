@@ -1,0 +1,16 @@
+"""Every test starts from the same state, whatever ran before it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import fastdl
+
+
+@pytest.fixture(autouse=True)
+def fresh_state() -> Iterator[None]:
+    threads = fastdl.get_num_threads()
+    fastdl.manual_seed(0)
+    yield
+    fastdl.set_num_threads(threads)
+    fastdl.set_grad_enabled(True)
