@@ -11,8 +11,8 @@ from bench.timing import Result, Spread
 
 __all__ = ["HEAD", "Table", "duration", "machine_line", "markdown", "save"]
 
-HEAD = ("case", "size", "threads", "fastdl", "PyTorch", "ratio", "rate", "gate")
-_RIGHT = {"threads", "fastdl", "PyTorch", "ratio", "rate", "gate"}
+HEAD = ("case", "size", "threads", "fastdl", "PyTorch", "ratio", "least", "rate", "gate")
+_RIGHT = {"threads", "fastdl", "PyTorch", "ratio", "least", "rate", "gate"}
 _LIMITS = {"case": 40, "size": 32}
 
 
@@ -49,7 +49,7 @@ class Table:
 
 def markdown(results: Sequence[Result]) -> str:
     """A Markdown table of medians."""
-    names = [name for name in HEAD if name != "gate"]
+    names = [name for name in HEAD if name not in ("gate", "least")]
     lines = [
         "| " + " | ".join(names) + " |",
         "|" + "|".join("---:" if name in _RIGHT else "---" for name in names) + "|",
@@ -69,6 +69,7 @@ def save(path: Path, machine: dict[str, Any], plan: Any, results: Sequence[Resul
             "size": result.case.size,
             "threads": result.threads,
             "ratio": round(result.ratio, 3),
+            "ratio_of_least": round(result.ratio_of_least, 3),
             "gate": result.case.gate,
             "fastdl": _spread(result.ours),
             "torch": _spread(result.reference),
@@ -110,6 +111,7 @@ def _cells(result: Result) -> dict[str, str]:
         "fastdl": duration(result.ours.median),
         "PyTorch": duration(result.reference.median),
         "ratio": f"{result.ratio:.2f}",
+        "least": f"{result.ratio_of_least:.2f}",
         "rate": f"{_three_digits(rate)} {unit}" if case.work else "",
         "gate": "" if case.gate is None else f"{case.gate:.1f}" + ("" if result.passed else " !"),
     }
@@ -120,5 +122,7 @@ def _three_digits(value: float) -> str:
 
 
 def _spread(spread: Spread) -> dict[str, float | int]:
-    times = {name: float(f"{vars(spread)[name]:.4g}") for name in ("median", "lower", "upper")}
+    times = {
+        name: float(f"{vars(spread)[name]:.4g}") for name in ("median", "lower", "upper", "least")
+    }
     return times | {"loops": spread.loops}

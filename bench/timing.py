@@ -84,11 +84,15 @@ SHORT = Plan(rounds=5, sample=0.002, settle=0.0005, warm_up=0.005)
 
 @dataclass(frozen=True)
 class Spread:
-    """Seconds per call: the median and the quartiles of the samples."""
+    """Seconds per call over the samples: median, quartiles, and the least.
+
+    The least says what the code can do where other programs disturb the machine.
+    """
 
     median: float
     lower: float
     upper: float
+    least: float
     loops: int
 
 
@@ -105,6 +109,11 @@ class Result:
     def ratio(self) -> float:
         """The reference's time over ours."""
         return self.reference.median / self.ours.median
+
+    @property
+    def ratio_of_least(self) -> float:
+        """The same of the shortest samples: far from `ratio`, the machine was not quiet."""
+        return self.reference.least / self.ours.least
 
     @property
     def passed(self) -> bool:
@@ -172,4 +181,4 @@ def _time(call: Call, count: int) -> float:
 
 def _spread(times: list[float], loops: int) -> Spread:
     lower, median, upper = statistics.quantiles(times, n=4, method="inclusive")
-    return Spread(median, lower, upper, loops)
+    return Spread(median, lower, upper, min(times), loops)

@@ -64,8 +64,7 @@ function(fastdl_cuda_options target)
   endif()
   list(JOIN host "," host)
   target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${host} --extra-device-vectorization
-    --expt-relaxed-constexpr --extended-lambda>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${host} --expt-relaxed-constexpr --compress-mode=size>)
   set_target_properties(${target} PROPERTIES JOB_POOL_COMPILE cuda LINKER_LANGUAGE CUDA)
   target_link_options(${target} PRIVATE LINKER:-z,defs LINKER:--exclude-libs,ALL)
 endfunction()

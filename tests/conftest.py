@@ -1,6 +1,6 @@
 """Every test starts from the same state, whatever ran before it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,3 +14,9 @@ def fresh_state() -> Iterator[None]:
     yield
     fastdl.set_num_threads(threads)
     fastdl.set_grad_enabled(True)
+
+
+@pytest.fixture
+def threads() -> Callable[[int], None]:
+    """Sets the number of threads; fresh_state puts it back after the test."""
+    return fastdl.set_num_threads

@@ -296,10 +296,10 @@ def check(got: fastdl.Tensor, expected: np.ndarray, dtype: str, tolerance: Toler
 
 def relayout(values: np.ndarray, layout: str) -> np.ndarray:
     """An equal array with other strides."""
-    if layout == "contiguous":
-        return np.ascontiguousarray(values)
+    if layout == "contiguous" or values.ndim == 0:
+        return values.copy()
     if layout == "transposed":
-        return np.ascontiguousarray(values.T).T
+        return values.T.copy().T
     if layout == "strided":  # every second element of a larger array, from an odd offset
         big = np.full([2 * n + 1 for n in values.shape], 77, values.dtype)
         window = big[tuple(slice(1, None, 2) for _ in values.shape)]
@@ -307,7 +307,7 @@ def relayout(values: np.ndarray, layout: str) -> np.ndarray:
         return window
     if layout == "reversed":
         turn = tuple(slice(None, None, -1) for _ in values.shape)
-        return np.ascontiguousarray(values[turn])[turn]
+        return values[turn].copy()[turn]
     if layout == "offset":  # contiguous, but no vector of it is aligned
         flat = np.full(values.size + 1, 77, values.dtype)
         flat[1:] = values.reshape(-1)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "autograd/anomaly.h"
 #include "autograd/arithmetic.h"
@@ -60,16 +61,13 @@ class Pass {
     for (const Tensor& t : inputs) {
       const Edge e = edge_of(t);
       if (e.node)
-        targets_[e.node.get()] = true;
+        targets_.insert(e.node.get());
       else if (e.leaf.defined())
-        leaf_targets_[e.leaf.impl()] = true;
+        leaf_targets_.insert(e.leaf.impl());
     }
     for (auto it = order_.rbegin(); it != order_.rend(); ++it)  // the oldest first
-      for (const Edge& e : (*it)->operands) {
-        const bool leads = e.node ? leads_to_target_[e.node.get()] || targets_.count(e.node.get())
-                                  : e.leaf.defined() && leaf_targets_.count(e.leaf.impl());
-        if (leads) leads_to_target_[*it] = true;
-      }
+      for (const Edge& e : (*it)->operands)
+        if (leads_to_target(e)) on_the_way_.insert(*it);
   }
 
   void run(bool retain_graph) {
@@ -84,15 +82,18 @@ class Pass {
         for (Variable* v : node->retained)
           retained_.emplace_back(v, grads[static_cast<size_t>(v->output)]);
       const bool target = aimed_ && targets_.count(node);
-      if (aimed_ && !leads_to_target_[node]) {
+      if (aimed_ && !on_the_way_.count(node)) {
         if (!target) grads_.erase(at);
         continue;
       }
-      Backward pass(*node, grads);
+      std::vector<bool> wanted;
+      if (aimed_)
+        for (const Edge& e : node->operands) wanted.push_back(leads_to_target(e));
+      Backward pass(*node, grads, std::move(wanted));
       node->backward(pass);
       if (!retain_graph) node->forget();
       for (size_t i = 0; i < pass.results.size(); ++i) {
-        if (!pass.results[i].defined() || !node->operands[i].wanted()) continue;
+        if (!pass.results[i].defined() || !pass.needs(static_cast<int>(i))) continue;
         if (anomaly_detection()) check_no_nan(node->name, "gradient", pass.results[i]);
         deliver(node->operands[i], std::move(pass.results[i]));
       }
@@ -118,6 +119,11 @@ class Pass {
   }
 
  private:
+  bool leads_to_target(const Edge& e) const {
+    if (e.node) return on_the_way_.count(e.node.get()) || targets_.count(e.node.get());
+    return e.leaf.defined() && leaf_targets_.count(e.leaf.impl());
+  }
+
   static Tensor start_gradient(const Tensor& output, const Tensor& given) {
     if (given.defined()) {
       if (given.shape() != output.shape() || given.dtype() != output.dtype() ||
@@ -149,7 +155,7 @@ class Pass {
     while (!stack.empty()) {
       Node* node = stack.back();
       stack.pop_back();
-      if (!seen_.emplace(node, true).second) continue;
+      if (!seen_.insert(node).second) continue;
       order_.push_back(node);
       for (const Edge& e : node->operands)
         if (e.node && !seen_.count(e.node.get())) stack.push_back(e.node.get());
@@ -169,15 +175,15 @@ class Pass {
   }
 
   std::vector<Node*> order_;
-  std::unordered_map<Node*, bool> seen_;
+  std::unordered_set<Node*> seen_;
   std::unordered_map<Node*, std::vector<Tensor>> grads_;  // of each node's results, so far
   std::vector<LeafGrad> leaves_;
   std::unordered_map<TensorImpl*, size_t> leaf_index_;
   std::vector<std::pair<Variable*, Tensor>> retained_;
 
   bool aimed_ = false;
-  std::unordered_map<Node*, bool> targets_, leads_to_target_;
-  std::unordered_map<TensorImpl*, bool> leaf_targets_;
+  std::unordered_set<Node*> targets_, on_the_way_;  // to one
+  std::unordered_set<TensorImpl*> leaf_targets_;
 };
 
 }  // namespace

@@ -50,11 +50,16 @@ class Node : public RefCounted {
 // One call of a backward function.
 class Backward {
  public:
-  Backward(Node& node, const std::vector<Tensor>& grads) : node(node), grads_(grads) {
+  // `wanted`, one entry per operand, narrows the gradients asked for; empty: all that can be used.
+  Backward(Node& node, const std::vector<Tensor>& grads, std::vector<bool> wanted = {})
+      : node(node), grads_(grads), wanted_(std::move(wanted)) {
     results.resize(node.operands.size());
   }
   const Tensor& grad(int output = 0) const { return grads_[static_cast<size_t>(output)]; }
-  bool needs(int operand) const { return node.operands[static_cast<size_t>(operand)].wanted(); }
+  bool needs(int operand) const {
+    const auto i = static_cast<size_t>(operand);
+    return wanted_.empty() ? node.operands[i].wanted() : wanted_[i];
+  }
   void give(int operand, Tensor gradient) {
     results[static_cast<size_t>(operand)] = std::move(gradient);
   }
@@ -64,6 +69,7 @@ class Backward {
 
  private:
   const std::vector<Tensor>& grads_;
+  std::vector<bool> wanted_;
 };
 
 // A tensor kept for the backward pass. A result of the node that saves it is kept without its

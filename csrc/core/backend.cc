@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 
 #include "core/allocator.h"
@@ -170,37 +171,51 @@ Context& mutable_cpu_context() {
   return c;
 }
 
-// The host cannot write a header into device memory, so these sizes are kept aside.
-std::unordered_map<void*, size_t>& device_scratch() {
-  static std::unordered_map<void*, size_t> sizes;
-  return sizes;
-}
+// The host cannot write a header into device memory, so these sizes are kept aside. Kernels may be
+// launched by several threads.
+class DeviceScratch {
+ public:
+  void* take(Device device, size_t bytes) {
+    void* p = allocator(device).allocate(bytes);
+    std::lock_guard lock(mutex_);
+    sizes_[p] = bytes;
+    return p;
+  }
+  void give(Device device, void* p) {
+    size_t bytes;
+    {
+      std::lock_guard lock(mutex_);
+      bytes = sizes_.at(p);
+      sizes_.erase(p);
+    }
+    allocator(device).release(p, bytes);
+  }
 
-Context cuda_context(int index) {
-  return {nullptr,
-          [](const Context& c, size_t bytes) {
-            const Device device{DeviceType::cuda, static_cast<int8_t>(c.device)};
-            void* p = allocator(device).allocate(bytes);
-            device_scratch()[p] = bytes;
-            return p;
-          },
-          [](const Context& c, void* p) {
-            const Device device{DeviceType::cuda, static_cast<int8_t>(c.device)};
-            allocator(device).release(p, device_scratch()[p]);
-          },
-          1,
-          index,
-          nullptr};
+ private:
+  std::mutex mutex_;
+  std::unordered_map<void*, size_t> sizes_;
+};
+
+DeviceScratch device_scratch;
+
+Device device_of(const Context& c) { return {DeviceType::cuda, static_cast<int8_t>(c.device)}; }
+
+std::vector<Context> cuda_contexts() {
+  std::vector<Context> all;
+  for (int i = 0; i < device_runtime().device_count(); ++i)
+    all.push_back(
+        {nullptr,
+         [](const Context& c, size_t bytes) { return device_scratch.take(device_of(c), bytes); },
+         [](const Context& c, void* p) { device_scratch.give(device_of(c), p); }, 1, i, nullptr});
+  return all;
 }
 
 }  // namespace
 
 const Context& context(Device device) {
   if (device.is_cpu()) return mutable_cpu_context();
-  static std::unordered_map<int, Context> all;
-  auto at = all.find(device.index);
-  if (at == all.end()) at = all.emplace(device.index, cuda_context(device.index)).first;
-  return at->second;
+  static const std::vector<Context> devices = cuda_contexts();
+  return devices.at(static_cast<size_t>(device.index));
 }
 
 void set_num_threads(int threads) {

@@ -1,8 +1,8 @@
 // General matrix product, C = A B (+ bias per column) (+ C), for kernels to call.
 //
 // The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008)
-// as BLIS restates it: k is cut into blocks of kBlockK, B into panels of kTileCols columns that stay
-// in the first-level cache while rows of A stream past from the second. Large problems pack both
+// as BLIS restates it: k is cut into blocks of kBlockK, B into panels of kTileCols columns that
+// stay in the first-level cache while rows of A stream past from the second. Large problems pack both
 // operands once; small ones read A, and B where its rows are contiguous, in place.
 //
 // Every element is one chain of multiply-adds per block of k, blocks added in order: the result

@@ -70,6 +70,7 @@ template <class T>
 struct Format;
 template <>
 struct Format<float> {
+  typedef uint32_t Unsigned __attribute__((vector_size(kVecBytes)));
   static constexpr int32_t mantissa_bits = 23, bias = 127, sign = INT32_MIN;
   static constexpr int32_t mantissa = 0x007fffff;
   static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -78,6 +79,7 @@ struct Format<float> {
 };
 template <>
 struct Format<double> {
+  typedef uint64_t Unsigned __attribute__((vector_size(kVecBytes)));
   static constexpr int64_t mantissa_bits = 52, bias = 1023, sign = INT64_MIN;
   static constexpr int64_t mantissa = 0x000fffffffffffff;
   static constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
@@ -161,7 +163,8 @@ inline Vec<T> sqrt(Vec<T> x) {
 // either end of the exponent's range overflow to infinity or round to a subnormal number once.
 inline Vec<float> exp(Vec<float> x) {
   using V = Vec<float>;
-  x = select(x > 89.0f, 89.0f, select(x < -104.0f, -104.0f, x));
+  const auto vanishes = x < -104.0f;  // computing that underflow would be slow on many CPUs
+  x = select(vanishes, 0.0f, select(x > 89.0f, 89.0f, x));
   const V t = x * 1.44269504088896341f + detail::Format<float>::round;
   const V n = t - detail::Format<float>::round;
   const V r = x - n * 0.693359375f - n * -2.12194440e-4f;
@@ -169,13 +172,15 @@ inline Vec<float> exp(Vec<float> x) {
                                  4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1);
   const auto k = detail::bits(t) - detail::bits(V(detail::Format<float>::round));
   const auto half = k >> 1;
-  return (p * (r * r) + r + 1.0f) * detail::power_of_two<float>(half) *
-         detail::power_of_two<float>(k - half);
+  const V y = (p * (r * r) + r + 1.0f) * detail::power_of_two<float>(half) *
+              detail::power_of_two<float>(k - half);
+  return select(vanishes, 0.0f, y);
 }
 
 inline Vec<double> exp(Vec<double> x) {
   using V = Vec<double>;
-  x = select(x > 710.0, 710.0, select(x < -746.0, -746.0, x));
+  const auto vanishes = x < -746.0;
+  x = select(vanishes, 0.0, select(x > 710.0, 710.0, x));
   const V t = x * 1.4426950408889634 + detail::Format<double>::round;
   const V n = t - detail::Format<double>::round;
   const V r = x - n * 6.93145751953125e-1 - n * 1.42860682030941723212e-6;
@@ -184,8 +189,9 @@ inline Vec<double> exp(Vec<double> x) {
                                  1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5);
   const auto k = detail::bits(t) - detail::bits(V(detail::Format<double>::round));
   const auto half = k >> 1;
-  return (p * (r * r) + r + 1.0) * detail::power_of_two<double>(half) *
-         detail::power_of_two<double>(k - half);
+  const V y = (p * (r * r) + r + 1.0) * detail::power_of_two<double>(half) *
+              detail::power_of_two<double>(k - half);
+  return select(vanishes, 0.0, y);
 }
 
 namespace detail {
@@ -198,7 +204,8 @@ inline void split(Vec<T> x, Vec<T>* m, Vec<T>* e) {
   const Bits<T> b = bits(select(tiny, x * F::scale, x));
   // Counting exponents from that of sqrt(1/2) puts the fraction in the wanted interval.
   const Bits<T> origin = bits(Vec<T>(static_cast<T>(0.70710678118654752440)));
-  const Bits<T> offset = b - origin;
+  // (unsigned, because the offset of what is not a positive number may wrap around)
+  const Bits<T> offset = (Bits<T>)((typename F::Unsigned)b - (typename F::Unsigned)origin);
   const Bits<T> k = (offset >> F::mantissa_bits) - (tiny & F::scale_bits);
   *m = from_bits<T>((offset & F::mantissa) + origin);
   *e = from_bits<T>(k + bits(Vec<T>(F::round))) - F::round;

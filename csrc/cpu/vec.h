@@ -38,6 +38,9 @@ struct lanes<double> {
   typedef int64_t Mask __attribute__((vector_size(kVecBytes)));
 };
 
+typedef uint32_t Bits32 __attribute__((vector_size(kVecBytes)));
+typedef uint16_t Bits16 __attribute__((vector_size(kVecBytes / 2)));
+
 // The first n of a register's elements; where the instruction set has masks, masked-out elements
 // are neither read nor written, and the price is that of a whole register.
 #if defined(__AVX512F__)
@@ -199,9 +202,15 @@ inline Vec<float> load_as_float(const S* p) {
 #endif
   }
 #endif
-  float buffer[Vec<float>::size];
-  for (int i = 0; i < Vec<float>::size; ++i) buffer[i] = static_cast<float>(p[i]);
-  return Vec<float>::load(buffer);
+  if constexpr (std::is_same_v<S, BFloat16>) {
+    detail::Bits16 narrow;
+    memcpy(&narrow, p, sizeof narrow);
+    return Vec<float>::Native(__builtin_convertvector(narrow, detail::Bits32) << 16);
+  } else {
+    float buffer[Vec<float>::size];
+    for (int i = 0; i < Vec<float>::size; ++i) buffer[i] = static_cast<float>(p[i]);
+    return Vec<float>::load(buffer);
+  }
 }
 template <class S>
 inline void store_from_float(Vec<float> v, S* p) {
@@ -217,9 +226,17 @@ inline void store_from_float(Vec<float> v, S* p) {
 #endif
   }
 #endif
-  float buffer[Vec<float>::size];
-  v.store(buffer);
-  for (int i = 0; i < Vec<float>::size; ++i) p[i] = S(buffer[i]);
+  if constexpr (std::is_same_v<S, BFloat16>) {
+    const detail::Bits32 u = (detail::Bits32)v.v, nan = (detail::Bits32)(v.v != v.v);
+    const detail::Bits32 rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    const detail::Bits32 quiet = (u >> 16) | 0x40u;
+    const auto narrow = __builtin_convertvector((rounded & ~nan) | (quiet & nan), detail::Bits16);
+    memcpy(static_cast<void*>(p), &narrow, sizeof narrow);
+  } else {
+    float buffer[Vec<float>::size];
+    v.store(buffer);
+    for (int i = 0; i < Vec<float>::size; ++i) p[i] = S(buffer[i]);
+  }
 }
 
 }  // namespace fastdl::cpu

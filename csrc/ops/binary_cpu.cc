@@ -64,8 +64,8 @@ void compare_loop(int64_t n, bool* y, const T* a, const T* b) {
 template <class T>
 void where_loop(int64_t n, T* y, const bool* condition, const T* a, const T* b) {
   for (int64_t i = 0; i < n; ++i) {
-    const T yes = a[i], no = b[i];  // both are read, so that the choice needs no branch
-    y[i] = condition[i] ? yes : no;
+    const T yes = static_cast<T>(-static_cast<T>(condition[i]));  // all ones or none: no branch
+    y[i] = static_cast<T>((a[i] & yes) | (b[i] & ~yes));
   }
 }
 

@@ -59,7 +59,9 @@ std::vector<Tensor> composed_gradients(
   const std::vector<Tensor> results = composed(aliases);
   std::vector<Tensor> outputs, grads;
   for (size_t i = 0; i < results.size(); ++i)
-    if (result_grads[i].defined()) outputs.push_back(results[i]), grads.push_back(result_grads[i]);
+    // A result of no steps (lstm with T = 0) depends on nothing.
+    if (result_grads[i].defined() && requires_grad(results[i]))
+      outputs.push_back(results[i]), grads.push_back(result_grads[i]);
   const std::vector<Tensor> found = gradients(outputs, grads, wanted, true, true);
   std::vector<Tensor> out;
   size_t next = 0;

@@ -1,6 +1,7 @@
 #include "ops/conv2d.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -95,6 +96,18 @@ int64_t work_of(const Conv2dShape& s) {
       std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
+// Both gradients that read dy by output channel, in one pass; not recorded.
+std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy,
+                                               const Dims& weight_shape, const Conv2dOptions& o) {
+  Tensor dw = empty(weight_shape, x.dtype(), x.device());
+  Tensor db = empty({weight_shape[0]}, x.dtype(), x.device());
+  const Conv2dShape s = shape_of("conv2d_weight_grad", x, dw, o);
+  const Tensor xs = contiguous(x), gs = contiguous(dy);
+  launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,
+                                 xs.data(), gs.data(), dw.mutable_data(), db.mutable_data());
+  return {dw, db};
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& o) {
@@ -117,6 +130,12 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
       const Tensor& g = pass.grad();
       const Tensor xs = x.get(pass), ws = w.get(pass);
       if (pass.needs(0)) pass.give(0, conv2d_input_grad(g, ws, xs.shape(), o));
+      if (pass.needs(1) && pass.needs(2) && !grad_enabled()) {
+        auto [dw, db] = weight_and_bias_grad(xs, g, ws.shape(), o);
+        pass.give(1, std::move(dw));
+        pass.give(2, std::move(db));
+        return;
+      }
       if (pass.needs(1)) pass.give(1, conv2d_weight_grad(xs, g, ws.shape(), o));
       if (pass.needs(2)) pass.give(2, sum(g, Dims{0, 2, 3}, false));
     });

@@ -63,6 +63,7 @@ void copy_transposed(const Context& context, const Strided<2>& walk, int dim, co
     ++rest.ndim;
   }
   const int64_t m = walk.size[0], n = walk.size[dim];
+  if (m == 0 || n == 0) return;
   const int64_t x_row = walk.stride[0][0], y_row = walk.stride[1][dim];
   constexpr int64_t kBand = 64;
   const int64_t bands = (n + kBand - 1) / kBand;

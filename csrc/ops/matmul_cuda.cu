@@ -260,8 +260,8 @@ Layout prepare(Operand& operand, const T* data) {
 }
 
 template <class T, int F>
-void run_gemm(const Context& context, Plan plan, Layout layout_a, Layout layout_b, const T* a,
-              const T* b, const T* bias, T* c) {
+void run_gemm(const Context& context, Plan plan, bool few_tiles, Layout layout_a, Layout layout_b,
+              const T* a, const T* b, const T* bias, T* c) {
   using S = Tile<T, F>;
   const int64_t tiles_m = ceil_div(plan.m, S::kSize), tiles_n = ceil_div(plan.n, S::kSize);
   plan.tiles_m = static_cast<uint32_t>(tiles_m);
@@ -270,8 +270,9 @@ void run_gemm(const Context& context, Plan plan, Layout layout_a, Layout layout_
   // Parts of k: a function of the shape alone, as the order of the sums is.
   constexpr int64_t kEnoughBlocks = 256, kShortest = 512, kMultiple = 64;
   static_assert(kMultiple % S::kDepth == 0);
-  plan.parts = std::clamp<int64_t>(kEnoughBlocks / (tiles_m * tiles_n * plan.batch), 1,
-                                   std::max<int64_t>(plan.k / kShortest, 1));
+  plan.parts = few_tiles ? std::clamp<int64_t>(kEnoughBlocks / (tiles_m * tiles_n * plan.batch), 1,
+                                               std::max<int64_t>(plan.k / kShortest, 1))
+                         : 1;
   plan.chunk = ceil_div(ceil_div(plan.k, plan.parts), kMultiple) * kMultiple;
   plan.chunk = std::clamp<int64_t>(plan.chunk, kMultiple, int64_t{1} << 30);
   plan.parts = std::max<int64_t>(ceil_div(plan.k, plan.chunk), 1);
@@ -318,16 +319,16 @@ void gemm_launch(const Context& context, const GemmShape& shape, const void* a, 
     plan.vector_c =
         is_aligned(c0, kWide * sizeof(T)) && shape.c_row % kWide == 0 && shape.c_batch % kWide == 0;
     const Layout layout_a = prepare(plan.a, a0), layout_b = prepare(plan.b, b0);
+    constexpr int64_t kEnoughTiles = 128;
+    const bool few_tiles = ceil_div(shape.m, 128) * ceil_div(shape.n, 128) * batch < kEnoughTiles;
     const auto run = [&](auto f) {
-      run_gemm<T, decltype(f)::value>(context, plan, layout_a, layout_b, a0, b0,
+      run_gemm<T, decltype(f)::value>(context, plan, few_tiles, layout_a, layout_b, a0, b0,
                                       static_cast<const T*>(bias), c0);
     };
     // Large tiles reuse more, small ones fill the device sooner; doubles have registers for the
     // small ones only.
     if constexpr (sizeof(T) < 8) {
-      constexpr int64_t kEnoughTiles = 128;
-      const int64_t tiles = ceil_div(shape.m, 128) * ceil_div(shape.n, 128) * batch;
-      if (plan.a.vector && plan.b.vector && tiles >= kEnoughTiles)
+      if (plan.a.vector && plan.b.vector && !few_tiles)
         return run(std::integral_constant<int, 2>{});
     }
     run(std::integral_constant<int, 1>{});

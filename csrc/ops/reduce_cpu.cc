@@ -64,8 +64,9 @@ Compute<S> run(const Strided<1>& reduced, const S* x, int64_t begin, int64_t end
   RowWalk<1> at(reduced, begin);
   int64_t column = at.column();
   for (int64_t i = begin; i < end;) {
-    const int64_t n = std::min(kLeaf<S>, end - i);
-    if (stride == 1 && column + n <= length) {
+    int64_t n = std::min(kLeaf<S>, end - i);
+    if (stride == 1 && length >= 2 * Pack<C>::size) {
+      n = std::min(n, length - column);
       pairs.push(fold_leaf<Op>(x + at.offset(0) - at.column() + column, n));
       column += n;
       if (column == length) at.next(), column = 0;
@@ -187,8 +188,39 @@ void pass(const Context& context, const ReduceShape& s, const Plan& plan, const 
 }
 
 template <class Op, class In, class Out>
+void reduce(const Context& context, const ReduceShape& s, const In* x, Out* y);
+
+// Whether x is many contiguous rows of a few elements, too few to fill registers.
+constexpr int64_t kNarrow = 64, kWide = 512;
+inline bool is_narrow(const ReduceShape& s) {
+  return s.kept.ndim == 1 && s.reduced.ndim == 1 && s.kept.stride[0][0] == 1 &&
+         s.kept.size[0] <= kNarrow && s.reduced.stride[0][0] == s.kept.size[0] &&
+         s.reduced.numel * s.kept.size[0] >= 8 * kWide;
+}
+
+// Takes `group` rows for one, and folds the groups' columns at the end.
+template <class Op, class In, class Out>
+void reduce_narrow(const Context& context, const ReduceShape& s, const In* x, Out* y) {
+  using C = Compute<In>;
+  const int64_t width = s.kept.size[0], n = s.reduced.numel;
+  const int64_t group = kWide / width, rest = n % group;
+  Scratch scratch(context, static_cast<size_t>((group + rest) * width) * sizeof(C));
+  C* const partial = scratch.as<C>();
+  ReduceShape first = s, second = s;
+  first.kept.numel = first.kept.size[0] = group * width;
+  first.kept.stride[1][0] = 1;
+  first.reduced.numel = first.reduced.size[0] = n / group;
+  first.reduced.stride[0][0] = group * width;
+  reduce<Op>(context, first, x, partial);
+  load_block(x + (n - rest) * width, 1, rest * width, partial + group * width);
+  second.reduced.numel = second.reduced.size[0] = group + rest;
+  reduce<Op, C, Out>(context, second, partial, y);
+}
+
+template <class Op, class In, class Out>
 void reduce(const Context& context, const ReduceShape& s, const In* x, Out* y) {
   using C = Compute<In>;
+  if (is_narrow(s)) return reduce_narrow<Op>(context, s, x, y);
   const Plan plan = make_plan<C>(s);
   if (plan.chunks == 1) return pass<Op>(context, s, plan, x, y, 0);
   Scratch scratch(context, static_cast<size_t>(plan.chunks * s.kept.numel) * sizeof(C));
@@ -291,15 +323,32 @@ void arg_columns(const Context& context, int64_t outer, int64_t n, int64_t inner
       const int64_t o = item / tiles, first = item % tiles * kTile;
       const int64_t width = std::min(kTile, inner - first);
       const T* const column = x + o * n * inner + first;
-      C best[kTile];
       int64_t* const index = y + o * inner + first;
+      if constexpr (std::is_floating_point_v<C>) {
+        if (n <= INT32_MAX) {  // positions are kept in lanes as wide as the elements
+          using V = Vec<C>;
+          using Index = typename V::Mask;
+          for_packs<V>(width, [&](int64_t i, auto m) {
+            V best = load_pack(column + i, m, C(0));
+            Index at = {};
+            for (int64_t j = 1; j < n; ++j) {
+              const V v = load_pack(column + j * inner + i, m, C(0));
+              const Index worse = std::is_same_v<Op, Max> ? v <= best : v >= best;
+              const Index better = ~worse & (best == best);  // or the first NaN
+              best = select(better, v, best);
+              at = better ? Index(Index{} + static_cast<decltype(+at[0])>(j)) : at;
+            }
+            for (int64_t k = 0; k < m; ++k) index[i + k] = at[k];
+          });
+          continue;
+        }
+      }
+      C best[kTile];
       for (int64_t i = 0; i < width; ++i) best[i] = column[i], index[i] = 0;
       for (int64_t j = 1; j < n; ++j)
         for (int64_t i = 0; i < width; ++i) {
           const C v = column[j * inner + i];
-          const bool better = beats<Op>(v, best[i]);
-          best[i] = better ? v : best[i];
-          index[i] = better ? j : index[i];
+          if (beats<Op>(v, best[i])) best[i] = v, index[i] = j;
         }
     }
   });

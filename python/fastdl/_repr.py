@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def tensor_repr(t: Tensor) -> str:
-    """Return ``tensor([1., 2.], dtype=float64, requires_grad=True)``, summarised past 1,000 elements."""
+    """Return text such as ``tensor([1., 2.], dtype=float64)``, summarised past 1,000 elements."""
     values = t.detach().cpu()
     array = (values.float() if values.dtype.name == "bfloat16" else values).numpy()
     body = np.array2string(array, separator=", ", precision=4, prefix="tensor(", threshold=1000)
