@@ -14,7 +14,7 @@ from bench.machine import describe, usable_cores
 from bench.timing import FULL, SHORT, Case, Result, run
 
 SUBJECTS = ("eager", "mlp", "lenet", "ops", "tensors", "matmul", "conv", "lstm", "memory")
-GATED = ("eager", "mlp", "lenet")
+GATED = ("eager", "mlp", "lenet")  # have required ratios
 
 _EXAMPLES = f"""\
 subjects: {", ".join(SUBJECTS)}
@@ -47,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("subjects", nargs="*", metavar="SUBJECT", help="what to time (default: everything)")
     add("--short", action="store_true", help="fewer sizes and samples; under a minute in all")
-    add("--threads", type=int, nargs="+", metavar="N", help="thread counts (default: 1 and all)")
+    add(
+        "--threads",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="thread counts (default: 1 and all; with --short, all only where a ratio is required)",
+    )
     add("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
     add("--markdown", action="store_true", help="end with the table in Markdown")
@@ -78,8 +84,9 @@ def _run(options: argparse.Namespace, plan: object) -> list[Result]:
     from bench.libraries import set_threads
 
     table, results = report.Table(), []
-    counts = options.threads or sorted({1, usable_cores()})
+    every = sorted({1, usable_cores()})
     for subject in options.subjects or SUBJECTS:
+        counts = options.threads or ([1] if options.short and subject not in GATED else every)
         cases: list[Case] = list(importlib.import_module(f"bench.{subject}").cases(options.short))
         print(table.head(subject))
         for case in cases:
@@ -98,6 +105,8 @@ def _summary(results: Sequence[Result]) -> list[str]:
     for subject in dict.fromkeys(result.case.subject for result in results):
         for threads in dict.fromkeys(result.threads for result in results):
             own = [r for r in results if r.case.subject == subject and r.threads == threads]
+            if not own:
+                continue
             mean = math.exp(sum(math.log(r.ratio) for r in own) / len(own))
             worst = min(own, key=lambda r: r.ratio)
             lines.append(

@@ -1,10 +1,10 @@
 # What all of fastdl's libraries have in common.
 include_guard()
 
-# fastdl_library(target EXPORTS symbol DESTINATION folder)
+# fastdl_library(target EXPORTS pattern DESTINATION folder)
 #
-# Warnings, sanitizers, one exported symbol, and the place below python/ (FASTDL_IN_PLACE) or in
-# the wheel.
+# Warnings, sanitizers, what the library exports (as a version script says it), and its place below
+# python/ (FASTDL_IN_PLACE) or in the wheel.
 function(fastdl_library target)
   cmake_parse_arguments(arg "" "EXPORTS;DESTINATION" "" ${ARGN})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/csrc)

@@ -110,6 +110,7 @@ def binary(name, reference, draw=uniform, low=-2.0, high=2.0, low2=None, high2=N
         calls=tuple(calls),
         sized=lambda n: call(draw(n, low=low, high=high), draw(n, **second)),
         cuda=True,
+        follows_strides="gradient",
         **fields,
     )
 
@@ -151,6 +152,7 @@ def binary_rows():
             ),
             sized=lambda n: call(mask(n), uniform(n), uniform(n)),
             tolerance=EXACT,
+            follows_strides="gradient",
             integers=INTEGERS,
             cuda=True,
         ),
@@ -202,10 +204,11 @@ def reduction_rows():
     one = choice | {"several": False}
     place = one | {"differentiable": False}
     spread = Tolerance(factor=64, half=6, scale="largest", reason="as sum, then squares of it")
+    summed = {"tolerance": cancelling, "follows_strides": "result", "cuda": True}
     return [
-        reduction("sum", ref.total, tolerance=cancelling, integers=INTEGERS, cuda=True),
-        reduction("mean", ref.mean, tolerance=cancelling, cuda=True),
-        reduction("var", ref.var, tolerance=spread, cuda=True),
+        reduction("sum", ref.total, integers=INTEGERS, **summed),
+        reduction("mean", ref.mean, **summed),
+        reduction("var", ref.var, **summed | {"tolerance": spread}),
         reduction("amax", ref.amax, integers=INTEGERS, cuda=True, **choice),
         reduction("amin", ref.amin, integers=INTEGERS, cuda=True, **choice),
         reduction("argmax", ref.argmax, integers=INTEGERS, cuda=True, **place),
@@ -306,6 +309,7 @@ def shape_rows():
             call(uniform(1, 3), [0, 3]),
             call(uniform(0, 1), [0, 4]),
             sized=lambda n: call(uniform(n // 64, 1), [n // 64, 64]),
+            follows_strides="gradient",
         ),
         shaping(
             "narrow",

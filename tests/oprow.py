@@ -223,6 +223,9 @@ class Op:
     integers: tuple[str, ...] = ()  # integer dtypes whose results equal NumPy's
     differentiable: bool = True
     cuda: bool = False  # has CUDA kernels
+    # What is summed in the order of the strides, so that another layout rounds differently:
+    # "result", "gradient" (over broadcast dimensions), or nothing.
+    follows_strides: str = ""
 
     def make(self, size: int, dtype: str = "float32", device: str = "cpu"):
         """(args, kwargs) of one call over about `size` elements, as tensors."""

@@ -11,7 +11,7 @@ import pytest
 import fastdl
 import fastdl.functional as F
 from fastdl import autograd
-from fastdl.errors import AutogradError, DTypeError, ShapeError
+from fastdl.errors import AutogradError, DTypeError, IndexRangeError, ShapeError
 
 
 def leaf(*values, **options):
@@ -432,6 +432,22 @@ def test_edit_of_the_targets_of_cross_entropy_is_found():
         loss.backward()
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "embedding", "gather"])
+def test_indices_changed_behind_our_back(name):
+    """A NumPy array that is edited between the passes can give an error, but no wild write."""
+    indices = np.array([0, 1, 2])
+    x = fastdl.randn((3, 4), requires_grad=True)
+    if name == "cross_entropy":
+        y = F.cross_entropy(x, indices)
+    elif name == "embedding":
+        y = F.embedding(indices, x).sum()
+    else:
+        y = F.gather(x, 1, indices.reshape(3, 1)).sum()
+    indices[1] = 1 << 40
+    with pytest.raises(IndexRangeError):
+        y.backward()
+
+
 def test_harmless_edit_is_allowed():
     x = leaf(1.0, 2.0)
     y = x + 0
@@ -494,6 +510,40 @@ def test_in_place_edit_of_a_constant_records_the_other():
     y += w
     y.sum().backward()
     assert w.grad.tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda y, w: y.mul_(3),
+        lambda y, w: y.mul_(w),
+        lambda y, w: y.div_(w),
+        lambda y, w: y.add_(w).mul_(w).sub_(y).add_(2),
+        lambda y, w: y.__imul__(y),
+        lambda y, w: y.__itruediv__(y).mul_(w),
+        lambda y, w: y.copy_(w * 2),
+    ],
+)
+def test_in_place_is_like_out_of_place(edit):
+    """Finite differences through edits that overwrite what their own gradients read."""
+
+    def run(x, w):
+        y = x * 1
+        edit(y, w)
+        return (y * y).sum()
+
+    at = [np.array([0.7, -1.2]), np.array([1.5, 0.4])]
+    x, w = (fastdl.tensor(v, requires_grad=True) for v in at)
+    gx, gw = autograd.grad(run(x, w), [x, w], allow_unused=True)
+    for i, g in enumerate((gx, gw)):
+        for k in range(2):
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [v.copy() for v in at]
+                moved[i][k] += step
+                ends.append(run(*(fastdl.tensor(v) for v in moved)).item())
+            expected = (ends[0] - ends[1]) / 2e-6
+            assert (g[k].item() if g is not None else 0) == pytest.approx(expected, abs=1e-6)
 
 
 def test_setitem_is_recorded():
@@ -603,7 +653,7 @@ def _plain_step(x):
 def _editing_step(x):
     y = x * 1
     y += x
-    y[0] = x[1] * y[0]
+    y[0] = x[1] * 3
     y *= y
     y.copy_(y * 2)
     y.sum().backward()

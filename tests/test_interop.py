@@ -199,7 +199,6 @@ def test_array_protocol():
     independent[0] = 9
     assert t.tolist() == [5, 2]
     assert np.add(np.ones(2), t.double()).tolist() == [6, 3]
-    assert np.mean(t) == 3.5
 
 
 # DLPack
@@ -229,7 +228,7 @@ def test_dlpack_of_views_and_scalars():
     a = np.arange(12.0).reshape(3, 4)
     np.testing.assert_array_equal(fastdl.from_dlpack(a.T).numpy(), a.T)
     np.testing.assert_array_equal(fastdl.from_dlpack(a[::2, 1:]).numpy(), a[::2, 1:])
-    assert fastdl.from_dlpack(np.float64(3).reshape(())).item() == 3
+    assert fastdl.from_dlpack(np.array(3.0)).item() == 3
     assert fastdl.from_dlpack(np.zeros((0, 2))).shape == (0, 2)
 
 

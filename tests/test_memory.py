@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_empty_tensors_take_nothing():
         lambda: fastdl.zeros((1,)).expand(2**50).clone(),
         lambda: fastdl.zeros((1,)).expand(2**50) + 1,
         lambda: fastdl.zeros((1,)).expand(2**50).reshape(2**25, 2**25).T.contiguous(),
-        lambda: fastdl.zeros((2**20, 1)) @ fastdl.zeros((1, 2**30)),
+        lambda: fastdl.zeros((1, 1)).expand(2**25, 1) @ fastdl.zeros((1, 1)).expand(1, 2**25),
         lambda: F.conv2d(
             fastdl.zeros((1, 1, 1, 1)), fastdl.zeros((1, 1, 1, 1)), padding=2**23
         ),
@@ -130,7 +131,8 @@ def test_out_of_memory_tells_the_figures():
         fastdl.empty((2**50,))
     assert isinstance(caught.value, MemoryError)
     assert isinstance(caught.value, Error)
-    assert "memory" in str(caught.value).lower()
+    assert "MiB" in caught.value.problem
+    assert {"free", "in use", "cached"} <= set(caught.value.details)
 
 
 LIMITED = """
@@ -163,10 +165,8 @@ print("alive", failed)
 
 def test_running_out_midway_leaves_the_process_alive():
     """Memory that ends in the middle of ops, in a child with a limit."""
-    if "libasan" in open("/proc/self/maps").read():  # noqa: PTH123, SIM115
-        LIMIT = LIMITED.replace("2 << 30", "64 << 40")  # its shadow memory is terabytes
-        assert LIMIT != LIMITED
-        return
+    if "libasan" in Path("/proc/self/maps").read_text():
+        return  # its shadow memory is terabytes, above any limit
     done = subprocess.run(
         [sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=100, check=False
     )

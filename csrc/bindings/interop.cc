@@ -65,12 +65,15 @@ Tensor from_buffer(PyObject* o) {
     aligned = view->strides[i] % view->itemsize == 0;
     stride.push(view->strides[i] / view->itemsize);
   }
+  aligned = aligned && reinterpret_cast<uintptr_t>(view->buf) % item_size(*dtype) == 0;
   if (!dtype || !aligned || view->ndim > kMaxDims) {
     PyBuffer_Release(view.get());
     if (!dtype) throw_unknown_dtype("from_numpy", "format '" + format + "'");
-    throw shape_error("from_numpy",
-                      "the array's strides are not whole elements, or it has too many dimensions")
-        .remedy("pass numpy.ascontiguousarray(x)");
+    throw shape_error(
+        "from_numpy",
+        "the array is not aligned, its strides are not whole elements, or it has too many "
+        "dimensions")
+        .remedy("pass x.copy(), with at most 8 dimensions");
   }
   Py_buffer* owner = view.release();
   return Tensor(Ref(new Storage({}, static_cast<size_t>(owner->len), owner->buf, owner, drop_buffer,
@@ -124,6 +127,8 @@ Tensor adopt(M* managed, bool readonly) {
   const DType dtype = dtype_of(v.dtype);
   const auto bytes = static_cast<size_t>(checked_numel("from_dlpack", shape)) * item_size(dtype);
   void* data = static_cast<char*>(v.data) + v.byte_offset;
+  if (reinterpret_cast<uintptr_t>(data) % item_size(dtype) != 0)
+    throw argument_error("from_dlpack", "the elements are not aligned").remedy("pass a copy");
   return Tensor(Ref(new Storage(
                     device, bytes, data, owner.release(),
                     [](void* m) {

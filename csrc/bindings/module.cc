@@ -66,5 +66,9 @@ PYBIND11_MODULE(_core, m) {
   register_autograd(m);
   register_runtime(m);
   fastdl::register_ops();
-  fastdl::load_backends(library_dir());
+  try {
+    fastdl::load_backends(library_dir());
+  } catch (const fastdl::Error& e) {  // fastdl.errors cannot be imported yet
+    throw pybind11::import_error(e.op + ": " + e.problem + "\n  try:      " + e.advice);
+  }
 }

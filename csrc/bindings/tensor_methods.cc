@@ -221,11 +221,16 @@ void define_protocols(FunctionTable& t) {
            "NumPy's view of the tensor.",
            [](PyObject* self, PyObject* dtype, std::optional<bool> copy) {
              Owned array(tensor_to_numpy(self));
-             if (dtype != Py_None)
-               array = Owned(check(PyObject_CallMethod(array.get(), "astype", "O", dtype)));
-             else if (copy.value_or(false))
+             if (copy.value_or(false))
                array = Owned(check(PyObject_CallMethod(array.get(), "copy", nullptr)));
-             return array.release();
+             if (dtype == Py_None) return array.release();
+             // NumPy's protocol: copy=False refuses a conversion that needs one.
+             Owned converted(check(PyObject_CallMethod(array.get(), "__array__", "O", dtype)));
+             if (copy.has_value() && !*copy && converted.get() != array.get()) {
+               PyErr_SetString(PyExc_ValueError, "Tensor: this dtype needs a copy, and copy=False");
+               throw PythonError();
+             }
+             return converted.release();
            });
   t.method("__deepcopy__(self, memo: Any) -> Tensor", "A leaf with a copy of the memory.",
            [](PyObject* self, PyObject*) {

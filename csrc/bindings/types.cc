@@ -97,7 +97,9 @@ void register_types(py::module_& m) {
              return t.value == DType::boolean ? std::string("bool_")
                                               : std::string(name_of(t.value));
            })
-      .def("__repr__", [](const PyDType& t) { return std::string("fastdl.") + name_of(t.value); });
+      .def("__repr__", [](const PyDType& t) {
+        return text("fastdl.", name_of(t.value), t.value == DType::boolean ? "_" : "");
+      });
   for (int i = 0; i < kDTypes; ++i) {
     const auto t = static_cast<DType>(i);
     py::object o = py::cast(PyDType{t});

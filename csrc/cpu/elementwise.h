@@ -39,10 +39,10 @@ using Compute = typename compute_type<T>::type;
 
 // The unsigned integer as wide as T: what only moves elements need not know their type.
 template <class T>
-using Bytes = std::conditional_t<
-    sizeof(T) == 1, uint8_t,
-    std::conditional_t<sizeof(T) == 2, uint16_t,
-                       std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
+using Bytes =
+    std::conditional_t<sizeof(T) == 1, uint8_t,
+                       std::conditional_t<sizeof(T) == 2, uint16_t,
+                                          std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>>;
 
 // Elements of work per chunk of threads: some tens of microseconds.
 inline constexpr int64_t kCheapGrain = 65536, kCostlyGrain = 16384;

@@ -305,8 +305,9 @@ inline Vec<float> sine(Vec<float> x, int shift) {
   r = r - n * 6.077100628276710381e-11f;
   const V z = r * r;
   const V s = polynomial(z, V(-1.9515295891e-4f), 8.3321608736e-3, -1.6666654611e-1) * z * r + r;
-  const V c = polynomial(z, V(2.443315711809948e-5f), -1.388731625493765e-3,
-                         4.166664568298827e-2) * z * z - z * 0.5f + 1.0f;
+  const V c =
+      polynomial(z, V(2.443315711809948e-5f), -1.388731625493765e-3, 4.166664568298827e-2) * z * z -
+      z * 0.5f + 1.0f;
   const Bits<float> quarter = bits(t) + shift;  // the low bits of `round` are zero
   const V y = select((quarter & 1) != 0, c, s);
   return from_bits<float>(bits(y) ^ ((quarter & 2) << 30));
@@ -322,10 +323,13 @@ inline Vec<double> sine(Vec<double> x, int shift) {
   const V z = r * r;
   const V s = polynomial(z, V(1.58962301576546568060e-10), -2.50507477628578072866e-8,
                          2.75573136213857245213e-6, -1.98412698295895385996e-4,
-                         8.33333333332211858878e-3, -1.66666666666666307295e-1) * z * r + r;
+                         8.33333333332211858878e-3, -1.66666666666666307295e-1) *
+                  z * r +
+              r;
   const V c = polynomial(z, V(-1.13585365213876817300e-11), 2.08757008419747316778e-9,
                          -2.75573141792967388112e-7, 2.48015872888517045348e-5,
-                         -1.38888888888730564116e-3, 4.16666666666665929218e-2) * z * z -
+                         -1.38888888888730564116e-3, 4.16666666666665929218e-2) *
+                  z * z -
               z * 0.5 + 1.0;
   const Bits<double> quarter = bits(t) + shift;
   const V y = select((quarter & 1) != 0, c, s);

@@ -18,10 +18,10 @@
 namespace fastdl::cpu {
 
 namespace detail {
-#define FASTDL_LANES(T)                                            \
-  template <>                                                      \
-  struct lanes<T> {                                                \
-    typedef T Native __attribute__((vector_size(kVecBytes)));      \
+#define FASTDL_LANES(T)                                       \
+  template <>                                                 \
+  struct lanes<T> {                                           \
+    typedef T Native __attribute__((vector_size(kVecBytes))); \
   };
 FASTDL_LANES(uint8_t)
 FASTDL_LANES(int32_t)
@@ -132,9 +132,9 @@ struct Sum {
 
 struct Max {
   template <class C>
-  static constexpr C identity = std::numeric_limits<C>::has_infinity
-                                    ? -std::numeric_limits<C>::infinity()
-                                    : std::numeric_limits<C>::lowest();
+  static constexpr C identity =
+      std::numeric_limits<C>::has_infinity ? -std::numeric_limits<C>::infinity()
+                                           : std::numeric_limits<C>::lowest();
   template <class C>
   static Vec<C> combine(Vec<C> a, Vec<C> b) {
     return maximum(a, b);
@@ -147,9 +147,9 @@ struct Max {
 
 struct Min {
   template <class C>
-  static constexpr C identity = std::numeric_limits<C>::has_infinity
-                                    ? std::numeric_limits<C>::infinity()
-                                    : std::numeric_limits<C>::max();
+  static constexpr C identity =
+      std::numeric_limits<C>::has_infinity ? std::numeric_limits<C>::infinity()
+                                           : std::numeric_limits<C>::max();
   template <class C>
   static Vec<C> combine(Vec<C> a, Vec<C> b) {
     return minimum(a, b);
@@ -169,8 +169,7 @@ inline C fold(Lanes<C> a) {
   C lane[Lanes<C>::size];
   a.store(lane);
   C r = lane[0];
-  for (int i = 1; i < Lanes<C>::size; ++i)
-    r = Op::combine(Lanes<C>(r), Lanes<C>(lane[i])).v[0];
+  for (int i = 1; i < Lanes<C>::size; ++i) r = Op::combine(Lanes<C>(r), Lanes<C>(lane[i])).v[0];
   return r;
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/stream.h"
+
 namespace fastdl::cpu {
 
 // y[j, i] = x[i, j] for 8 by 8 elements, by three rounds of exchanging off-diagonal blocks
@@ -30,25 +32,31 @@ inline void transpose_tile(const T* x, int64_t x_row, T* y, int64_t y_row) {
   for (int j = 0; j < size; ++j) memcpy(y + j * y_row, &r[j], sizeof(Row));
 }
 
-// y[j * y_row + i] = x[i * x_row + j] for i < m, j < n.
+// y[j * y_row + i] = x[i * x_row + j] for i < m, j < n. Tiles as wide as a cache line of y are put
+// together aside, so that every line of y is written whole and once; `stream` bypasses the cache,
+// for which y and its rows have to be aligned to lines.
 template <class T>
-inline void transpose(int64_t m, int64_t n, const T* x, int64_t x_row, T* y, int64_t y_row) {
-  // Tiles of one cache line of x by as many rows keep both sides in the first-level cache.
-  constexpr int64_t kTile = 64 / sizeof(T) < 8 ? 8 : 64 / sizeof(T);
-  for (int64_t i0 = 0; i0 < m; i0 += kTile) {
-    const int64_t i1 = std::min(m, i0 + kTile);
-    for (int64_t j0 = 0; j0 < n; j0 += kTile) {
-      const int64_t j1 = std::min(n, j0 + kTile);
-      int64_t i = i0;
-      for (; i + 8 <= i1; i += 8) {
-        int64_t j = j0;
-        for (; j + 8 <= j1; j += 8)
-          transpose_tile(x + i * x_row + j, x_row, y + j * y_row + i, y_row);
-        for (; j < j1; ++j)
-          for (int64_t k = i; k < i + 8; ++k) y[j * y_row + k] = x[k * x_row + j];
+inline void transpose(int64_t m, int64_t n, const T* x, int64_t x_row, T* y, int64_t y_row,
+                      bool stream) {
+  constexpr int64_t kLine = 64 / sizeof(T), kDepth = 16;
+  alignas(64) T tile[kDepth][kLine];
+  for (int64_t i0 = 0; i0 < m; i0 += kLine) {
+    for (int64_t j0 = 0; j0 < n; j0 += kDepth) {
+      const int64_t rows = std::min(kLine, m - i0), columns = std::min(kDepth, n - j0);
+      const T* const from = x + i0 * x_row + j0;
+      T* const to = y + j0 * y_row + i0;
+      if (rows < kLine || columns < kDepth) {
+        for (int64_t i = 0; i < rows; ++i)
+          for (int64_t j = 0; j < columns; ++j) to[j * y_row + i] = from[i * x_row + j];
+        continue;
       }
-      for (; i < i1; ++i)
-        for (int64_t j = j0; j < j1; ++j) y[j * y_row + i] = x[i * x_row + j];
+      for (int64_t i = 0; i < kLine; i += 8)
+        for (int64_t j = 0; j < kDepth; j += 8)
+          transpose_tile(from + i * x_row + j, x_row, &tile[j][i], kLine);
+      if (stream)
+        for (int64_t j = 0; j < kDepth; ++j) stream_copy(to + j * y_row, tile[j], 64);
+      else
+        for (int64_t j = 0; j < kDepth; ++j) memcpy(to + j * y_row, tile[j], 64);
     }
   }
 }

@@ -56,6 +56,15 @@ void for_blocks(int64_t inner, int64_t begin, int64_t end, F block) {
       block(i, std::min(rows, end - i), j, std::min(kBlock, inner - j));
 }
 
+// The sum of n <= kBlock contiguous elements, lanes kept apart.
+template <class S>
+inline Vec<Compute<S>> fold_leaves(const S* x, int64_t n) {
+  Vec<Compute<S>> sum = fold_leaf<Sum>(x, std::min(n, kLeaf<S>));
+  for (int64_t i = kLeaf<S>; i < n; i += kLeaf<S>)
+    sum += fold_leaf<Sum>(x + i, std::min(kLeaf<S>, n - i));
+  return sum;
+}
+
 template <class S>
 Moments row_moments(const BatchNormShape& s, const S* x, int64_t begin, int64_t end) {
   using C = Compute<S>;
@@ -65,22 +74,26 @@ Moments row_moments(const BatchNormShape& s, const S* x, int64_t begin, int64_t 
   for_blocks(s.inner, begin, end, [&](int64_t i, int64_t rows, int64_t j, int64_t columns) {
     const S* const from = x + i * stride + j;
     const double count = static_cast<double>(rows * columns);
-    // Two accumulators, so that additions do not wait for each other.
-    V sum[2] = {V(C(0)), V(C(0))};
-    for (int64_t r = 0; r < rows; ++r)
-      for_packs<V>(columns, [&](int64_t k, auto m) {
-        sum[k / V::size % 2] += load_pack(from + r * stride + k, m, C(0));
-      });
-    const C mean = static_cast<C>(static_cast<double>(sum_lanes(sum[0] + sum[1])) / count);
+    V sum(C(0));
+    for (int64_t r = 0; r < rows; ++r) sum += fold_leaves(from + r * stride, columns);
+    const C mean = static_cast<C>(static_cast<double>(sum_lanes(sum)) / count);
     // What the distances add up to is the rounding error of the mean: the corrected two-pass
     // algorithm of the same authors.
-    V rest(C(0)), squares(C(0));
-    for (int64_t r = 0; r < rows; ++r)
-      for_packs<V>(columns, [&](int64_t k, auto m) {
-        const V d = load_pack(from + r * stride + k, m, mean) - mean;
-        rest += d;
-        squares += d * d;
+    V rest(C(0)), squares(C(0)), rest2(C(0)), squares2(C(0));
+    const auto add = [&](V d, V& a, V& b) { a += d, b += d * d; };
+    for (int64_t r = 0; r < rows; ++r) {
+      const S* const row = from + r * stride;
+      int64_t k = 0;
+      for (; k + 2 * V::size <= columns; k += 2 * V::size) {
+        add(load_pack(row + k) - mean, rest, squares);
+        add(load_pack(row + k + V::size) - mean, rest2, squares2);
+      }
+      for_packs<V>(columns - k, [&](int64_t i, auto m) {
+        add(load_pack(row + k + i, m, mean) - mean, rest, squares);
       });
+    }
+    rest += rest2;
+    squares += squares2;
     const double error = sum_lanes(rest);
     total.merge(count, mean + error / count, sum_lanes(squares) - error * error / count);
   });
@@ -129,16 +142,11 @@ void column_moments(const BatchNormShape& s, const S* x, int64_t width, int64_t 
     const int64_t rows = std::min(kTileRows, end - i);
     for_packs<V>(width, [&](int64_t k, auto m) {
       const S* const from = x + i * s.c + k;
-      V even(C(0)), odd(C(0));
-      int64_t r = 0;
-      for (; r + 2 <= rows; r += 2) {
-        even += load_pack(from + r * s.c, m, C(0));
-        odd += load_pack(from + (r + 1) * s.c, m, C(0));
-      }
-      if (r < rows) even += load_pack(from + r * s.c, m, C(0));
-      const V here = (even + odd) / V(static_cast<C>(rows));
+      V sum(C(0));
+      for (int64_t r = 0; r < rows; ++r) sum += load_pack(from + r * s.c, m, C(0));
+      const V here = sum / V(static_cast<C>(rows));
       V rest(C(0)), square(C(0));
-      for (r = 0; r < rows; ++r) {
+      for (int64_t r = 0; r < rows; ++r) {
         const V d = load_pack(from + r * s.c, m, C(0)) - here;
         rest += d;
         square += d * d;
@@ -199,19 +207,20 @@ void for_channels(const Context& context, const BatchNormShape& s, Rows rows, Co
   Scratch scratch(context, static_cast<size_t>(2 * s.c * part.chunks) * sizeof(double));
   double* const first = scratch.as<double>();
   double* const second = first + s.c * part.chunks;
-  context.parallel_for(tiles * part.chunks, grain(part.rows * (s.inner > 1 ? s.inner : width)),
-                       [&](int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t chunk = item % part.chunks, tile = item / part.chunks;
-      const int64_t i = chunk * part.rows, j = std::min(s.n, i + part.rows);
-      if (s.inner > 1) {
-        rows(tile, i, j, &first[chunk * s.c + tile], &second[chunk * s.c + tile]);
-        continue;
-      }
-      const int64_t channel = tile * kTile, at = chunk * s.c + channel;
-      columns(channel, std::min(kTile, s.c - channel), i, j, &first[at], &second[at]);
-    }
-  });
+  context.parallel_for(
+      tiles * part.chunks, grain(part.rows * (s.inner > 1 ? s.inner : width)),
+      [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+          const int64_t chunk = item % part.chunks, tile = item / part.chunks;
+          const int64_t i = chunk * part.rows, j = std::min(s.n, i + part.rows);
+          if (s.inner > 1) {
+            rows(tile, i, j, &first[chunk * s.c + tile], &second[chunk * s.c + tile]);
+            continue;
+          }
+          const int64_t channel = tile * kTile, at = chunk * s.c + channel;
+          columns(channel, std::min(kTile, s.c - channel), i, j, &first[at], &second[at]);
+        }
+      });
   for (int64_t c = 0; c < s.c; ++c)
     for (int64_t k = 0; k < part.chunks; ++k)
       merge(c, k, std::min(part.rows, s.n - k * part.rows) * s.inner, first[k * s.c + c],
@@ -294,8 +303,8 @@ void apply(const Context& context, const BatchNormShape& s, const void* x_, cons
 
 template <class S>
 void backward(const Context& context, const BatchNormShape& s, bool training, const void* x_,
-              const void* dy_, const void* mean_, const void* rstd_, const void* weight_,
-              void* dx_, void* dweight_, void* dbias_) {
+              const void* dy_, const void* mean_, const void* rstd_, const void* weight_, void* dx_,
+              void* dweight_, void* dbias_) {
   using C = Compute<S>;
   using V = Vec<C>;
   const S* const x = static_cast<const S*>(x_);

@@ -48,9 +48,18 @@ void run(Binary op, const Tensor& a, const Tensor& b, const Tensor& y) {
                          walk_over(y.shape(), a, b, y), a.data(), b.data(), y.mutable_data());
 }
 
-// True where the gradients of `op` read the operands (and, for some, the result).
-bool needs_operands(Binary op) { return op != Binary::add && op != Binary::sub; }
-bool needs_result(Binary op) { return op == Binary::div || op == Binary::pow; }
+// Whether the gradients that are wanted read the first operand, the second, the result.
+bool reads_first(Binary op, bool wants_second) {
+  if (op == Binary::mul) return wants_second;
+  return op != Binary::add && op != Binary::sub && op != Binary::div;
+}
+bool reads_second(Binary op, bool wants_first) {
+  if (op == Binary::mul) return wants_first;
+  return op != Binary::add && op != Binary::sub;
+}
+bool reads_result(Binary op, bool wants_second) {
+  return wants_second && (op == Binary::div || op == Binary::pow);
+}
 
 }  // namespace
 
@@ -62,9 +71,10 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   Tensor y = empty(shape, a.dtype(), a.device());
   run(op, a, b, y);
   if (Recording r{name_of(op), {&a, &b}}) {
-    const Saved saved_a = needs_operands(op) ? Saved(a) : Saved();
-    const Saved saved_b = needs_operands(op) ? Saved(b) : Saved();
-    const Saved saved_y = needs_result(op) ? Saved::result(y) : Saved();
+    const bool wants_a = requires_grad(a), wants_b = requires_grad(b);
+    const Saved saved_a = reads_first(op, wants_b) ? Saved(a) : Saved();
+    const Saved saved_b = reads_second(op, wants_a) ? Saved(b) : Saved();
+    const Saved saved_y = reads_result(op, wants_b) ? Saved::result(y) : Saved();
     r.result(y, [op, saved_a, saved_b, saved_y, shape_a = a.shape(),
                  shape_b = b.shape()](Backward& pass) {
       const Tensor x = saved_a.get(pass), z = saved_b.get(pass), y = saved_y.get(pass);
@@ -85,10 +95,13 @@ Tensor binary_(Binary op, const Tensor& a, const Tensor& b) {
         .remedy("use the operator that makes a new tensor");
   check_editable(name_of(op), a);
   if (grad_enabled() && (requires_grad(a) || requires_grad(b))) {
-    // Recorded on an alias that keeps the old history; `a` then takes over the new one.
-    Tensor before = a.alias();
-    if (const Edge e = edge_of(a); e.node) set_history(before, e.node, e.output);
-    const Tensor after = binary(op, before, b);
+    // Recorded on the old values and their history; `a` then takes over the new ones. What the
+    // gradient reads is copied where the edit overwrites it.
+    const bool copies = reads_first(op, requires_grad(b));
+    Tensor before = copies ? clone(a) : a.alias();
+    if (const Edge e = edge_of(a); e.node && !copies) set_history(before, e.node, e.output);
+    const bool overwritten = &a.storage() == &b.storage() && reads_second(op, requires_grad(a));
+    const Tensor after = binary(op, before, overwritten ? clone(b) : b);
     GradMode off(false);
     copy_(a, after);
     take_history(a, after);

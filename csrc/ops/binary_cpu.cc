@@ -24,13 +24,13 @@ struct Test;
   };
 FASTDL_BINARY(F)
 #undef F
-#define F(name, test)            \
-  template <>                    \
-  struct Test<Compare::name> {   \
-    template <class X>           \
-    static bool value(X a, X b) {\
-      return test;               \
-    }                            \
+#define F(name, test)             \
+  template <>                     \
+  struct Test<Compare::name> {    \
+    template <class X>            \
+    static bool value(X a, X b) { \
+      return test;                \
+    }                             \
   };
 FASTDL_COMPARE(F)
 #undef F
@@ -51,8 +51,7 @@ void value_loop(int64_t n, T* y, const T* a, const T* b) {
       Formula<op>::value(V::load(a + i, m, T(1)), V::load(b + i, m, T(1))).store(y + i, m);
     }
   } else {
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = Formula<op>::value(Integer<T>(a[i]), Integer<T>(b[i])).v;
+    for (int64_t i = 0; i < n; ++i) y[i] = Formula<op>::value(Integer<T>(a[i]), Integer<T>(b[i])).v;
   }
 }
 
@@ -63,23 +62,29 @@ void compare_loop(int64_t n, bool* y, const T* a, const T* b) {
 
 template <class T>
 void where_loop(int64_t n, T* y, const bool* condition, const T* a, const T* b) {
-  for (int64_t i = 0; i < n; ++i) {
-    const T yes = static_cast<T>(-static_cast<T>(condition[i]));  // all ones or none: no branch
-    y[i] = static_cast<T>((a[i] & yes) | (b[i] & ~yes));
+  // A block's conditions become masks first: then neither loop has a branch or mixes widths.
+  constexpr int64_t kBlock = 256;
+  const uint8_t* const c = reinterpret_cast<const uint8_t*>(condition);
+  T yes[kBlock];
+  for (int64_t i = 0; i < n; i += kBlock) {
+    const int64_t m = std::min(kBlock, n - i);
+    for (int64_t k = 0; k < m; ++k) yes[k] = static_cast<T>(-static_cast<T>(c[i + k]));
+    for (int64_t k = 0; k < m; ++k)
+      y[i + k] = static_cast<T>((a[i + k] & yes[k]) | (b[i + k] & ~yes[k]));
   }
 }
 
 // launchers
 
 template <class T>
-void binary(const Context& context, Binary op, const Strided<3>& walk, const void* a,
-            const void* b, void* y) {
+void binary(const Context& context, Binary op, const Strided<3>& walk, const void* a, const void* b,
+            void* y) {
   typename Elementwise<T, T, T>::Loop loop = nullptr;
   switch (op) {
-#define F(name, value_formula, gradient_a, gradient_b)                                                      \
-  case Binary::name:                                                                \
-    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Binary::name))  \
-      loop = value_loop<Binary::name, Compute<T>>;                                  \
+#define F(name, value_formula, gradient_a, gradient_b)                             \
+  case Binary::name:                                                               \
+    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Binary::name)) \
+      loop = value_loop<Binary::name, Compute<T>>;                                 \
     break;
     FASTDL_BINARY(F)
 #undef F
@@ -95,10 +100,8 @@ void compare(const Context& context, Compare op, const Strided<3>& walk, const v
              const void* b, bool* y) {
   typename Elementwise<bool, T, T>::Loop loop = nullptr;
   switch (op) {
-#define F(name, test)                               \
-  case Compare::name:                               \
-    loop = compare_loop<Compare::name, Compute<T>>; \
-    break;
+#define F(name, test) \
+  case Compare::name: loop = compare_loop<Compare::name, Compute<T>>; break;
     FASTDL_COMPARE(F)
 #undef F
   }

@@ -26,7 +26,8 @@ void check_same_kind(const char* op, std::initializer_list<Operand> operands) {
     Error e(ErrorKind::dtype, op, "the operands have different dtypes");
     for (const Operand& each : operands)
       if (each.tensor.defined()) e.show(each.name, each.tensor);
-    throw e.remedy(text("convert ", o.name, " with .to(fastdl.", name_of(first.dtype()), ")"));
+    throw e.remedy(text("convert ", o.name, " with .to(fastdl.", name_of(first.dtype()),
+                        first.dtype() == DType::boolean ? "_)" : ")"));
   }
 }
 
@@ -65,7 +66,14 @@ std::vector<Tensor> composed_gradients(
   const std::vector<Tensor> found = gradients(outputs, grads, wanted, true, true);
   std::vector<Tensor> out;
   size_t next = 0;
-  for (const Tensor& t : operands) out.push_back(requires_grad(t) ? found[next++] : Tensor());
+  for (const Tensor& t : operands) {
+    if (!requires_grad(t)) {
+      out.emplace_back();
+      continue;
+    }
+    const Tensor& g = found[next++];
+    out.push_back(g.defined() ? g : full(t.shape(), 0, t.dtype(), t.device()));
+  }
   return out;
 }
 

@@ -68,13 +68,17 @@ void copy_transposed(const Context& context, const Strided<2>& walk, int dim, co
   constexpr int64_t kBand = 64;
   const int64_t bands = (n + kBand - 1) / kBand;
   const int64_t grain = std::max<int64_t>(1, kCheapGrain / (m * std::min(n, kBand)));
+  bool stream = walk.numel * static_cast<int64_t>(sizeof(T)) >= kStreamBytes &&
+                is_line_aligned(y) && is_line_aligned(y + y_row);
+  for (int d = 0; d < rest.ndim; ++d) stream &= is_line_aligned(y + rest.stride[1][d]);
   context.parallel_for(rest.numel * bands, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const RowWalk<2> at(rest, item / bands);
       const int64_t j = item % bands * kBand;
       transpose(m, std::min(kBand, n - j), x + at.offset(0) + j, x_row,
-                y + at.offset(1) + j * y_row, y_row);
+                y + at.offset(1) + j * y_row, y_row, stream);
     }
+    if (stream) stream_end();
   });
 }
 
@@ -83,11 +87,19 @@ void copy_transposed(const Context& context, const Strided<2>& walk, int dim, co
 template <class T>
 void copy(const Context& context, const Strided<2>& walk, const void* x, void* y) {
   const T* const from = static_cast<const T*>(x);
-  if (const int dim = transposed_dim(walk))
-    copy_transposed(context, walk, dim, from, static_cast<T*>(y));
-  else
-    Elementwise<T, T>::run(context, walk, kCheapGrain, convert_loop<T, T>, static_cast<T*>(y),
-                           from);
+  T* const to = static_cast<T*>(y);
+  if (const int dim = transposed_dim(walk)) return copy_transposed(context, walk, dim, from, to);
+  if (walk.ndim == 1 && walk.stride[0][0] == 1 && walk.stride[1][0] == 1) {
+    const bool stream =
+        walk.numel * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && is_line_aligned(to);
+    return context.parallel_for(walk.numel, kCheapGrain, [&](int64_t begin, int64_t end) {
+      const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
+      if (!stream) return void(memcpy(to + begin, from + begin, bytes));
+      stream_copy(to + begin, from + begin, bytes);
+      stream_end();
+    });
+  }
+  Elementwise<T, T>::run(context, walk, kCheapGrain, convert_loop<T, T>, to, from);
 }
 
 template <class To>

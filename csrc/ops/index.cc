@@ -37,6 +37,8 @@ Lanes check_lanes(const char* op, const Tensor& x, int dim, const Tensor& index)
 Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_shape) {
   Tensor dw = full(weight_shape, 0, g.dtype(), g.device());
   const Tensor gs = contiguous(detach(g));
+  // Again: memory shared with NumPy can change without our knowing.
+  check_index_range("embedding", index, weight_shape[0], "index");
   launch<scatter_add_rows>("embedding", g.device(), g.dtype(), g.numel(), index.numel(),
                            weight_shape[1], weight_shape[0], gs.data(),
                            static_cast<const int64_t*>(index.data()), dw.mutable_data());

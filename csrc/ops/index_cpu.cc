@@ -99,9 +99,10 @@ void scatter_add_rows_launch(const Context& context, int64_t count, int64_t widt
   // Sources in the order of their rows: a chunk owns the rows that end in it.
   context.parallel_for(rows, grain_for((count / std::max<int64_t>(rows, 1) + 1) * width),
                        [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin == 0 ? 0 : start[begin - 1]; k < start[end - 1]; ++k)
-      add_row(source[k], 0, width);
-  });
+                         for (int64_t k = begin == 0 ? 0 : start[begin - 1]; k < start[end - 1];
+                              ++k)
+                           add_row(source[k], 0, width);
+                       });
 }
 
 template <class T>
@@ -134,7 +135,8 @@ void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_
       T* const to = y + o * n * inner;
       for (int64_t j = 0; j < m; ++j) {
         const int64_t line = (o * m + j) * inner;
-        for (int64_t i = first; i < last; ++i) add_to(to + index[line + i] * inner + i, x[line + i]);
+        for (int64_t i = first; i < last; ++i)
+          add_to(to + index[line + i] * inner + i, x[line + i]);
       }
     }
   });

@@ -38,8 +38,8 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& target) {
                                 xs.data(), target.as<const int64_t>(), losses.mutable_data(),
                                 lse.mutable_data());
   if (Recording r{"cross_entropy", {&x}})
-    r.result(losses, [x = Saved(x), target, lse](Backward& pass) {
-      const Tensor xs = x.get(pass);
+    r.result(losses, [x = Saved(x), t = Saved(target), lse](Backward& pass) {
+      const Tensor xs = x.get(pass), target = t.get(pass);
       const int64_t rows = xs.size(0), classes = xs.size(1);
       if (grad_enabled()) {
         const auto composed = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
@@ -50,6 +50,8 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& target) {
       }
       Tensor dx = empty_like(xs);
       const Tensor xc = contiguous(xs);
+      // Again: memory shared with NumPy can change without our knowing.
+      check_index_range("cross_entropy", target, classes, "class index");
       const int64_t stride = rows > 1 ? pass.grad().stride()[0] : 1;
       launch<cross_entropy_backward>("cross_entropy", xs.device(), xs.dtype(), xs.numel(), rows,
                                      classes, xc.data(), static_cast<const int64_t*>(target.data()),

@@ -18,27 +18,28 @@ void forward(const Context& context, int64_t rows, int64_t classes, const void* 
   const T* const x = static_cast<const T*>(x_);
   T* const loss = static_cast<T*>(loss_);
   T* const lse = static_cast<T*>(lse_);
-  context.parallel_for(rows, std::max<int64_t>(1, kWork / (classes + 8)),
-                       [&](int64_t begin, int64_t end) {
-    // Maxima and sums of a block of rows first, so that its logarithms are taken together.
-    constexpr int64_t kBlock = 64;
-    alignas(64) T max[kBlock], sum[kBlock];
-    for (int64_t r = begin; r < end; r += kBlock) {
-      const int64_t n = std::min(kBlock, end - r);
-      for (int64_t k = 0; k < n; ++k) {
-        const auto s = row_statistics(x + (r + k) * classes, classes, [](int64_t, int64_t, V) {});
-        max[k] = s.max, sum[k] = s.sum;
-      }
-      for_packs<V>(n, [&](int64_t k, auto m) {
-        const V log_sum = log(load_pack(sum + k, m, T(1)));
-        store_pack(log_sum, sum + k, m);
-        store_pack(load_pack(max + k, m, T(0)) + log_sum, lse + r + k, m);
+  context.parallel_for(
+      rows, std::max<int64_t>(1, kWork / (classes + 8)), [&](int64_t begin, int64_t end) {
+        // Maxima and sums of a block of rows first, so that its logarithms are taken together.
+        constexpr int64_t kBlock = 64;
+        alignas(64) T max[kBlock], sum[kBlock];
+        for (int64_t r = begin; r < end; r += kBlock) {
+          const int64_t n = std::min(kBlock, end - r);
+          for (int64_t k = 0; k < n; ++k) {
+            const auto s =
+                row_statistics(x + (r + k) * classes, classes, [](int64_t, int64_t, V) {});
+            max[k] = s.max, sum[k] = s.sum;
+          }
+          for_packs<V>(n, [&](int64_t k, auto m) {
+            const V log_sum = log(load_pack(sum + k, m, T(1)));
+            store_pack(log_sum, sum + k, m);
+            store_pack(load_pack(max + k, m, T(0)) + log_sum, lse + r + k, m);
+          });
+          // x[target] is taken relative to the maximum, where rounding hurts least.
+          for (int64_t k = 0; k < n; ++k)
+            loss[r + k] = sum[k] - (x[(r + k) * classes + target[r + k]] - max[k]);
+        }
       });
-      // x[target] is taken relative to the maximum, where rounding hurts least.
-      for (int64_t k = 0; k < n; ++k)
-        loss[r + k] = sum[k] - (x[(r + k) * classes + target[r + k]] - max[k]);
-    }
-  });
 }
 
 template <class T>
@@ -52,16 +53,16 @@ void backward(const Context& context, int64_t rows, int64_t classes, const void*
   T* const dx = static_cast<T*>(dx_);
   context.parallel_for(rows, std::max<int64_t>(1, kWork / (classes + 8)),
                        [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const T* const from = x + r * classes;
-      T* const to = dx + r * classes;
-      const T g = dloss[r * dloss_stride];
-      for_packs<V>(classes, [&](int64_t i, auto m) {
-        store_pack(exp(load_pack(from + i, m, T(0)) - lse[r]) * g, to + i, m);
-      });
-      to[target[r]] -= g;
-    }
-  });
+                         for (int64_t r = begin; r < end; ++r) {
+                           const T* const from = x + r * classes;
+                           T* const to = dx + r * classes;
+                           const T g = dloss[r * dloss_stride];
+                           for_packs<V>(classes, [&](int64_t i, auto m) {
+                             store_pack(exp(load_pack(from + i, m, T(0)) - lse[r]) * g, to + i, m);
+                           });
+                           to[target[r]] -= g;
+                         }
+                       });
 }
 
 }  // namespace

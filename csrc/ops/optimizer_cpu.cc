@@ -56,8 +56,7 @@ void sgd(const Context& context, const SgdOptions& o, const OptimizerSlot* slots
 }
 
 template <class T>
-void adam(const Context& context, const AdamOptions& o, const OptimizerSlot* slots,
-          int64_t count) {
+void adam(const Context& context, const AdamOptions& o, const OptimizerSlot* slots, int64_t count) {
   using V = Vec<T>;
   const double t = static_cast<double>(o.step);
   const V step(static_cast<T>(o.lr / (1 - std::pow(o.beta1, t))));

@@ -50,6 +50,11 @@ void for_batches(const Context& context, uint64_t seed, uint64_t offset, int64_t
       alignas(64) C out[4][kBlocks];
       make(batch, out);
       const int64_t m = std::min<int64_t>(4 * kBlocks, end - i);
+      if (m == 4 * kBlocks) {
+        for (int b = 0; b < kBlocks; ++b)
+          for (int w = 0; w < 4; ++w) y[i + 4 * b + w] = T(out[w][b]);
+        continue;
+      }
       for (int64_t b = 0; b < m / 4; ++b)
         for (int w = 0; w < 4; ++w) y[i + 4 * b + w] = T(out[w][b]);
       for (int64_t k = m / 4 * 4; k < m; ++k) y[i + k] = T(out[k % 4][k / 4]);
@@ -83,7 +88,7 @@ void uniform(const Context& context, uint64_t seed, uint64_t offset, int64_t n, 
   const C start = static_cast<C>(low), scale = static_cast<C>(high - low);
   // Rounding could reach `high` itself, which the interval leaves out.
   const C last = high > low ? below<T>(high) : start;
-  for_batches(context, seed, offset, n, static_cast<T*>(y), [&](const Batch& batch, auto& out) {
+  for_batches(context, seed, offset, n, static_cast<T*>(y), [=](const Batch& batch, auto& out) {
     for (int w = 0; w < 4; ++w)
       for (int b = 0; b < kBlocks; ++b) {
         const C v = start + scale * static_cast<C>(uniform_of(batch.word[w][b]));
@@ -120,10 +125,13 @@ void bernoulli(const Context& context, uint64_t seed, uint64_t offset, int64_t n
   const C yes = static_cast<C>(value);
   // uniform < p, in the integers from which the uniform number is made.
   const int32_t limit = static_cast<int32_t>(std::ceil(std::fmin(std::fmax(p, 0), 1) * 0x1p24));
-  for_batches(context, seed, offset, n, static_cast<T*>(y), [&](const Batch& batch, auto& out) {
+  for_batches(context, seed, offset, n, static_cast<T*>(y), [=](const Batch& batch, auto& out) {
     for (int w = 0; w < 4; ++w)
-      for (int b = 0; b < kBlocks; ++b)
-        out[w][b] = static_cast<int32_t>(batch.word[w][b] >> 8) < limit ? yes : C(0);
+      for (int b = 0; b < kBlocks; ++b) {
+        // 1 or 0 times the value, which vectorises for every width of C
+        const int32_t hit = static_cast<int32_t>(batch.word[w][b] >> 8) < limit;
+        out[w][b] = static_cast<C>(hit) * yes;
+      }
   });
 }
 

@@ -14,17 +14,17 @@
 namespace fastdl::cpu {
 namespace {
 
-constexpr int64_t kChunk = 131072;       // elements of one partial result
-constexpr int64_t kWork = 65536;         // elements of work worth a chunk of threads
-constexpr int64_t kTileBytes = 4096;     // of columns that are reduced together
+constexpr int64_t kChunk = 131072;    // elements of one partial result
+constexpr int64_t kWork = 65536;      // elements of work worth a chunk of threads
+constexpr int64_t kTileBytes = 4096;  // of columns that are reduced together
 constexpr int64_t kRowsPerLeaf = 32;
 
 // How one pass cuts its work into items: tiles of results by chunks of the reduced range.
 struct Plan {
   bool by_columns;
-  int64_t width;   // results per tile
-  int64_t tiles;   // tiles in the kept range
-  int64_t chunk;   // reduced elements per partial result
+  int64_t width;  // results per tile
+  int64_t tiles;  // tiles in the kept range
+  int64_t chunk;  // reduced elements per partial result
   int64_t chunks;
 };
 
@@ -73,8 +73,7 @@ Compute<S> run(const Strided<1>& reduced, const S* x, int64_t begin, int64_t end
     } else {
       for (int64_t filled = 0; filled < n;) {
         const int64_t m = std::min(length - column, n - filled);
-        load_block(x + at.offset(0) + (column - at.column()) * stride, stride, m,
-                   buffer + filled);
+        load_block(x + at.offset(0) + (column - at.column()) * stride, stride, m, buffer + filled);
         filled += m;
         column += m;
         if (column == length) at.next(), column = 0;
@@ -135,8 +134,7 @@ void columns(const Strided<1>& reduced, const S* x, int64_t width, int64_t begin
       };
       int64_t j = 0;
       for (; j + P::size <= width; j += P::size)
-        fold_group([&](const S* p) { return load_pack(p + j); },
-                   [&] { return P::load(leaf + j); })
+        fold_group([&](const S* p) { return load_pack(p + j); }, [&] { return P::load(leaf + j); })
             .store(leaf + j);
       if (const int64_t m = width - j; m > 0)
         fold_group([&](const S* p) { return load_pack(p + j, m, identity); },
@@ -220,6 +218,7 @@ void reduce_narrow(const Context& context, const ReduceShape& s, const In* x, Ou
 template <class Op, class In, class Out>
 void reduce(const Context& context, const ReduceShape& s, const In* x, Out* y) {
   using C = Compute<In>;
+  if (s.kept.numel == 0) return;
   if (is_narrow(s)) return reduce_narrow<Op>(context, s, x, y);
   const Plan plan = make_plan<C>(s);
   if (plan.chunks == 1) return pass<Op>(context, s, plan, x, y, 0);
@@ -295,13 +294,13 @@ void arg_rows(const Context& context, int64_t outer, int64_t n, const T* x, int6
   int64_t* const to = chunks == 1 ? y : scratch.as<int64_t>();
   context.parallel_for(outer * chunks, std::max<int64_t>(1, kWork / (chunk + 32)),
                        [&](int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t i = item % chunks * chunk;
-      const T* const row = x + item / chunks * n + i;
-      const int64_t m = std::min(chunk, n - i);
-      to[item] = i + find_first(row, m, fold_row<Op>(row, m));
-    }
-  });
+                         for (int64_t item = begin; item < end; ++item) {
+                           const int64_t i = item % chunks * chunk;
+                           const T* const row = x + item / chunks * n + i;
+                           const int64_t m = std::min(chunk, n - i);
+                           to[item] = i + find_first(row, m, fold_row<Op>(row, m));
+                         }
+                       });
   if (chunks == 1) return;
   for (int64_t o = 0; o < outer; ++o) {
     const int64_t* const candidate = to + o * chunks;
@@ -317,41 +316,41 @@ void arg_columns(const Context& context, int64_t outer, int64_t n, int64_t inner
   using C = Compute<T>;
   constexpr int64_t kTile = 128;
   const int64_t tiles = (inner + kTile - 1) / kTile;
-  context.parallel_for(outer * tiles, std::max<int64_t>(1, kWork / (n * kTile)),
-                       [&](int64_t begin, int64_t end) {
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t o = item / tiles, first = item % tiles * kTile;
-      const int64_t width = std::min(kTile, inner - first);
-      const T* const column = x + o * n * inner + first;
-      int64_t* const index = y + o * inner + first;
-      if constexpr (std::is_floating_point_v<C>) {
-        if (n <= INT32_MAX) {  // positions are kept in lanes as wide as the elements
-          using V = Vec<C>;
-          using Index = typename V::Mask;
-          for_packs<V>(width, [&](int64_t i, auto m) {
-            V best = load_pack(column + i, m, C(0));
-            Index at = {};
-            for (int64_t j = 1; j < n; ++j) {
-              const V v = load_pack(column + j * inner + i, m, C(0));
-              const Index worse = std::is_same_v<Op, Max> ? v <= best : v >= best;
-              const Index better = ~worse & (best == best);  // or the first NaN
-              best = select(better, v, best);
-              at = better ? Index(Index{} + static_cast<decltype(+at[0])>(j)) : at;
+  context.parallel_for(
+      outer * tiles, std::max<int64_t>(1, kWork / (n * kTile)), [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+          const int64_t o = item / tiles, first = item % tiles * kTile;
+          const int64_t width = std::min(kTile, inner - first);
+          const T* const column = x + o * n * inner + first;
+          int64_t* const index = y + o * inner + first;
+          if constexpr (std::is_floating_point_v<C>) {
+            if (n <= INT32_MAX) {  // positions are kept in lanes as wide as the elements
+              using V = Vec<C>;
+              using Index = typename V::Mask;
+              for_packs<V>(width, [&](int64_t i, auto m) {
+                V best = load_pack(column + i, m, C(0));
+                Index at = {};
+                for (int64_t j = 1; j < n; ++j) {
+                  const V v = load_pack(column + j * inner + i, m, C(0));
+                  const Index worse = std::is_same_v<Op, Max> ? v <= best : v >= best;
+                  const Index better = ~worse & (best == best);  // or the first NaN
+                  best = select(better, v, best);
+                  at = better ? Index(Index{} + static_cast<decltype(+at[0])>(j)) : at;
+                }
+                for (int64_t k = 0; k < m; ++k) index[i + k] = at[k];
+              });
+              continue;
             }
-            for (int64_t k = 0; k < m; ++k) index[i + k] = at[k];
-          });
-          continue;
+          }
+          C best[kTile];
+          for (int64_t i = 0; i < width; ++i) best[i] = column[i], index[i] = 0;
+          for (int64_t j = 1; j < n; ++j)
+            for (int64_t i = 0; i < width; ++i) {
+              const C v = column[j * inner + i];
+              if (beats<Op>(v, best[i])) best[i] = v, index[i] = j;
+            }
         }
-      }
-      C best[kTile];
-      for (int64_t i = 0; i < width; ++i) best[i] = column[i], index[i] = 0;
-      for (int64_t j = 1; j < n; ++j)
-        for (int64_t i = 0; i < width; ++i) {
-          const C v = column[j * inner + i];
-          if (beats<Op>(v, best[i])) best[i] = v, index[i] = j;
-        }
-    }
-  });
+      });
 }
 
 template <class T>

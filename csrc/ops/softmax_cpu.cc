@@ -26,9 +26,8 @@ void softmax_row(bool log_, int64_t n, const T* x, T* y) {
   } else if constexpr (std::is_same_v<T, C>) {
     const auto s = row_statistics(x, n, [&](int64_t i, int64_t m, V e) { e.store(y + i, m); });
     const C scale = C(1) / s.sum;
-    for_packs<V>(n, [&](int64_t i, auto m) {
-      store_pack(load_pack(y + i, m, C(0)) * scale, y + i, m);
-    });
+    for_packs<V>(
+        n, [&](int64_t i, auto m) { store_pack(load_pack(y + i, m, C(0)) * scale, y + i, m); });
   } else {  // exponentials are computed twice, so that they are rounded once
     const auto s = row_statistics(x, n, [](int64_t, int64_t, V) {});
     const C scale = C(1) / s.sum;
@@ -60,8 +59,7 @@ void softmax_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T
     for_packs<V>(width, [&](int64_t i, auto m) {
       const V top = load_pack(max + i, m, C(0)), s = load_pack(sum + i, m, C(0));
       T* const to = y + j * inner + i;
-      if (!log_ && std::is_same_v<T, C>)
-        return store_pack(load_pack(to, m, C(0)) * s, to, m);
+      if (!log_ && std::is_same_v<T, C>) return store_pack(load_pack(to, m, C(0)) * s, to, m);
       const V v = load_pack(x + j * inner + i, m, C(0)) - top;
       store_pack(log_ ? v - s : exp(v) * s, to, m);
     });
@@ -124,18 +122,18 @@ void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, 
   if (inner == 1) {
     context.parallel_for(outer, std::max<int64_t>(1, kWork / (n + 8)),
                          [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) row(i * n);
-    });
+                           for (int64_t i = begin; i < end; ++i) row(i * n);
+                         });
     return;
   }
   const int64_t tiles = (inner + kTile - 1) / kTile;
   context.parallel_for(outer * tiles, std::max<int64_t>(1, kWork / (n * std::min(inner, kTile))),
                        [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % tiles * kTile;
-      column(i / tiles * n * inner + first, std::min(kTile, inner - first));
-    }
-  });
+                         for (int64_t i = begin; i < end; ++i) {
+                           const int64_t first = i % tiles * kTile;
+                           column(i / tiles * n * inner + first, std::min(kTile, inner - first));
+                         }
+                       });
 }
 
 template <class T>
@@ -155,8 +153,7 @@ void backward(const Context& context, bool log_, int64_t outer, int64_t n, int64
   const T* const y = static_cast<const T*>(y_);
   T* const dx = static_cast<T*>(dx_);
   for_lines(
-      context, outer, n, inner,
-      [&](int64_t i) { gradient_row(log_, n, dy + i, y + i, dx + i); },
+      context, outer, n, inner, [&](int64_t i) { gradient_row(log_, n, dy + i, y + i, dx + i); },
       [&](int64_t i, int64_t width) {
         gradient_columns(log_, n, inner, width, dy + i, y + i, dx + i);
       });
