@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import report
 from bench.machine import describe, usable_cores
-from bench.timing import FULL, SHORT, Case, Result, run
+from bench.timing import FULL, SHORT, Case, Plan, Result, run
 
 SUBJECTS = ("eager", "mlp", "lenet", "ops", "tensors", "matmul", "conv", "lstm", "memory")
 GATED = ("eager", "mlp", "lenet")  # have required ratios
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if options.check and missed else 0
 
 
-def _run(options: argparse.Namespace, plan: object) -> list[Result]:
+def _run(options: argparse.Namespace, plan: Plan) -> list[Result]:
     from bench.libraries import set_threads
 
     table, results = report.Table(), []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from bench.libraries import forward, forward_backward, normal
+from bench.libraries import Array, forward, forward_backward, normal
 from bench.timing import Case, Pair
 from fastdl import functional as F
 
@@ -59,7 +59,7 @@ def cases(short: bool) -> Iterator[Case]:
         yield Case("conv", name, size, partial(_backward, layer), work=3 * flops)
 
 
-def _arrays(layer: Layer) -> list[object]:
+def _arrays(layer: Layer) -> list[Array]:
     return [
         normal(layer.batch, layer.channels, layer.size, layer.size),
         normal(layer.filters, layer.channels // layer.groups, layer.kernel, layer.kernel, seed=1),
@@ -67,8 +67,12 @@ def _arrays(layer: Layer) -> list[object]:
     ]
 
 
-def _functions(layer: Layer) -> tuple[object, object]:
-    options = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
+def _functions(layer: Layer) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    options: dict[str, Any] = {
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "groups": layer.groups,
+    }
     return partial(F.conv2d, **options), partial(torch.nn.functional.conv2d, **options)
 
 

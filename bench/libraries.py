@@ -26,13 +26,13 @@ def set_threads(count: int) -> None:
 
 def normal(*shape: int, seed: int = 0) -> Array:
     """Normally distributed float32 numbers."""
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
 
 
 def both(*arrays: Array, requires_grad: bool = False) -> tuple[list[Any], list[Any]]:
     """The arrays as tensors of fastdl and of PyTorch, copied."""
-    ours = [fastdl.tensor(array) for array in arrays]
-    theirs = [torch.tensor(array) for array in arrays]
+    ours: list[Any] = [fastdl.tensor(array) for array in arrays]
+    theirs: list[Any] = [torch.tensor(array) for array in arrays]
     for tensor in [*ours, *theirs] if requires_grad else []:
         # Indices and masks among the inputs have no gradient.
         if "float" in str(tensor.dtype):

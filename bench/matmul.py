@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -13,6 +13,8 @@ from bench.timing import Case, Pair
 from fastdl import functional as F
 
 __all__ = ["cases"]
+
+Make = Callable[[int, int, int], Pair]
 
 
 def cases(short: bool) -> Iterator[Case]:
@@ -28,9 +30,9 @@ def cases(short: bool) -> Iterator[Case]:
     yield Case("matmul", "matmul, batched", "64 of 64x64x64", batch, work=2 * 64 * 64**3)
 
 
-def _case(name: str, m: int, k: int, n: int, make: object, products: int = 1) -> Case:
+def _case(name: str, m: int, k: int, n: int, make: Make, products: int = 1) -> Case:
     flops = 2.0 * m * k * n * products
-    return Case("matmul", name, f"{m}x{k}x{n}", partial(make, m, k, n), work=flops)  # type: ignore[operator]
+    return Case("matmul", name, f"{m}x{k}x{n}", partial(make, m, k, n), work=flops)
 
 
 def _product(m: int, k: int, n: int) -> Pair:

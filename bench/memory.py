@@ -75,7 +75,8 @@ def _adam(shape: tuple[int, ...]) -> Pair:
 
     def check() -> None:
         for _ in range(3):
-            ours.step(), reference.step()
+            ours.step()
+            reference.step()
         agree(p, other_p)
 
     return Pair(ours.step, reference.step, check)

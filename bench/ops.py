@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.libraries import Array, forward, forward_backward
+from bench.libraries import Array, forward, forward_backward, normal
 from bench.timing import Case, Pair
 from fastdl import functional as F
 from tests.opcases import OPS
@@ -79,7 +79,7 @@ def _normal(array: Any, values: Array) -> Array:
     if not array.floating:
         return values
     if array.kind in ("uniform", "distinct") and array.low < 0 < array.high:
-        values = np.random.default_rng(values.size).standard_normal(values.shape)
+        return normal(*values.shape, seed=values.size)
     return values.astype(np.float32)
 
 

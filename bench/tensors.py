@@ -14,6 +14,8 @@ from bench.timing import Case, Pair
 
 __all__ = ["cases"]
 
+Function = Callable[..., Any]
+
 SIZES = {"tiny": (4, 4), "medium": (256, 256), "large": (2048, 2048)}
 
 
@@ -23,27 +25,27 @@ def cases(short: bool) -> Iterator[Case]:
         if short and size == "large":
             continue
         shown = f"{size} {list(shape)}"
-        for name, function in MADE.items():
-            yield Case("tensors", name, shown, partial(_make, function, shape))
-        for name, function in DERIVED.items():
-            yield Case("tensors", name, shown, partial(_derive, function, shape))
-        for name, function in RANDOM.items():
-            yield Case("tensors", name, shown, partial(_draw, function, shape))
-        for name, function in EDITED.items():
-            yield Case("tensors", name, shown, partial(_edit, function, shape))
+        for make, functions in (
+            (_make, MADE),
+            (_derive, DERIVED),
+            (_draw, RANDOM),
+            (_edit, EDITED),
+        ):
+            for name, function in functions.items():
+                yield Case("tensors", name, shown, partial(make, function, shape))
 
 
 # Functions of a library and a shape, a tensor, or two tensors: the same code runs in both.
-MADE: dict[str, Callable[[Any, Any], Any]] = {
+MADE: dict[str, Function] = {
     "zeros": lambda library, shape: library.zeros(shape),
     "full": lambda library, shape: library.full(shape, 3.0),
     "arange": lambda library, shape: library.arange(shape[0] * shape[1]),
 }
-RANDOM: dict[str, Callable[[Any, Any], Any]] = {
+RANDOM: dict[str, Function] = {
     "rand": lambda library, shape: library.rand(shape),
     "randn": lambda library, shape: library.randn(shape),
 }
-DERIVED: dict[str, Callable[[Any], Any]] = {
+DERIVED: dict[str, Function] = {
     "clone": lambda x: x.clone(),
     "transposed, contiguous": lambda x: x.T.contiguous(),
     "to float64": lambda x: x.double(),
@@ -51,7 +53,7 @@ DERIVED: dict[str, Callable[[Any], Any]] = {
     "to float16": lambda x: x.half(),
     "slice, contiguous": lambda x: x[1:, ::2].contiguous(),
 }
-EDITED: dict[str, Callable[[Any, Any], Any]] = {
+EDITED: dict[str, Function] = {
     "x += y": lambda x, y: x.add_(y),
     "x *= 1.0": lambda x, _: x.mul_(1.0),
     "x.copy_(y)": lambda x, y: x.copy_(y),
@@ -59,11 +61,11 @@ EDITED: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _make(function: Callable[[Any, Any], Any], shape: tuple[int, int]) -> Pair:
+def _make(function: Function, shape: tuple[int, int]) -> Pair:
     return forward(lambda: function(fastdl, shape), lambda: function(torch, shape), [])
 
 
-def _draw(function: Callable[[Any, Any], Any], shape: tuple[int, int]) -> Pair:
+def _draw(function: Function, shape: tuple[int, int]) -> Pair:
     def check(ours: Any, theirs: Any) -> None:
         assert ours.shape == tuple(theirs.shape)
         if ours.numel() > 1000:
@@ -73,11 +75,11 @@ def _draw(function: Callable[[Any, Any], Any], shape: tuple[int, int]) -> Pair:
     return forward(lambda: function(fastdl, shape), lambda: function(torch, shape), [], check=check)
 
 
-def _derive(function: Callable[[Any], Any], shape: tuple[int, int]) -> Pair:
+def _derive(function: Function, shape: tuple[int, int]) -> Pair:
     return forward(function, function, [normal(*shape)])
 
 
-def _edit(function: Callable[[Any, Any], Any], shape: tuple[int, int]) -> Pair:
+def _edit(function: Function, shape: tuple[int, int]) -> Pair:
     (x, y), (other_x, other_y) = both(normal(*shape), 1e-3 * normal(*shape, seed=1))
 
     def check() -> None:

@@ -139,7 +139,6 @@ def run(case: Case, plan: Plan, threads: int) -> Result:
 def measure(calls: tuple[Call, ...], plan: Plan) -> list[Spread]:
     """Time several calls in turns."""
     collecting = gc.isenabled()
-    gc.collect()
     gc.disable()  # as timeit does: a collection belongs to no call in particular
     try:
         loops = [_loops(call, plan) for call in calls]

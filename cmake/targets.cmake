@@ -22,7 +22,7 @@ function(fastdl_library target)
   endif()
 
   if(FASTDL_SANITIZE)
-    set(flags -fsanitize=${FASTDL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    set(flags -fsanitize=${FASTDL_SANITIZE} -fno-omit-frame-pointer -g1)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${flags};-O1>)
     target_link_options(${target} PRIVATE -fsanitize=${FASTDL_SANITIZE})
   endif()

@@ -65,7 +65,9 @@ def unary_rows():
         unary("square", np.square, tolerance=ROUNDED, integers=INTEGERS),
         unary("reciprocal", np.reciprocal, low=0.3, high=3, tolerance=ROUNDED),
         unary("sqrt", np.sqrt, low=0.1, high=4, wide=(0, 1e30), tolerance=ROUNDED),
-        unary("rsqrt", lambda x: 1 / np.sqrt(x), low=0.1, high=4, wide=(0, 1e30), tolerance=composed),
+        unary(
+            "rsqrt", lambda x: 1 / np.sqrt(x), low=0.1, high=4, wide=(0, 1e30), tolerance=composed
+        ),
         unary("exp", np.exp, wide=(-100, 88)),
         unary("log", np.log, low=0.1, high=10, wide=(0, 1e30)),
         unary("sin", np.sin, low=-7, high=7, wide=(-1e4, 1e4), tolerance=bounded),

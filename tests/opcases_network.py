@@ -111,7 +111,10 @@ def image_rows():
             large(uniform(2, 3, 40, 41), uniform(16, 3, 7, 7), stride=2, padding=3),
             large(uniform(2, 24, 20, 21), uniform(24, 1, 5, 5), padding=2, groups=24),
             sized=lambda n: call(
-                uniform(max(1, n // 16384), 16, 32, 32), uniform(16, 16, 3, 3), uniform(16), padding=1
+                uniform(max(1, n // 16384), 16, 32, 32),
+                uniform(16, 16, 3, 3),
+                uniform(16),
+                padding=1,
             ),
             tolerance=sums(16, 180),
         ),
@@ -295,7 +298,9 @@ def loss_rows():
             classes((0, 5), 5, reduction="none"),
             call(uniform(3, 33), index(3, below=33), "sum"),
             large(uniform(700, 101), index(700, below=101)),
-            sized=lambda n: call(uniform(max(1, n // 100), 100), index(max(1, n // 100), below=100)),
+            sized=lambda n: call(
+                uniform(max(1, n // 100), 100), index(max(1, n // 100), below=100)
+            ),
             tolerance=summed,
         ),
         compared("mse_loss"),

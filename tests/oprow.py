@@ -70,7 +70,23 @@ class Array:
 
 
 SPECIAL_VALUES = np.array(
-    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -0.5, 1e-30, -1e-30, 80.0, -80.0, 3e38]
+    [
+        np.nan,
+        np.inf,
+        -np.inf,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        2.0,
+        0.5,
+        -0.5,
+        1e-30,
+        -1e-30,
+        80.0,
+        -80.0,
+        3e38,
+    ]
 )
 
 
@@ -122,7 +138,9 @@ class Call:
 
     @property
     def label(self) -> str:
-        parts = [_label(a) for a in self.args] + [f"{k}={_label(v)}" for k, v in self.kwargs.items()]
+        parts = [_label(a) for a in self.args] + [
+            f"{k}={_label(v)}" for k, v in self.kwargs.items()
+        ]
         return (self.note + " " if self.note else "") + " ".join(parts)
 
     @property

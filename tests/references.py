@@ -186,9 +186,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     )
 
 
-def avg_pool2d(
-    x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-):
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     def average(window, extent):
         count = extent if count_include_pad else window.shape[-1] * window.shape[-2]
         return window.sum(axis=(-2, -1)) / count

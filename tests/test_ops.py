@@ -8,7 +8,6 @@ import pytest
 import fastdl
 import fastdl.functional as F
 from fastdl import _core, autograd
-from tests import references as ref
 from tests.opcases import CALLS, OPS
 from tests.oprow import EPSILON, LAYOUTS, check, relayout, results, round_to, to_array, to_tensor
 
@@ -102,8 +101,10 @@ def whole(values, dtype):
 @pytest.mark.parametrize(
     ("op", "call", "dtype", "device"),
     cases(
-        lambda op, call: call.note not in ("special", "wide")
-        and not any(isinstance(a, float) for a in call.args),
+        lambda op, call: (
+            call.note not in ("special", "wide")
+            and not any(isinstance(a, float) for a in call.args)
+        ),
         lambda op, call: [(d,) for d in op.integers],
     ),
 )
@@ -133,9 +134,7 @@ STEP = 1e-5
 
 def _weighted(op, call, tensors, weights):
     """The sum of all floating results, squared and weighted: no gradient of it is constant."""
-    outs = [
-        t for t in results(op.function(*call.fill(tensors), **call.kwargs)) if t.requires_grad
-    ]
+    outs = [t for t in results(op.function(*call.fill(tensors), **call.kwargs)) if t.requires_grad]
     total = None
     for i, out in enumerate(outs):
         while len(weights) <= i:
@@ -159,16 +158,14 @@ def _close(got, expected, scale, what):
         assert np.isnan(got) or got == 0, what
         return
     error = abs(got - expected)
-    assert error <= 2e-6 * max(1.0, scale), f"{what}: {got!r}, by finite differences {expected!r}"
+    assert error <= 1e-7 * max(1.0, scale), f"{what}: {got!r}, by finite differences {expected!r}"
 
 
 def _directions(call, values, seed):
     """A direction to move all differentiable inputs in at once, then one per input alone."""
     rng = np.random.default_rng(seed)
     wanted = [a.floating and a.grad for a in call.arrays]
-    full = [
-        rng.uniform(-1, 1, v.shape) if w else None for v, w in zip(values, wanted, strict=True)
-    ]
+    full = [rng.uniform(-1, 1, v.shape) if w else None for v, w in zip(values, wanted, strict=True)]
     yield full
     if sum(wanted) > 1:
         for i, w in enumerate(wanted):
@@ -193,11 +190,11 @@ def test_gradient(op, call, device):
     grads = autograd.grad(_weighted(op, call, leaves, weights), inputs)
     assert [g.shape for g in grads] == [t.shape for t in inputs]
     for direction in _directions(call, values, 1):
-        moves = [
-            d for d, a in zip(direction, call.arrays, strict=True) if a.floating and a.grad
-        ]
+        moves = [d for d, a in zip(direction, call.arrays, strict=True) if a.floating and a.grad]
         got = sum(
-            float((to_array(g) * d).sum()) for g, d in zip(grads, moves, strict=True) if d is not None
+            float((to_array(g) * d).sum())
+            for g, d in zip(grads, moves, strict=True)
+            if d is not None
         )
         up = loss(_moved(values, direction, STEP)).item()
         down = loss(_moved(values, direction, -STEP)).item()
@@ -230,9 +227,7 @@ def test_second_gradient(op, call, device):
     _close(recorded.item(), fused.item(), abs(fused.item()), "recorded and fused gradient")
     seconds = autograd.grad(recorded, inputs, allow_unused=True)
     for direction in _directions(call, values, 3):
-        moves = [
-            d for d, a in zip(direction, call.arrays, strict=True) if a.floating and a.grad
-        ]
+        moves = [d for d, a in zip(direction, call.arrays, strict=True) if a.floating and a.grad]
         got = sum(
             float((to_array(g) * d).sum())
             for g, d in zip(seconds, moves, strict=True)
@@ -256,7 +251,7 @@ def test_float32_gradient_is_the_float64_one(op, call, device):
         for t, a in zip(leaves, call.arrays, strict=True):
             if a.floating and a.grad:
                 inputs.append(t.requires_grad_())
-        outs = [o for o in results(op.function(*call.fill(leaves), **call.kwargs))]
+        outs = results(op.function(*call.fill(leaves), **call.kwargs))
         total = sum(((o * o).sum() for o in outs if o.requires_grad), start=0.0)
         grads.append(autograd.grad(total, inputs))
     for wide, narrow in zip(*grads, strict=True):
@@ -281,7 +276,9 @@ def _run_with_gradients(op, call, tensors, output_layout="contiguous"):
     if inputs and outs:
         rng = np.random.default_rng(4)
         starts = [
-            fastdl.from_numpy(relayout(rng.uniform(-1, 1, o.shape).astype("float32"), output_layout))
+            fastdl.from_numpy(
+                relayout(rng.uniform(-1, 1, o.shape).astype("float32"), output_layout)
+            )
             for o in outs
         ]
         grads = [g.numpy().copy() for g in autograd.grad(outs, inputs, starts)]
@@ -448,187 +445,3 @@ if len(DEVICES) > 1:
         there = results(op.function(*call.fill(moved), **call.kwargs))
         for a, b in zip(here, there, strict=True):
             check(b, to_array(a), "float32", op.tolerance)
-
-
-# optimisers
-
-SGD = {
-    "lr": 0.1,
-    "momentum": 0.0,
-    "dampening": 0.0,
-    "weight_decay": 0.0,
-    "nesterov": False,
-}
-ADAM = {
-    "lr": 0.01,
-    "beta1": 0.9,
-    "beta2": 0.99,
-    "eps": 1e-8,
-    "weight_decay": 0.0,
-    "decoupled": False,
-}
-PARAMETERS = ((), (7,), (0, 3), (16,), (5, 33), (40_001,))
-
-
-def _step_values(seed):
-    rng = np.random.default_rng(seed)
-    return [rng.uniform(-1, 1, shape) for shape in PARAMETERS]
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"weight_decay": 0.2},
-        {"momentum": 0.9},
-        {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
-        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
-    ],
-    ids=str,
-)
-def test_sgd_step(options, dtype, device):
-    options = SGD | options
-    wanted = [round_to(v, dtype) for v in _step_values(0)]
-    buffers = [np.zeros_like(v) for v in wanted]
-    params = [to_tensor(v, dtype, device) for v in wanted]
-    states = [to_tensor(v, dtype, device) for v in buffers] if options["momentum"] else []
-    for step in range(3):
-        grads = [round_to(v, dtype) for v in _step_values(step + 1)]
-        moved = [to_tensor(v, dtype, device) for v in grads]
-        versions = [p._version for p in params]
-        _core.sgd_step(params, moved, states, **options, first_step=step == 0)
-        assert all(p._version > v for p, v in zip(params, versions, strict=True))
-        for i, g in enumerate(grads):
-            wanted[i], buffers[i] = ref.sgd(
-                wanted[i], g, buffers[i], **options, first_step=step == 0
-            )
-    for p, v in zip(params, wanted, strict=True):
-        np.testing.assert_allclose(to_array(p), v, rtol=0, atol=16 * EPSILON[dtype])
-    for s, v in zip(states, buffers, strict=False):
-        np.testing.assert_allclose(to_array(s), v, rtol=0, atol=32 * EPSILON[dtype])
-
-
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(
-    "options", [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled": True}], ids=str
-)
-def test_adam_step(options, dtype, device):
-    options = ADAM | options
-    wanted = [round_to(v, dtype) for v in _step_values(0)]
-    first, second = ([np.zeros_like(v) for v in wanted] for _ in range(2))
-    params, m, v = ([to_tensor(a, dtype, device) for a in s] for s in (wanted, first, second))
-    for step in (1, 2, 3):
-        grads = [round_to(g, dtype) for g in _step_values(step)]
-        _core.adam_step(
-            params, [to_tensor(g, dtype, device) for g in grads], m, v, step=step, **options
-        )
-        for i, g in enumerate(grads):
-            wanted[i], first[i], second[i] = ref.adam(
-                wanted[i], g, first[i], second[i], step=step, **options
-            )
-    # The root of the second moment is small where the gradients were, and magnifies its rounding.
-    for tensors, arrays, factor in ((params, wanted, 64), (m, first, 16), (v, second, 16)):
-        for t, a in zip(tensors, arrays, strict=True):
-            np.testing.assert_allclose(to_array(t), a, rtol=0, atol=factor * EPSILON[dtype])
-
-
-def test_optimiser_steps_have_a_test():
-    steps = {s["name"] for s in _core._signatures() if s["module"] == "runtime"}
-    assert steps == {"sgd_step", "adam_step"}
-
-
-# what the table cannot say
-
-
-def test_batch_norm_updates_the_running_statistics():
-    rng = np.random.default_rng(5)
-    x = rng.normal(3, 2, (6, 4, 5))
-    m, v = np.zeros(4), np.ones(4)
-    mean, variance = fastdl.tensor(m), fastdl.tensor(v)
-    for _ in range(2):
-        F.batch_norm(fastdl.tensor(x), mean, variance, training=True, momentum=0.3)
-        m = 0.7 * m + 0.3 * x.mean((0, 2))
-        v = 0.7 * v + 0.3 * x.var((0, 2), ddof=1)
-    np.testing.assert_allclose(mean.numpy(), m, rtol=1e-12)
-    np.testing.assert_allclose(variance.numpy(), v, rtol=1e-12)
-    F.batch_norm(fastdl.tensor(x), mean, variance, training=False)
-    np.testing.assert_allclose(mean.numpy(), m, rtol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_batch_norm_of_16_bits_keeps_statistics_in_32(dtype):
-    rng = np.random.default_rng(6)
-    x = round_to(rng.normal(1, 2, (6, 4, 5)), dtype)
-    w, b = rng.normal(size=4), rng.normal(size=4)
-    mean = fastdl.zeros((4,))
-    half = to_tensor(x, dtype).requires_grad_()
-    weight = to_tensor(w, "float32").requires_grad_()
-    y = F.batch_norm(half, mean, fastdl.ones((4,)), weight, to_tensor(b, "float32"), True)
-    expected = ref.batch_norm(x, None, None, w, b, True)
-    np.testing.assert_allclose(to_array(y), expected, atol=4 * EPSILON[dtype])
-    np.testing.assert_allclose(mean.numpy(), 0.1 * x.mean((0, 2)), rtol=1e-5)
-    y.sum().backward()
-    assert half.grad.dtype == getattr(fastdl, dtype)
-    assert weight.grad.dtype == fastdl.float32
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_mean_of_16_bits_outlives_its_sum(dtype):
-    x = fastdl.full((70_000,), 3.0, dtype=dtype, requires_grad=True)
-    assert x.mean().item() == 3.0  # 210,000 and 70,000 are beyond float16
-    assert x.var().item() == 0.0
-    x.mean().backward()
-    assert x.grad.dtype == getattr(fastdl, dtype)
-
-
-@pytest.mark.parametrize("name", ["amax", "amin"])
-def test_ties_share_the_gradient(name):
-    x = fastdl.tensor([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0]]).requires_grad_()
-    y = x if name == "amax" else -x
-    getattr(F, name)(y, 1).sum().backward()
-    sign = 1 if name == "amax" else -1
-    thirds = [1 / 3] * 3
-    np.testing.assert_allclose(x.grad.numpy(), sign * np.array([[0.5, 0.5, 0], thirds]), rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["maximum", "minimum"])
-def test_equal_operands_share_the_gradient(name):
-    a = fastdl.tensor([1.0, 2.0], requires_grad=True)
-    b = fastdl.tensor([1.0, 2.0], requires_grad=True)
-    getattr(F, name)(a, b).sum().backward()
-    assert a.grad.tolist() == b.grad.tolist() == [0.5, 0.5]
-
-
-@pytest.mark.parametrize("name", ["amax", "amin", "argmax", "argmin", "maximum", "minimum"])
-def test_nan_wins(name):
-    values = np.arange(40, dtype=np.float32)
-    for at in (0, 17, 39):
-        x = values.copy()
-        x[at] = np.nan
-        if name.startswith("arg"):
-            assert getattr(F, name)(x).item() == at
-        elif name.startswith("a"):
-            assert np.isnan(getattr(F, name)(x).item())
-        else:
-            assert np.isnan(getattr(F, name)(x, values).numpy()[at])
-            assert np.isnan(getattr(F, name)(values, x).numpy()[at])
-
-
-def test_max_pool_gives_the_gradient_to_the_first_of_equals():
-    x = fastdl.zeros((1, 1, 2, 2), requires_grad=True)
-    F.max_pool2d(x, 2).sum().backward()
-    assert x.grad.tolist() == [[[[1.0, 0.0], [0.0, 0.0]]]]
-
-
-def test_python_numbers_adapt_to_the_tensor():
-    halves = fastdl.tensor([1.0, 2.0], dtype="float16")
-    assert (halves * 2.5).dtype == fastdl.float16
-    assert (3 - halves).tolist() == [2.0, 1.0]
-    whole_numbers = fastdl.tensor([1, 2])
-    assert (whole_numbers + 1).dtype == fastdl.int64
-    assert (whole_numbers + 0.5).dtype == fastdl.float32
-    assert (whole_numbers / 2).tolist() == [0.5, 1.0]
-    assert (2**53 + 1 + fastdl.tensor([0])).tolist() == [2**53 + 1]

@@ -100,7 +100,9 @@ def test_shapes_as_arguments_or_sequence():
 
 
 @pytest.mark.parametrize(
-    "arguments", [(5,), (2, 7), (0, 10, 3), (5, 0, -2), (3, 3), (0.0, 1.0, 0.25), (1, 2, 0.5)], ids=str
+    "arguments",
+    [(5,), (2, 7), (0, 10, 3), (5, 0, -2), (3, 3), (0.0, 1.0, 0.25), (1, 2, 0.5)],
+    ids=str,
 )
 def test_arange(arguments):
     wanted = np.arange(*arguments)
@@ -160,7 +162,9 @@ def test_half_casts_round_to_even():
     values = np.concatenate(
         [
             np.random.default_rng(0).normal(size=1001).astype(np.float32) * 1000,
-            np.float32([0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.9, 65520, 6e-8, 2.9e-8, 1e-9]),
+            np.float32(
+                [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65519.9, 65520, 6e-8, 2.9e-8, 1e-9]
+            ),
             np.float32([1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8]),
         ]
     )

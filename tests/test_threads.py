@@ -1,4 +1,4 @@
-"""Threads, forks, interrupts, instruction sets: what must not depend on them, and what must work."""
+"""Threads, forks, interrupts, instruction sets: results are the same, and everything works."""
 
 import os
 import signal

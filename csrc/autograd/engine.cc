@@ -38,21 +38,31 @@ struct LeafGrad {
   Tensor leaf, grad;
 };
 
+// A node to visit, with the gradients of its results so far.
+struct Step {
+  Node* node;
+  std::vector<Tensor> grads;  // empty: none has arrived
+  bool target = false;        // gradients are asked of a result of it
+  bool leads = false;         // ... or of what it was computed from
+};
+
 class Pass {
  public:
   Pass(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs) {
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      const Edge e = edge_of(outputs[i]);
+    std::vector<Node*> roots;
+    for (const Tensor& output : outputs) {
+      const Edge e = edge_of(output);
       if (!e.wanted())
         throw Error(ErrorKind::autograd, "backward",
                     "the output does not depend on any tensor that requires a gradient")
-            .show("output", outputs[i])
+            .show("output", output)
             .remedy("set requires_grad=True on a tensor that it is computed from");
-      if (e.node) collect(e.node.get());
-      deliver(e, start_gradient(outputs[i], i < grad_outputs.size() ? grad_outputs[i] : Tensor()));
+      if (e.node) roots.push_back(e.node.get());
     }
-    std::sort(order_.begin(), order_.end(),
-              [](const Node* a, const Node* b) { return a->sequence > b->sequence; });
+    collect(std::move(roots));
+    for (size_t i = 0; i < outputs.size(); ++i)
+      deliver(edge_of(outputs[i]),
+              start_gradient(outputs[i], i < grad_outputs.size() ? grad_outputs[i] : Tensor()));
   }
 
   // Restricts the pass to what leads to `inputs`.
@@ -60,53 +70,34 @@ class Pass {
     aimed_ = true;
     for (const Tensor& t : inputs) {
       const Edge e = edge_of(t);
-      if (e.node)
-        targets_.insert(e.node.get());
-      else if (e.leaf.defined())
-        leaf_targets_.insert(e.leaf.impl());
+      if (e.leaf.defined()) leaf_targets_.insert(e.leaf.impl());
+      if (Step* step = find(e.node.get())) step->target = true;
     }
-    for (auto it = order_.rbegin(); it != order_.rend(); ++it)  // the oldest first
-      for (const Edge& e : (*it)->operands)
-        if (leads_to_target(e)) on_the_way_.insert(*it);
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)  // the oldest first
+      for (const Edge& e : step->node->operands) step->leads = step->leads || leads_to_target(e);
   }
 
   void run(bool retain_graph) {
-    for (Node* node : order_) {
-      auto at = grads_.find(node);
-      if (at == grads_.end()) continue;
-      std::vector<Tensor>& grads = at->second;
+    for (Step& step : steps_) {
+      if (step.grads.empty()) continue;
+      Node* const node = step.node;
       if (!node->hooks.empty())
-        for (size_t i = 0; i < grads.size(); ++i)
-          if (grads[i].defined()) grads[i] = call_hooks(node->hooks[i], grads[i]);
+        for (size_t i = 0; i < step.grads.size(); ++i)
+          if (step.grads[i].defined()) step.grads[i] = call_hooks(node->hooks[i], step.grads[i]);
       if (!aimed_)
         for (Variable* v : node->retained)
-          retained_.emplace_back(v, grads[static_cast<size_t>(v->output)]);
-      const bool target = aimed_ && targets_.count(node);
-      if (aimed_ && !on_the_way_.count(node)) {
-        if (!target) grads_.erase(at);
-        continue;
-      }
-      std::vector<bool> wanted;
-      if (aimed_)
-        for (const Edge& e : node->operands) wanted.push_back(leads_to_target(e));
-      Backward pass(*node, grads, std::move(wanted));
-      node->backward(pass);
-      if (!retain_graph) node->forget();
-      for (size_t i = 0; i < pass.results.size(); ++i) {
-        if (!pass.results[i].defined() || !pass.needs(static_cast<int>(i))) continue;
-        if (anomaly_detection()) check_no_nan(node->name, "gradient", pass.results[i]);
-        deliver(node->operands[i], std::move(pass.results[i]));
-      }
-      if (!target) grads_.erase(node);  // `at` may be stale: deliver inserts
+          retained_.emplace_back(v, step.grads[static_cast<size_t>(v->output)]);
+      if (!aimed_ || step.leads) visit(step, retain_graph);
+      if (!step.target) step.grads.clear();
     }
     for (LeafGrad& l : leaves_) l.grad = call_hooks(make_variable(l.leaf).hooks, l.grad);
   }
 
-  Tensor gradient_of(const Tensor& t) const {
+  Tensor gradient_of(const Tensor& t) {
     const Edge e = edge_of(t);
     if (e.node) {
-      auto at = grads_.find(e.node.get());
-      return at == grads_.end() ? Tensor() : at->second[static_cast<size_t>(e.output)];
+      const Step* step = find(e.node.get());
+      return step && !step->grads.empty() ? step->grads[static_cast<size_t>(e.output)] : Tensor();
     }
     auto at = leaf_index_.find(t.impl());
     return at == leaf_index_.end() ? Tensor() : leaves_[at->second].grad;
@@ -119,9 +110,25 @@ class Pass {
   }
 
  private:
-  bool leads_to_target(const Edge& e) const {
-    if (e.node) return on_the_way_.count(e.node.get()) || targets_.count(e.node.get());
-    return e.leaf.defined() && leaf_targets_.count(e.leaf.impl());
+  void visit(Step& step, bool retain_graph) {
+    Node* const node = step.node;
+    std::vector<bool> wanted;
+    if (aimed_)
+      for (const Edge& e : node->operands) wanted.push_back(leads_to_target(e));
+    Backward pass(*node, step.grads, std::move(wanted));
+    node->backward(pass);
+    if (!retain_graph) node->forget();
+    for (size_t i = 0; i < pass.results.size(); ++i) {
+      if (!pass.results[i].defined() || !pass.needs(static_cast<int>(i))) continue;
+      if (anomaly_detection()) check_no_nan(node->name, "gradient", pass.results[i]);
+      deliver(node->operands[i], std::move(pass.results[i]));
+    }
+  }
+
+  bool leads_to_target(const Edge& e) {
+    if (e.leaf.defined()) return leaf_targets_.count(e.leaf.impl()) != 0;
+    const Step* step = find(e.node.get());
+    return step && (step->target || step->leads);
   }
 
   static Tensor start_gradient(const Tensor& output, const Tensor& given) {
@@ -150,22 +157,38 @@ class Pass {
       v.grad = ours_alone && g.is_contiguous() ? std::move(g) : gradient_arithmetic.clone(g);
   }
 
-  void collect(Node* root) {
-    std::vector<Node*> stack{root};
-    while (!stack.empty()) {
-      Node* node = stack.back();
-      stack.pop_back();
-      if (!seen_.insert(node).second) continue;
-      order_.push_back(node);
+  // All nodes behind `heap`, the newest first. What a node was computed from is older than it, so a
+  // node that is reached on several ways is in the heap as often before it is taken, in a row.
+  void collect(std::vector<Node*> heap) {
+    const auto older = [](const Node* a, const Node* b) { return a->sequence < b->sequence; };
+    std::make_heap(heap.begin(), heap.end(), older);
+    while (!heap.empty()) {
+      std::pop_heap(heap.begin(), heap.end(), older);
+      Node* const node = heap.back();
+      heap.pop_back();
+      if (!steps_.empty() && steps_.back().node == node) continue;
+      steps_.push_back({node, {}});
       for (const Edge& e : node->operands)
-        if (e.node && !seen_.count(e.node.get())) stack.push_back(e.node.get());
+        if (e.node) {
+          heap.push_back(e.node.get());
+          std::push_heap(heap.begin(), heap.end(), older);
+        }
     }
+  }
+
+  // Null for a node that no output depends on.
+  Step* find(const Node* node) {
+    if (!node) return nullptr;
+    const auto at = std::lower_bound(
+        steps_.begin(), steps_.end(), node->sequence,
+        [](const Step& step, uint64_t sequence) { return step.node->sequence > sequence; });
+    return at != steps_.end() && at->node == node ? &*at : nullptr;
   }
 
   void deliver(const Edge& e, Tensor g) {
     if (e.node) {
-      auto& grads = grads_[e.node.get()];
-      if (grads.empty()) grads.resize(static_cast<size_t>(e.node->outputs));
+      std::vector<Tensor>& grads = find(e.node.get())->grads;
+      grads.resize(static_cast<size_t>(e.node->outputs));
       add_into(grads[static_cast<size_t>(e.output)], g);
       return;
     }
@@ -174,15 +197,12 @@ class Pass {
     add_into(leaves_[at->second].grad, g);
   }
 
-  std::vector<Node*> order_;
-  std::unordered_set<Node*> seen_;
-  std::unordered_map<Node*, std::vector<Tensor>> grads_;  // of each node's results, so far
+  std::vector<Step> steps_;  // the newest first
   std::vector<LeafGrad> leaves_;
   std::unordered_map<TensorImpl*, size_t> leaf_index_;
   std::vector<std::pair<Variable*, Tensor>> retained_;
 
   bool aimed_ = false;
-  std::unordered_set<Node*> targets_, on_the_way_;  // to one
   std::unordered_set<TensorImpl*> leaf_targets_;
 };
 

@@ -70,7 +70,8 @@ void define_reductions(FunctionTable& t) {
       "sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
       "The sum over `dim` (None: all dimensions). Integers and bool sum as int64.\n\nThe order of "
-      "the additions depends on the shape alone, so the result has the same\nbits at any number of "
+      "the additions depends on shape and strides alone, so the result has\nthe same bits at any "
+      "number of "
       "threads.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return sum(x, dim, keepdim); });
   t.both(

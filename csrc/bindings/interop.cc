@@ -56,6 +56,10 @@ Tensor from_buffer(PyObject* o) {
     PyErr_Clear();
     if (PyObject_GetBuffer(o, view.get(), PyBUF_STRIDED_RO | PyBUF_FORMAT) < 0) throw PythonError();
   }
+  if (view->ndim > 0 && (!view->shape || !view->strides)) {  // NumPy's datetime64 scalar
+    PyBuffer_Release(view.get());
+    throw_unknown_dtype("from_numpy", text("type ", Py_TYPE(o)->tp_name));
+  }
   const auto dtype = dtype_of_format(view->format, view->itemsize);
   const std::string format = view->format ? view->format : "bytes";
   Dims shape, stride;

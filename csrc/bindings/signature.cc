@@ -94,13 +94,16 @@ void Signature::bind(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
 
 namespace {
 
+bool is_symbolic(PyObject* o) {
+  return PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__");
+}
+
 // The argument itself, or an element of a list, that wants to be asked first.
 PyObject* find_symbolic(PyObject* o) {
-  if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__"))
-    return o;
+  if (is_symbolic(o)) return o;
   if (PyList_Check(o) || PyTuple_Check(o))
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      if (PyObject* found = find_symbolic(PySequence_Fast_GET_ITEM(o, i))) return found;
+      if (is_symbolic(PySequence_Fast_GET_ITEM(o, i))) return PySequence_Fast_GET_ITEM(o, i);
   return nullptr;
 }
 

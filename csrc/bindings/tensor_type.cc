@@ -94,7 +94,9 @@ PyObject* unary_slot(PyObject* self) {
 }
 
 PyObject* power(PyObject* a, PyObject* b, PyObject*) {
-  if (is_tensor(a) && PyLong_Check(b) && PyLong_AsLong(b) == 2) return unary_slot<square>(a);
+  int overflow = 0;
+  if (is_tensor(a) && PyLong_Check(b) && PyLong_AsLongAndOverflow(b, &overflow) == 2)
+    return unary_slot<square>(a);
   return binary_slot<pow>(a, b);
 }
 
@@ -201,7 +203,8 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 }
 int assign_requires_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
-    set_requires_grad(tensor_of(self), value && PyObject_IsTrue(value));
+    const bool on = value && from_python<bool>(value, {"requires_grad", "value"});
+    set_requires_grad(tensor_of(self), on);
     return 0;
   });
 }

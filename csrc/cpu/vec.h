@@ -217,9 +217,9 @@ inline void store_from_float(Vec<float> v, S* p) {
 #if defined(__AVX2__)
   if constexpr (std::is_same_v<S, Half>) {
 #if defined(__AVX512F__)
-    return _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                               _mm512_maskz_cvtps_ph(static_cast<__mmask16>(-1), v.v,
-                                                     _MM_FROUND_TO_NEAREST_INT));
+    return _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(p),
+        _mm512_maskz_cvtps_ph(static_cast<__mmask16>(-1), v.v, _MM_FROUND_TO_NEAREST_INT));
 #else
     return _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                             _mm256_cvtps_ph(v.v, _MM_FROUND_TO_NEAREST_INT));

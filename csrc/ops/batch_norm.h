@@ -11,7 +11,7 @@ struct BatchNormShape {
   int64_t n, c, inner;
 };
 
-// mean[c] and the biased variance[c], in two passes over x (no cancellation).
+// mean[c] and the biased variance[c], by sums of squared deviations (no cancellation).
 FASTDL_KERNEL(batch_norm_statistics, const BatchNormShape& shape, const void* x, void* mean,
               void* variance);
 // y = (x - mean) * rstd * weight + bias; weight and bias may be null.

@@ -10,18 +10,18 @@
 #include "core/strided.h"
 
 // clang-format off
-#define FASTDL_BINARY(F)                                                       \
-  F(add,     a + b,                 g,                g)                       \
-  F(sub,     a - b,                 g,                -g)                      \
-  F(mul,     a * b,                 g * b,            g * a)                   \
-  F(div,     a / b,                 g / b,            -g * y / b)              \
-  F(pow,     pow(a, b),             g * b * pow(a, b - 1), g * y * log(a))     \
-  F(maximum, select(a >= b, a, select(a < b, b, a + b)), /* a + b: NaN if either is */ \
-             select(a > b, g, select(a == b, g * 0.5, g * 0)),                  \
-             select(b > a, g, select(a == b, g * 0.5, g * 0)))                  \
-  F(minimum, select(a <= b, a, select(a > b, b, a + b)),                        \
-             select(a < b, g, select(a == b, g * 0.5, g * 0)),                  \
-             select(b < a, g, select(a == b, g * 0.5, g * 0)))
+// The sum in maximum and minimum is NaN where an operand is.
+#define FASTDL_BINARY(F)                                                                  \
+  F(add, a + b, g, g)                                                                     \
+  F(sub, a - b, g, -g)                                                                    \
+  F(mul, a * b, g * b, g * a)                                                             \
+  F(div, a / b, g / b, -g * y / b)                                                        \
+  F(pow, pow(a, b), select(b == 0, 0, g * b * pow(a, b - 1)),                             \
+    select(y == 0, 0, g * y * log(a)))                                                    \
+  F(maximum, select(a >= b, a, select(a < b, b, a + b)),                                  \
+    select(a > b, g, select(a == b, g * 0.5, 0)), select(b > a, g, select(a == b, g * 0.5, 0))) \
+  F(minimum, select(a <= b, a, select(a > b, b, a + b)),                                  \
+    select(a < b, g, select(a == b, g * 0.5, 0)), select(b < a, g, select(a == b, g * 0.5, 0)))
 
 #define FASTDL_COMPARE(F)  \
   F(eq, a == b)            \

@@ -30,4 +30,11 @@ inline Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) 
   return where(condition, a, b);
 }
 
+inline Tensor select(const Tensor& condition, double a, const Tensor& b) {
+  return where(condition, scalar_like(a, b), b);
+}
+inline Tensor select(const Tensor& condition, const Tensor& a, double b) {
+  return where(condition, a, scalar_like(b, a));
+}
+
 }  // namespace fastdl

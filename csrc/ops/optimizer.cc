@@ -13,14 +13,14 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
                                     const std::vector<Tensor>& first,
                                     const std::vector<Tensor>& second,
                                     std::vector<Tensor>& copies) {
-  const auto check_count = [&](const char* name, size_t count) {
-    if (count != 0 && count != params.size())
-      throw argument_error(op, text(count, " ", name, " for ", params.size(), " parameters"))
+  const auto check_count = [&](const char* name, const std::vector<Tensor>& list) {
+    if (list.size() != params.size())
+      throw argument_error(op, text(list.size(), " ", name, " for ", params.size(), " parameters"))
           .remedy("pass one for each");
   };
-  check_count("gradients", grads.size() ? grads.size() : ~size_t{0});
-  check_count("first moments", first.size());
-  check_count("second moments", second.size());
+  check_count("gradients", grads);
+  if (!first.empty()) check_count("first moments", first);
+  if (!second.empty()) check_count("second moments", second);
   std::vector<OptimizerSlot> slots;
   slots.reserve(params.size());
   for (size_t i = 0; i < params.size(); ++i) {
@@ -74,6 +74,9 @@ void run(const char* op, const std::vector<Tensor>& params, const std::vector<Te
 
 void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
               const std::vector<Tensor>& momentum, const SgdOptions& options) {
+  if (!params.empty() && momentum.empty() && options.momentum != 0)
+    throw argument_error("sgd_step", text("momentum is ", options.momentum, ", without buffers"))
+        .remedy("pass one buffer for each parameter");
   run<sgd_update>("sgd_step", params, grads, momentum, {}, options);
 }
 

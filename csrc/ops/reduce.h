@@ -17,8 +17,8 @@ struct ReduceShape {
 };
 
 // y[kept] = op over reduced of x. All dtypes but bool. 16-bit floats accumulate in float; sums run
-// in an order that depends on the shape alone. An empty sum is 0; an empty amax is refused above.
-// NaN wins in amax and amin.
+// in an order that depends on shape and strides alone. An empty sum is 0; an empty amax is refused
+// above. NaN wins in amax and amin.
 FASTDL_KERNEL(reduce_forward, Reduce op, const ReduceShape& shape, const void* x, void* y);
 // y[outer, inner] = index of the largest (smallest) along the middle dimension of the contiguous
 // x[outer, n, inner]; the first of equals; NaN counts as largest (smallest).

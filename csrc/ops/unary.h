@@ -18,7 +18,7 @@
   F(neg, "-x",                                                            \
     -x, -g)                                                               \
   F(abs, "|x|; its gradient at 0 is 0",                                   \
-    select(x <= 0, 0 - x, x), select(x > 0, g, select(x < 0, -g, g * 0))) \
+    select(x <= 0, 0 - x, x), select(x > 0, g, select(x < 0, -g, 0))) \
   F(sign, "-1, 0 or 1; its gradient is 0",                                \
     sign(x), g * 0)                                                       \
   F(square, "x * x",                                                      \
@@ -42,7 +42,7 @@
   F(sigmoid, "1 / (1 + exp(-x))",                                         \
     sigmoid(x), g * y * (1 - y))                                          \
   F(relu, "max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)", \
-    select(x < 0, 0, x), select(y <= 0, g * 0, g))                        \
+    select(x < 0, 0, x), select(y <= 0, 0, g))                        \
   F(softplus, "log(1 + exp(x)), without overflow",                        \
     softplus(x), g * sigmoid(x))
 // clang-format on

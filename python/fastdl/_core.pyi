@@ -133,7 +133,7 @@ def _anomaly_detection() -> bool: ...
 def _set_anomaly_detection(on: bool) -> None: ...
 def _signatures() -> list[dict[str, str]]: ...
 def abs(input: ArrayLike) -> Tensor:
-    """|x|, elementwise; its gradient at 0 is 0."""
+    """Elementwise |x|; its gradient at 0 is 0."""
 
 def adam_step(
     params: Sequence[Tensor],
@@ -243,7 +243,7 @@ def conv2d(
     dilation or groups below 1 or a padding below 0."""
 
 def cos(input: ArrayLike) -> Tensor:
-    """The cosine of x in radians, elementwise."""
+    """Elementwise the cosine of x in radians."""
 
 def cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
@@ -293,7 +293,7 @@ def eq(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input == other, elementwise, as bool."""
 
 def exp(input: ArrayLike) -> Tensor:
-    """e to the power x, elementwise."""
+    """Elementwise e to the power x."""
 
 @overload
 def expand(input: ArrayLike, shape: Shape) -> Tensor:
@@ -353,7 +353,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     Raises ShapeError, DTypeError or DeviceError where the operands do not fit."""
 
 def log(input: ArrayLike) -> Tensor:
-    """The natural logarithm, elementwise; -inf at 0, NaN below."""
+    """Elementwise the natural logarithm; -inf at 0, NaN below."""
 
 def log_softmax(input: ArrayLike, dim: int) -> Tensor:
     """log(softmax(x)) along `dim`, without cancellation."""
@@ -428,7 +428,7 @@ def ne(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input != other, elementwise, as bool."""
 
 def neg(input: ArrayLike) -> Tensor:
-    """-x, elementwise."""
+    """Elementwise -x."""
 
 @overload
 def ones(
@@ -523,10 +523,10 @@ def randperm(n: int, generator: Generator | None = None) -> Tensor:
     """A random order of 0..n-1 as int64 (Fisher and Yates)."""
 
 def reciprocal(input: ArrayLike) -> Tensor:
-    """1 / x, elementwise."""
+    """Elementwise 1 / x."""
 
 def relu(input: ArrayLike) -> Tensor:
-    """max(x, 0), elementwise (Nair and Hinton, 2010); its gradient at 0 is 0."""
+    """Elementwise max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)."""
 
 @overload
 def reshape(input: ArrayLike, shape: Shape) -> Tensor:
@@ -539,7 +539,7 @@ def reshape(input: ArrayLike, *shape: int) -> Tensor:
     allow, else a copy."""
 
 def rsqrt(input: ArrayLike) -> Tensor:
-    """1 / sqrt(x), elementwise."""
+    """Elementwise 1 / sqrt(x)."""
 
 def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:
     """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
@@ -561,25 +561,25 @@ def sgd_step(
     an empty list where momentum is 0; at the first step they become the gradient."""
 
 def sigmoid(input: ArrayLike) -> Tensor:
-    """1 / (1 + exp(-x)), elementwise."""
+    """Elementwise 1 / (1 + exp(-x))."""
 
 def sign(input: ArrayLike) -> Tensor:
-    """-1, 0 or 1, elementwise; its gradient is 0."""
+    """Elementwise -1, 0 or 1; its gradient is 0."""
 
 def sin(input: ArrayLike) -> Tensor:
-    """The sine of x in radians, elementwise."""
+    """Elementwise the sine of x in radians."""
 
 def softmax(input: ArrayLike, dim: int) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
 
 def softplus(input: ArrayLike) -> Tensor:
-    """log(1 + exp(x)), elementwise, without overflow."""
+    """Elementwise log(1 + exp(x)), without overflow."""
 
 def sqrt(input: ArrayLike) -> Tensor:
-    """The square root, elementwise; NaN below 0."""
+    """Elementwise the square root; NaN below 0."""
 
 def square(input: ArrayLike) -> Tensor:
-    """x * x, elementwise."""
+    """Elementwise x * x."""
 
 def squeeze(input: ArrayLike, dim: int | None = None) -> Tensor:
     """Drops dimension `dim` if its size is 1; None: all such dimensions."""
@@ -593,11 +593,11 @@ def sub(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
 def sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
     """The sum over `dim` (None: all dimensions). Integers and bool sum as int64.
 
-    The order of the additions depends on the shape alone, so the result has the same
-    bits at any number of threads."""
+    The order of the additions depends on shape and strides alone, so the result has
+    the same bits at any number of threads."""
 
 def tanh(input: ArrayLike) -> Tensor:
-    """The hyperbolic tangent, elementwise."""
+    """Elementwise the hyperbolic tangent."""
 
 def tensor(
     data: Any,
@@ -745,7 +745,7 @@ class Tensor:
     def _remove_hook(self, id: builtins.int) -> None:
         """See register_hook."""
     def abs(self) -> Tensor:
-        """|x|, elementwise; its gradient at 0 is 0."""
+        """Elementwise |x|; its gradient at 0 is 0."""
     def add(self, other: ArrayLike | Number) -> Tensor:
         """input + other, with broadcasting.
 
@@ -792,7 +792,7 @@ class Tensor:
     def copy_(self, source: ArrayLike) -> Tensor:
         """Takes the values of `source`, which may broadcast, have another dtype or device."""
     def cos(self) -> Tensor:
-        """The cosine of x in radians, elementwise."""
+        """Elementwise the cosine of x in radians."""
     def cpu(self) -> Tensor:
         """The tensor on the CPU."""
     def cuda(self) -> Tensor:
@@ -812,7 +812,7 @@ class Tensor:
     def eq(self, other: ArrayLike | Number) -> Tensor:
         """input == other, elementwise, as bool."""
     def exp(self) -> Tensor:
-        """e to the power x, elementwise."""
+        """Elementwise e to the power x."""
     @overload
     def expand(self, shape: Shape) -> Tensor:
         """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
@@ -849,7 +849,7 @@ class Tensor:
     def le(self, other: ArrayLike | Number) -> Tensor:
         """input <= other, elementwise, as bool."""
     def log(self) -> Tensor:
-        """The natural logarithm, elementwise; -inf at 0, NaN below."""
+        """Elementwise the natural logarithm; -inf at 0, NaN below."""
     def log_softmax(self, dim: builtins.int) -> Tensor:
         """log(softmax(x)) along `dim`, without cancellation."""
     def logical_not(self) -> Tensor:
@@ -888,7 +888,7 @@ class Tensor:
     def ne(self, other: ArrayLike | Number) -> Tensor:
         """input != other, elementwise, as bool."""
     def neg(self) -> Tensor:
-        """-x, elementwise."""
+        """Elementwise -x."""
     def normal_(
         self,
         mean: builtins.float = 0.0,
@@ -905,12 +905,12 @@ class Tensor:
     def pow(self, other: ArrayLike | Number) -> Tensor:
         """input to the power other, with broadcasting; see add."""
     def reciprocal(self) -> Tensor:
-        """1 / x, elementwise."""
+        """Elementwise 1 / x."""
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Calls hook(gradient) in every backward pass; it may return another gradient.
         The handle's remove() ends that."""
     def relu(self) -> Tensor:
-        """max(x, 0), elementwise (Nair and Hinton, 2010); its gradient at 0 is 0."""
+        """Elementwise max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)."""
     def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Sets requires_grad and returns the tensor."""
     @overload
@@ -924,27 +924,27 @@ class Tensor:
     def retain_grad(self) -> None:
         """Keeps .grad of this tensor though it is no leaf."""
     def rsqrt(self) -> Tensor:
-        """1 / sqrt(x), elementwise."""
+        """Elementwise 1 / sqrt(x)."""
     def scatter_add(self, dim: builtins.int, index: ArrayLike, src: ArrayLike) -> Tensor:
         """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
 
         The additions to one element run in the order of src, so the result is deterministic."""
     def sigmoid(self) -> Tensor:
-        """1 / (1 + exp(-x)), elementwise."""
+        """Elementwise 1 / (1 + exp(-x))."""
     def sign(self) -> Tensor:
-        """-1, 0 or 1, elementwise; its gradient is 0."""
+        """Elementwise -1, 0 or 1; its gradient is 0."""
     def sin(self) -> Tensor:
-        """The sine of x in radians, elementwise."""
+        """Elementwise the sine of x in radians."""
     def size(self, dim: builtins.int | None = None) -> Any:
         """The shape, or the size of one dimension."""
     def softmax(self, dim: builtins.int) -> Tensor:
         """exp(x) / sum(exp(x)) along `dim`, without overflow."""
     def softplus(self) -> Tensor:
-        """log(1 + exp(x)), elementwise, without overflow."""
+        """Elementwise log(1 + exp(x)), without overflow."""
     def sqrt(self) -> Tensor:
-        """The square root, elementwise; NaN below 0."""
+        """Elementwise the square root; NaN below 0."""
     def square(self) -> Tensor:
-        """x * x, elementwise."""
+        """Elementwise x * x."""
     def squeeze(self, dim: builtins.int | None = None) -> Tensor:
         """Drops dimension `dim` if its size is 1; None: all such dimensions."""
     def stride(self) -> tuple[builtins.int, ...]:
@@ -960,10 +960,10 @@ class Tensor:
     ) -> Tensor:
         """The sum over `dim` (None: all dimensions). Integers and bool sum as int64.
 
-        The order of the additions depends on the shape alone, so the result has the same
-        bits at any number of threads."""
+        The order of the additions depends on shape and strides alone, so the result has
+        the same bits at any number of threads."""
     def tanh(self) -> Tensor:
-        """The hyperbolic tangent, elementwise."""
+        """Elementwise the hyperbolic tangent."""
     def to(
         self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = None
     ) -> Tensor:

@@ -1,0 +1,100 @@
+"""What the case table cannot say of ops: ties, NaN, running statistics, numbers as operands."""
+
+import numpy as np
+import pytest
+
+import fastdl
+import fastdl.functional as F
+from tests import references as ref
+from tests.oprow import EPSILON, round_to, to_array, to_tensor
+
+
+def test_batch_norm_updates_the_running_statistics():
+    rng = np.random.default_rng(5)
+    x = rng.normal(3, 2, (6, 4, 5))
+    m, v = np.zeros(4), np.ones(4)
+    mean, variance = fastdl.tensor(m), fastdl.tensor(v)
+    for _ in range(2):
+        F.batch_norm(fastdl.tensor(x), mean, variance, training=True, momentum=0.3)
+        m = 0.7 * m + 0.3 * x.mean((0, 2))
+        v = 0.7 * v + 0.3 * x.var((0, 2), ddof=1)
+    np.testing.assert_allclose(mean.numpy(), m, rtol=1e-12)
+    np.testing.assert_allclose(variance.numpy(), v, rtol=1e-12)
+    F.batch_norm(fastdl.tensor(x), mean, variance, training=False)
+    np.testing.assert_allclose(mean.numpy(), m, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_batch_norm_of_16_bits_keeps_statistics_in_32(dtype):
+    rng = np.random.default_rng(6)
+    x = round_to(rng.normal(1, 2, (6, 4, 5)), dtype)
+    w, b = rng.normal(size=4), rng.normal(size=4)
+    mean = fastdl.zeros((4,))
+    half = to_tensor(x, dtype).requires_grad_()
+    weight = to_tensor(w, "float32").requires_grad_()
+    y = F.batch_norm(half, mean, fastdl.ones((4,)), weight, to_tensor(b, "float32"), True)
+    expected = ref.batch_norm(x, None, None, w, b, True)
+    np.testing.assert_allclose(to_array(y), expected, atol=4 * EPSILON[dtype])
+    np.testing.assert_allclose(mean.numpy(), 0.1 * x.mean((0, 2)), rtol=1e-5)
+    y.sum().backward()
+    assert half.grad.dtype == getattr(fastdl, dtype)
+    assert weight.grad.dtype == fastdl.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_mean_of_16_bits_outlives_its_sum(dtype):
+    x = fastdl.full((70_000,), 3.0, dtype=dtype, requires_grad=True)
+    assert x.mean().item() == 3.0  # 210,000 and 70,000 are beyond float16
+    assert x.var().item() == 0.0
+    x.mean().backward()
+    assert x.grad.dtype == getattr(fastdl, dtype)
+
+
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_ties_share_the_gradient(name):
+    x = fastdl.tensor([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0]]).requires_grad_()
+    y = x if name == "amax" else -x
+    getattr(F, name)(y, 1).sum().backward()
+    sign = 1 if name == "amax" else -1
+    thirds = [1 / 3] * 3
+    np.testing.assert_allclose(x.grad.numpy(), sign * np.array([[0.5, 0.5, 0], thirds]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_equal_operands_share_the_gradient(name):
+    a = fastdl.tensor([1.0, 2.0], requires_grad=True)
+    b = fastdl.tensor([1.0, 2.0], requires_grad=True)
+    getattr(F, name)(a, b).sum().backward()
+    assert a.grad.tolist() == b.grad.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", ["amax", "amin", "argmax", "argmin", "maximum", "minimum"])
+def test_nan_wins(name):
+    values = np.arange(40, dtype=np.float32)
+    for at in (0, 17, 39):
+        x = values.copy()
+        x[at] = np.nan
+        if name.startswith("arg"):
+            assert getattr(F, name)(x).item() == at
+        elif name.startswith("a"):
+            assert np.isnan(getattr(F, name)(x).item())
+        else:
+            assert np.isnan(getattr(F, name)(x, values).numpy()[at])
+            assert np.isnan(getattr(F, name)(values, x).numpy()[at])
+
+
+def test_max_pool_gives_the_gradient_to_the_first_of_equals():
+    x = fastdl.zeros((1, 1, 2, 2), requires_grad=True)
+    F.max_pool2d(x, 2).sum().backward()
+    assert x.grad.tolist() == [[[[1.0, 0.0], [0.0, 0.0]]]]
+
+
+def test_python_numbers_adapt_to_the_tensor():
+    halves = fastdl.tensor([1.0, 2.0], dtype="float16")
+    assert (halves * 2.5).dtype == fastdl.float16
+    assert (3 - halves).tolist() == [2.0, 1.0]
+    whole_numbers = fastdl.tensor([1, 2])
+    assert (whole_numbers + 1).dtype == fastdl.int64
+    assert (whole_numbers + 0.5).dtype == fastdl.float32
+    assert (whole_numbers / 2).tolist() == [0.5, 1.0]
+    assert (2**53 + 1 + fastdl.tensor([0])).tolist() == [2**53 + 1]
