@@ -65,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     machine, plan = describe(), SHORT if options.short else FULL
     print(report.machine_line(machine))
+    if machine["load"] > 0.5:
+        print(
+            "Other programs are running: trust `least`, the ratio of the shortest samples, if any."
+        )
     results = _run(options, plan)
     for line in _summary(results):
         print(line)

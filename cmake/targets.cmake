@@ -22,7 +22,8 @@ function(fastdl_library target)
   endif()
 
   if(FASTDL_SANITIZE)
-    set(flags -fsanitize=${FASTDL_SANITIZE} -fno-omit-frame-pointer -g1)
+    # GCC's own checks confuse it about what is initialised.
+    set(flags -fsanitize=${FASTDL_SANITIZE} -fno-omit-frame-pointer -g1 -Wno-maybe-uninitialized)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${flags};-O1>)
     target_link_options(${target} PRIVATE -fsanitize=${FASTDL_SANITIZE})
   endif()

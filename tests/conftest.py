@@ -1,10 +1,17 @@
 """Every test starts from the same state, whatever ran before it."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import fastdl
+
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: the tests of Ctrl-C
+# would then wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
