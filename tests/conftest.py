@@ -7,7 +7,6 @@ import pytest
 
 import fastdl
 
-
 # A shell starts background jobs with SIGINT ignored, and children inherit that: the tests of Ctrl-C
 # would then wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

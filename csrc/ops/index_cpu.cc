@@ -52,6 +52,7 @@ void first_bad(const Context& context, int64_t n, const int64_t* index, int64_t 
 template <class T>
 void gather_rows_launch(const Context& context, int64_t count, int64_t width, const void* x_,
                         const int64_t* index, void* y_) {
+  if (width == 0) return;
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
   context.parallel_for(count, grain_for(width), [&](int64_t begin, int64_t end) {

@@ -118,7 +118,7 @@ void gradient_columns(bool log_, int64_t n, int64_t inner, int64_t width, const 
 template <class Row, class Column>
 void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, Row row,
                Column column) {
-  if (n == 0) return;
+  if (n == 0 || inner == 0) return;
   if (inner == 1) {
     context.parallel_for(outer, std::max<int64_t>(1, kWork / (n + 8)),
                          [&](int64_t begin, int64_t end) {
