@@ -48,7 +48,7 @@ void select_slice(const Tensor& x, PyObject* slice, Selection& s) {
         .remedy("use a step of 1 or more");
   const Py_ssize_t length = PySlice_AdjustIndices(x.size(d), &start, &stop, step);
   s.window.start.push(start);
-  s.window.step.push(step);
+  s.window.step.push(length > 1 ? step : 1);  // any step does, and a huge one would overflow
   s.window.length.push(length);
   s.shape.push(length);
 }

@@ -1,5 +1,7 @@
 #include "ops/reduce.h"
 
+#include <algorithm>
+
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
@@ -133,9 +135,10 @@ Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool k
   if (item_size(x.dtype()) == 2)
     return cast(var(cast(x, DType::f32), dims, correction, keepdim), x.dtype());
   const Plan plan = plan_of("var", x, dims);
-  const int64_t degrees = plan.count > correction ? plan.count - correction : 0;
+  const double degrees =
+      std::max(0.0, static_cast<double>(plan.count) - static_cast<double>(correction));
   const Tensor centred = x - mean(x, dims, true);
-  return sum(square(centred), dims, keepdim) / static_cast<double>(degrees);
+  return sum(square(centred), dims, keepdim) / degrees;
 }
 
 Tensor amax(const Tensor& x, const OptionalDims& dims, bool keepdim) {
