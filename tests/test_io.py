@@ -324,3 +324,52 @@ class TestCheckpoint:
         with pytest.raises(errors.ArgumentError, match=message):
             io.save_checkpoint(tmp_path / "c", state)
         assert list(tmp_path.iterdir()) == []
+
+
+BAD_FILES = """
+import pathlib, sys
+import fastdl
+from fastdl import io
+from fastdl.errors import FormatError
+
+def header(text):
+    return len(text).to_bytes(8, "little") + text
+
+def tensor(first, last):
+    return b'{"dtype": "F32", "shape": [2], "data_offsets": [%d, %d]}' % (first, last)
+
+path = pathlib.Path(sys.argv[1])
+io.save_file({"x": fastdl.arange(6.0)}, path)
+whole = path.read_bytes()
+bad = [whole[:size] for size in range(len(whole))]
+bad += [
+    header(b'{"a": ' + tensor(0, 8) + b', "b": ' + tensor(4, 12) + b"}") + bytes(12),  # overlap
+    header(b'{"a": ' + tensor(0, 2**62) + b"}") + bytes(8),
+    (2**63).to_bytes(8, "little") + b"{}",
+    (10**12).to_bytes(8, "little") + b"{}",
+    header(b"\\xff\\xfe{}"),  # not UTF-8
+]
+io.save_checkpoint(path, {"x": fastdl.arange(6.0), "epoch": 3})
+checkpoint = path.read_bytes()
+loads = [(io.load_file, b) for b in bad]
+loads += [(io.load_checkpoint, checkpoint[:size]) for size in range(len(checkpoint))]
+for load, content in loads:
+    path.write_bytes(content)
+    try:
+        load(path)
+    except FormatError:
+        continue
+    raise SystemExit(f"no error for {content!r}")
+print("alive")
+"""
+
+
+def test_bad_files_end_no_process(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", BAD_FILES, str(tmp_path / "f")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "alive\n"
