@@ -57,9 +57,11 @@ void pause_briefly() {
 
 thread_local bool inside_job = false;
 
+// When this thread last asked. It outlives the job: a long op may be many short jobs.
+thread_local Clock::time_point polled;
+
 // The calling thread's part of a job: like a worker's, but it asks now and then whether to stop.
 void run_as_caller(Job& job) {
-  auto polled = Clock::now();
   while (job.step()) {
     if (!host_hooks.interrupted) continue;
     const auto now = Clock::now();
