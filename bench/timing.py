@@ -13,7 +13,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["FULL", "SHORT", "Case", "Pair", "Plan", "Result", "Spread", "measure", "run"]
 
@@ -81,6 +81,10 @@ class Plan:
 FULL = Plan(rounds=11, sample=0.010, settle=0.002, warm_up=0.03)
 SHORT = Plan(rounds=5, sample=0.002, settle=0.0005, warm_up=0.005)
 
+# OpenMP's workers go on spinning for some milliseconds after their last loop, and would take a core
+# from the side whose turn it is.
+SPINNING = 0.02
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -132,6 +136,8 @@ def run(case: Case, plan: Plan, threads: int) -> Result:
         pair.check()
     except AssertionError as error:
         raise AssertionError(f"{case.subject}: {case}: the results disagree\n{error}") from None
+    if threads > 1:
+        plan = replace(plan, settle=max(plan.settle, SPINNING))
     ours, reference = measure((pair.ours, pair.reference), plan)
     return Result(case, threads, ours, reference)
 
