@@ -112,17 +112,14 @@ PyObject* find_symbolic(PyObject* o) {
 PyObject* call_symbolic(const Signature& s, PyObject* const* args, Py_ssize_t count,
                         PyObject* keywords) {
   if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
-  // Kept aside: looking for an attribute clears the exception that is set.
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
   const Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
   PyObject* symbol = nullptr;
-  for (Py_ssize_t i = 0; i < count + named && !symbol; ++i) symbol = find_symbolic(args[i]);
-  if (!symbol) {
-    PyErr_Restore(type, value, traceback);
-    return nullptr;
+  {
+    const pybind11::error_scope aside;  // looking for an attribute clears the exception that is set
+    for (Py_ssize_t i = 0; i < count + named && !symbol; ++i) symbol = find_symbolic(args[i]);
   }
-  Py_XDECREF(type), Py_XDECREF(value), Py_XDECREF(traceback);
+  if (!symbol) return nullptr;
+  PyErr_Clear();
   const Owned module(PyImport_ImportModule("fastdl._core"));
   const Owned function(module ? PyObject_GetAttrString(module.get(), s.name.c_str()) : nullptr);
   const Owned positional(PyTuple_New(count)), rest(PyDict_New());
