@@ -17,6 +17,10 @@ inline Error argument_error(const char* op, std::string problem) {
   return Error(ErrorKind::argument, op, std::move(problem));
 }
 
+// The largest kernel, stride, padding or dilation: far above any real use, and low enough that index
+// arithmetic on it cannot overflow.
+inline constexpr int64_t kMaxWindow = int64_t{1} << 24;
+
 struct Operand {
   const char* name;
   const Tensor& tensor;

@@ -11,9 +11,6 @@
 namespace fastdl {
 namespace {
 
-// Far above any real use, and low enough that index arithmetic on it cannot overflow.
-constexpr int64_t kMaxWindow = int64_t{1} << 24;
-
 void check_options(const char* op, const Tensor& x, const Tensor& weight, const Conv2dOptions& o) {
   struct Named {
     const char* name;

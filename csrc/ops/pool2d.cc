@@ -8,8 +8,6 @@
 namespace fastdl {
 namespace {
 
-constexpr int64_t kMaxWindow = int64_t{1} << 24;
-
 int64_t output_size(const char* op, const Tensor& x, int64_t size, const Pool2dOptions& o, int i) {
   const int64_t window = o.dilation[i] * (o.kernel[i] - 1) + 1;
   const int64_t room = size + 2 * o.padding[i] - window;
