@@ -39,15 +39,39 @@ class DeviceGuard {
   int previous_ = 0;
 };
 
+struct LaunchShape {
+  dim3 grid, block;
+  size_t shared = 0;     // bytes of dynamic shared memory (cuda/shared.cuh)
+  unsigned cluster = 1;  // blocks of a cluster, along x (sm_90)
+};
+
+template <class... P, class... A>
+void launch(const Context& context, void (*kernel)(P...), const LaunchShape& shape,
+            const A&... arguments) {
+  constexpr size_t kWithoutAsking = 48 << 10;
+  const DeviceGuard guard(context.device);
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared;
+  config.stream = static_cast<cudaStream_t>(context.stream);
+  cudaLaunchAttribute cluster{};
+  if (shape.cluster > 1) {
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {shape.cluster, 1, 1};
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+  }
+  if (shape.shared > kWithoutAsking)
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         static_cast<int>(shape.shared));
+  cudaLaunchKernelEx(&config, kernel, static_cast<std::decay_t<P>>(arguments)...);
+}
+
 template <class... P, class... A>
 void launch(const Context& context, void (*kernel)(P...), dim3 grid, dim3 block,
             const A&... arguments) {
-  const DeviceGuard guard(context.device);
-  cudaLaunchConfig_t config{};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.stream = static_cast<cudaStream_t>(context.stream);
-  cudaLaunchKernelEx(&config, kernel, static_cast<std::decay_t<P>>(arguments)...);
+  launch(context, kernel, LaunchShape{grid, block}, arguments...);
 }
 
 // Blocks of a grid-stride loop over `work` items: enough to fill any device several times over, few

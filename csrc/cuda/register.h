@@ -12,5 +12,12 @@ void register_reduce(Registry& registry);
 void register_matmul(Registry& registry);
 void register_random(Registry& registry);
 void register_optimizer(Registry& registry);
+void register_conv2d(Registry& registry);
+void register_pool2d(Registry& registry);
+void register_batch_norm(Registry& registry);
+void register_softmax(Registry& registry);
+void register_loss(Registry& registry);
+void register_index(Registry& registry);
+void register_lstm(Registry& registry);
 
 }  // namespace fastdl::cuda

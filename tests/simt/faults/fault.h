@@ -1,0 +1,43 @@
+// A planted fault: a kernel with one bug, which the model must find, and without the bug, where it
+// must find nothing. The line with the bug carries a comment `FAULT: kind` (or the lines that the
+// message may name, in a race); tests/test_simt.py reads the comments and compares.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "core/context.h"
+#include "cuda/launch.cuh"
+
+namespace simt_test {
+
+struct Program {
+  const char* name;
+  void (*run)(bool faulty);
+  Program* next;
+  static Program*& first() {
+    static Program* head = nullptr;
+    return head;
+  }
+  Program(const char* name, void (*run)(bool)) : name(name), run(run), next(first()) {
+    first() = this;
+  }
+};
+
+inline fastdl::Context context() { return {nullptr, nullptr, nullptr, 1, 0, nullptr}; }
+
+// Device memory that is never given back: a program runs once.
+template <class T>
+T* device_array(size_t n) {
+  void* p = nullptr;
+  cudaMalloc(&p, n * sizeof(T));
+  cudaMemset(p, 0, n * sizeof(T));
+  return static_cast<T*>(p);
+}
+
+}  // namespace simt_test
+
+// The body gets `bool faulty`.
+#define PROGRAM(name)                                                 \
+  static void name##_program(bool faulty);                            \
+  static simt_test::Program name##_registered{#name, name##_program}; \
+  static void name##_program([[maybe_unused]] bool faulty)

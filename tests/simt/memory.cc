@@ -1,0 +1,518 @@
+// Memory and its shadow: for each byte a Cell that says who wrote and who read it last.
+#include <link.h>
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "machine.h"
+
+namespace simt {
+namespace {
+
+size_t number_from(const char* variable, size_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text && *text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+char* reserve(size_t bytes) {
+  void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) {
+    perror("simt: no address space for device memory");
+    abort();
+  }
+  return static_cast<char*>(p);
+}
+
+struct Region {
+  char* base = nullptr;
+  size_t size = 0;
+  Cell* cells = nullptr;
+
+  bool contains(const void* p) const {
+    return static_cast<size_t>(static_cast<const char*>(p) - base) < size;
+  }
+  Cell* cell(const void* p) const { return cells + (static_cast<const char*>(p) - base); }
+  void reserve_cells() { cells = reinterpret_cast<Cell*>(reserve(size * sizeof(Cell))); }
+};
+
+// ---- device memory
+
+struct Device {
+  Region region;
+  size_t total = 0, used = 0;
+  char* top = nullptr;                // above it nothing was ever allocated
+  std::map<char*, size_t> blocks;     // allocated, with the bytes asked
+  std::multimap<size_t, char*> free;  // by size with its margin; the oldest of a size first
+};
+
+constexpr size_t kAlign = 256, kMargin = 512;
+
+Device* devices() {
+  static Device* all = [] {
+    auto* made = new Device[static_cast<size_t>(device_count())];
+    for (int i = 0; i < device_count(); ++i) {
+      Device& d = made[i];
+      d.total = number_from("SIMT_MEMORY", 1024) << 20;
+      d.region.size = 4 * d.total;
+      d.region.base = d.top = reserve(d.region.size);
+      d.region.reserve_cells();
+    }
+    return made;
+  }();
+  return all;
+}
+
+size_t with_margin(size_t bytes) { return (bytes + kMargin + kAlign - 1) / kAlign * kAlign; }
+
+void set_cells(Cell* cells, size_t n, uint32_t state) {
+  // Whole pages of cells that are to be zero go back to the system instead.
+  if (state == kNotAllocated && n * sizeof(Cell) > 1 << 20) {
+    const uintptr_t first = (reinterpret_cast<uintptr_t>(cells) + 4095) / 4096 * 4096;
+    const uintptr_t last = reinterpret_cast<uintptr_t>(cells + n) / 4096 * 4096;
+    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    memset(static_cast<void*>(cells), 0, first - reinterpret_cast<uintptr_t>(cells));
+    memset(reinterpret_cast<void*>(last), 0, reinterpret_cast<uintptr_t>(cells + n) - last);
+    return;
+  }
+  Cell cell;
+  cell.write_gang = state;
+  for (size_t i = 0; i < n; ++i) cells[i] = cell;
+}
+
+std::string near_allocation(const Device& d, const void* p) {
+  auto above = d.blocks.upper_bound(const_cast<char*>(static_cast<const char*>(p)));
+  char text[160] = "no allocation is near";
+  if (above != d.blocks.begin()) {
+    auto below = std::prev(above);
+    const auto past = static_cast<const char*>(p) - (below->first + below->second);
+    if (past < 1 << 16)
+      snprintf(text, sizeof text, "%ld bytes after an allocation of %zu", static_cast<long>(past),
+               below->second);
+    else if (above != d.blocks.end() && above->first - static_cast<const char*>(p) < 1 << 16)
+      snprintf(text, sizeof text, "%ld bytes before an allocation of %zu",
+               static_cast<long>(above->first - static_cast<const char*>(p)), above->second);
+  } else if (above != d.blocks.end()) {
+    snprintf(text, sizeof text, "%ld bytes before an allocation of %zu",
+             static_cast<long>(above->first - static_cast<const char*>(p)), above->second);
+  }
+  return text;
+}
+
+// ---- shared memory
+
+constexpr size_t kSharedStride = 256 << 10;  // a block's part of the dynamic region
+constexpr size_t kSharedBlocks = 256;
+
+Region dynamic_region() {
+  static const Region region = [] {
+    Region r;
+    r.size = kSharedStride * kSharedBlocks;
+    r.base = reserve(r.size);
+    r.reserve_cells();
+    return r;
+  }();
+  return region;
+}
+
+// `__shared__` is `static thread_local` (include/cuda_runtime.h): what the kernels declare lies in
+// this library's block of the host thread's thread-local storage.
+Region static_shared;
+char *image_begin = nullptr, *image_end = nullptr;
+thread_local char tls_probe;
+
+int look_at_image(dl_phdr_info* info, size_t, void*) {
+  const char* here = reinterpret_cast<const char*>(&image_begin);
+  char *begin = nullptr, *end = nullptr;
+  size_t tls = 0;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& h = info->dlpi_phdr[i];
+    char* from = reinterpret_cast<char*>(info->dlpi_addr + h.p_vaddr);
+    if (h.p_type == PT_TLS) tls = h.p_memsz;
+    if (h.p_type != PT_LOAD) continue;
+    if (!begin || from < begin) begin = from;
+    if (from + h.p_memsz > end) end = from + h.p_memsz;
+  }
+  if (here < begin || here >= end) return 0;
+  image_begin = begin;
+  image_end = end;
+  static_shared.base = static_cast<char*>(info->dlpi_tls_data);
+  static_shared.size = tls;
+  return 1;
+}
+
+// ---- in flight
+
+struct Flight {
+  const char *begin, *end;
+  const char* what;
+  int thread;
+};
+std::vector<Flight> flights;
+
+// ---- checks
+
+struct Request {
+  const void* p;
+  size_t bytes;
+  Access access;
+  const void* pc;
+};
+
+bool writes(Access a) { return a == Access::write || a == Access::atomic || a == Access::take_off; }
+
+const char* verb(Access a) {
+  switch (a) {
+    case Access::read: return "read";
+    case Access::write: return "write";
+    case Access::atomic: return "atomic access";
+    case Access::async_read: return "asynchronous read";
+    case Access::take_off: return "asynchronous write";
+  }
+  return "";
+}
+
+std::string by_whom(uint16_t thread) {
+  if (thread == kSeveral) return "several threads";
+  if (thread == kAtomic) return "an atomic access";
+  const Thread& t = *gang->threads[thread];
+  char text[80];
+  snprintf(text, sizeof text, "thread (%u,%u,%u)", t.index.x, t.index.y, t.index.z);
+  std::string out = text;
+  if (gang->blocks.size() > 1) out += " of block " + std::to_string(t.block->rank);
+  return out;
+}
+
+[[noreturn]] void race(const Request& r, const char* other, uint16_t thread, uint32_t pc) {
+  fault_at(r.pc, "race", "%s of %zu bytes of %s memory, not ordered after the %s by %s at %s",
+           verb(r.access), r.bytes, is_shared(r.p) ? "shared" : "global", other,
+           by_whom(thread).c_str(), describe_pc(pc_of(pc)).c_str());
+}
+
+[[noreturn]] void race_of_blocks(const Request& r, const char* other, uint32_t pc) {
+  fault_at(r.pc, "race-of-blocks", "%s of %zu bytes that another block of this launch %s at %s",
+           verb(r.access), r.bytes, other, describe_pc(pc_of(pc)).c_str());
+}
+
+[[noreturn]] void in_flight(const Request& r) {
+  for (const Flight& f : flights)
+    if (r.p<f.end&& static_cast<const char*>(r.p) + r.bytes> f.begin)
+      fault_at(r.pc, "in-flight", "%s of %zu bytes that %s has not yet delivered", verb(r.access),
+               r.bytes, f.what);
+  fault_at(r.pc, "in-flight", "%s of bytes that are under way", verb(r.access));
+}
+
+bool readers_ordered(const Cell& c, const Thread& t) {
+  if (c.read_thread != kSeveral) return ordered(c.read_thread, c.read_tick, t);
+  const bool one_block = gang->blocks.size() == 1;
+  if (one_block && c.read_tick <= t.block->synced) return true;
+  for (Thread* other : gang->threads) {
+    const auto group = one_block ? other->id / 32 : static_cast<int>(other->block->rank);
+    if (c.readers >> (group % 32) & 1 && !ordered(other->id, c.read_tick, t)) return false;
+  }
+  return true;
+}
+
+void check_order_after_write(const Request& r, const Cell& c, const Thread& t) {
+  if (c.write_thread == t.id) return;
+  if (c.write_thread == kInFlight) in_flight(r);
+  if (c.write_thread == kAtomic) {
+    if (r.access != Access::atomic && c.write_tick > t.block->synced)
+      race(r, "update", kAtomic, c.write_pc);
+    return;
+  }
+  if (!ordered(c.write_thread, c.write_tick, t)) race(r, "write", c.write_thread, c.write_pc);
+}
+
+void note_read(Cell& c, const Thread& t, uint32_t pc) {
+  const unsigned group =
+      gang->blocks.size() == 1 ? static_cast<unsigned>(t.id / 32) : t.block->rank;
+  const uint32_t bit = 1u << group % 32;
+  if (c.read_gang != gang->id) {
+    // Another block of the launch has read it: that stays known, for the writes of later blocks.
+    const bool others = c.read_gang >= gang->first_of_launch;
+    c.read_gang = gang->id;
+    c.read_thread = others ? kSeveralBlocks : static_cast<uint16_t>(t.id);
+    c.readers = bit;
+  } else if (c.read_thread != t.id && c.read_thread != kSeveralBlocks) {
+    if (!readers_ordered(c, t)) {
+      c.read_thread = kSeveral;
+      c.readers |= bit;
+    } else {
+      c.read_thread = static_cast<uint16_t>(t.id);
+      c.readers = bit;
+    }
+  }
+  c.read_tick = gang->tick;
+  c.read_pc = pc;
+}
+
+// The gap in a {4 bytes, 8 bytes} or {8 bytes, 4 bytes} structure, which is written member by member
+// and read as a whole: the upper half of one word of eight, of which the rest was written at once.
+bool is_padding(const Request& r, const Cell* cells, size_t i) {
+  if (r.bytes != 16 || i % 8 < 4) return false;
+  const Cell &before = cells[i / 8 * 8], &other = cells[i < 8 ? 8 : 0];
+  return before.write_gang == other.write_gang && before.write_tick == other.write_tick &&
+         before.write_thread == other.write_thread && before.write_gang > cells[i].write_gang;
+}
+
+template <bool shared>
+void check_cells(const Request& r, Cell* cells) {
+  const Thread& t = *current;
+  const uint32_t pc = offset_of(r.pc), first = shared ? gang->id : gang->first_of_launch;
+  for (size_t i = 0; i < r.bytes; ++i) {
+    Cell& c = cells[i];
+    const bool recent = c.write_gang >= first;  // written in this launch, or by this gang
+    if (recent) {
+      if (c.write_gang != gang->id) {
+        if (!(c.write_thread == kAtomic && r.access == Access::atomic))
+          race_of_blocks(r, "wrote", c.write_pc);
+      } else {
+        check_order_after_write(r, c, t);
+      }
+    }
+    if (writes(r.access)) {
+      if (c.read_gang >= first && r.access != Access::atomic) {
+        if (c.read_gang != gang->id || c.read_thread == kSeveralBlocks)
+          race_of_blocks(r, "read", c.read_pc);
+        if (c.read_thread != t.id && !readers_ordered(c, t))
+          race(r, "read", c.read_thread, c.read_pc);
+      }
+      c.write_gang = gang->id;
+      c.write_tick = gang->tick;
+      c.write_pc = pc;
+      c.write_thread = r.access == Access::take_off ? kInFlight
+                       : r.access == Access::atomic ? kAtomic
+                                                    : static_cast<uint16_t>(t.id);
+      if (r.access != Access::atomic) c.read_gang = 0;
+      continue;
+    }
+    const bool unwritten = shared ? !recent : c.write_gang == kUnwritten;
+    if (unwritten && !is_padding(r, cells, i))
+      fault_at(r.pc, "unwritten",
+               "%s of %zu bytes of %s memory, of which byte %zu was never written", verb(r.access),
+               r.bytes, shared ? "shared" : "global", i);
+    if (r.access == Access::async_read && recent && c.write_pc) {
+      const Thread& writer = *gang->threads[c.write_thread];
+      if (writer.fenced < c.write_tick)
+        fault_at(r.pc, "missing-proxy-fence",
+                 "%s by the asynchronous proxy of what %s wrote at %s and did not fence", "read",
+                 by_whom(c.write_thread).c_str(), describe_pc(pc_of(c.write_pc)).c_str());
+    }
+    if (!unwritten) note_read(c, t, pc);
+  }
+}
+
+void check_global(const Request& r, Device& d) {
+  Cell* cells = d.region.cell(r.p);
+  for (size_t i = 0; i < r.bytes; ++i)
+    if (cells[i].write_gang == kNotAllocated)
+      fault_at(r.pc, "out-of-bounds", "%s of %zu bytes of global memory; byte %zu is %s",
+               verb(r.access), r.bytes, i,
+               near_allocation(d, static_cast<const char*>(r.p) + i).c_str());
+  check_cells<false>(r, cells);
+}
+
+void check_dynamic(const Request& r, const Region& region) {
+  const size_t offset = static_cast<size_t>(static_cast<const char*>(r.p) - region.base);
+  const size_t rank = offset / kSharedStride, within = offset % kSharedStride;
+  if (rank >= gang->blocks.size() || within + r.bytes > gang->launch->shared)
+    fault_at(r.pc, "out-of-bounds", "%s of %zu bytes at byte %zu of %zu of dynamic shared memory",
+             verb(r.access), r.bytes, within, gang->launch->shared);
+  check_cells<true>(r, region.cell(r.p));
+}
+
+}  // namespace
+
+void begin_launch_memory() {
+  *const_cast<volatile char*>(&tls_probe) = 0;
+  const size_t before = static_shared.size;
+  dl_iterate_phdr(look_at_image, nullptr);
+  if (!before) static_shared.reserve_cells();
+  flights.clear();
+}
+
+unsigned char* shared_of(unsigned rank, size_t bytes) {
+  if (rank >= kSharedBlocks) {
+    if (bytes) {
+      fprintf(stderr, "simt: dynamic shared memory for more than %zu blocks at once\n",
+              kSharedBlocks);
+      abort();
+    }
+    return nullptr;
+  }
+  return reinterpret_cast<unsigned char*>(dynamic_region().base) + rank * kSharedStride;
+}
+
+void check(const void* p, size_t bytes, Access access, const void* pc) {
+  if (!current) return;
+  if (Fiber::on_any_stack(p)) {
+    const auto offset = static_cast<size_t>(static_cast<const char*>(p) - current->fiber->stack());
+    if (offset < Fiber::kStack) return;
+    fault_at(pc, "local-memory", "%s of another thread's local variable", verb(access));
+  }
+  const Request r{p, bytes, access, pc};
+  Device& d = devices()[gang->launch->device];
+  if (d.region.contains(p)) return check_global(r, d);
+  if (static_shared.contains(p)) {
+    if (gang->blocks.size() > 1)
+      fault_at(pc, "not-modelled", "static shared memory where several blocks run together");
+    return check_cells<true>(r, static_shared.cell(p));
+  }
+  const Region dynamic = dynamic_region();
+  if (dynamic.contains(p)) return check_dynamic(r, dynamic);
+  const char* c = static_cast<const char*>(p);
+  if (c >= image_begin && c < image_end && !writes(access)) return;  // a constant
+  if (device_of(p) >= 0)
+    fault_at(pc, "other-device", "%s of memory of device %d", verb(access), device_of(p));
+  fault_at(pc, "out-of-bounds", "%s of %zu bytes at %p, which is not the device's memory",
+           verb(access), bytes, p);
+}
+
+// ---- accesses by wrappers
+
+namespace {
+void check_for_wrapper(const void* p, size_t bytes, size_t align, Access access, const void* pc) {
+  if (reinterpret_cast<uintptr_t>(p) % align)
+    fault_at(pc, "unaligned", "%s at address %p, which is not a multiple of %zu", verb(access), p,
+             align);
+  check(p, bytes, access, pc);
+}
+}  // namespace
+
+void check_read(const void* p, size_t bytes, size_t align) {
+  check_for_wrapper(p, bytes, align, Access::read, __builtin_return_address(0));
+}
+void check_write(void* p, size_t bytes, size_t align) {
+  check_for_wrapper(p, bytes, align, Access::write, __builtin_return_address(0));
+}
+void check_atomic(void* p, size_t bytes) {
+  check_for_wrapper(p, bytes, bytes, Access::atomic, __builtin_return_address(0));
+}
+void check_async_read(const void* p, size_t bytes, size_t align) {
+  check_for_wrapper(p, bytes, align, Access::async_read, __builtin_return_address(0));
+}
+
+void take_off(void* p, size_t bytes, const char* what) {
+  check(p, bytes, Access::take_off, __builtin_return_address(0));
+  const char* begin = static_cast<const char*>(p);
+  flights.push_back({begin, begin + bytes, what, current->id});
+}
+
+void land(void* p, size_t bytes, const Clock* by) {
+  const char* begin = static_cast<const char*>(p);
+  int thread = current ? current->id : 0;
+  for (size_t i = 0; i < flights.size(); ++i)
+    if (flights[i].begin == begin && flights[i].end == begin + bytes) {
+      thread = flights[i].thread;
+      flights.erase(flights.begin() + static_cast<long>(i));
+      break;
+    }
+  const Region dynamic = dynamic_region();
+  const Region& region = static_shared.contains(p) ? static_shared
+                         : dynamic.contains(p)     ? dynamic
+                                                   : devices()[gang->launch->device].region;
+  Cell* cells = region.cell(p);
+  for (size_t i = 0; i < bytes; ++i) {
+    cells[i].write_thread = static_cast<uint16_t>(thread);
+    cells[i].write_tick = gang->tick;
+    cells[i].write_pc = 0;  // not by an ordinary store
+  }
+  if (by) {
+    auto& seen = const_cast<Clock*>(by)->seen;
+    if (seen.size() < gang->threads.size()) seen.resize(gang->threads.size());
+    seen[static_cast<size_t>(thread)] = gang->tick;
+  }
+  ++gang->tick;
+}
+
+bool is_shared(const void* p) { return static_shared.contains(p) || dynamic_region().contains(p); }
+bool is_global(const void* p) { return device_of(p) >= 0; }
+
+// ---- allocation
+
+int device_count() {
+  static const int count = static_cast<int>(number_from("SIMT_DEVICES", 1));
+  return count;
+}
+
+int device_of(const void* p) {
+  for (int i = 0; i < device_count(); ++i)
+    if (devices()[i].region.contains(p)) return i;
+  return -1;
+}
+
+void device_memory(int device, size_t* free, size_t* total) {
+  const Device& d = devices()[device];
+  *total = d.total;
+  *free = d.total - d.used;
+}
+
+int device_allocate(int device, size_t bytes, void** out) {
+  constexpr int kOutOfMemory = 2;
+  Device& d = devices()[device];
+  *out = nullptr;
+  if (bytes == 0) return 0;
+  if (bytes > d.total - d.used) return kOutOfMemory;
+  const size_t size = with_margin(bytes);
+  char* p = nullptr;
+  // Fresh addresses first, so that a use after the release shows for as long as possible.
+  if (d.top + size <= d.region.base + d.region.size) {
+    p = d.top;
+    d.top += size;
+  } else {
+    auto hole = d.free.lower_bound(size);
+    if (hole == d.free.end()) return kOutOfMemory;
+    p = hole->second;
+    if (hole->first > size) d.free.emplace(hole->first - size, p + size);
+    d.free.erase(hole);
+  }
+  d.blocks[p] = bytes;
+  d.used += bytes;
+  set_cells(d.region.cell(p), bytes, kUnwritten);
+  memset(p, 0xa5, bytes);  // never zeros by luck
+  *out = p;
+  return 0;
+}
+
+bool device_release(void* p) {
+  const int index = device_of(p);
+  if (index < 0) return false;
+  Device& d = devices()[index];
+  auto block = d.blocks.find(static_cast<char*>(p));
+  if (block == d.blocks.end()) return false;
+  set_cells(d.region.cell(p), block->second, kNotAllocated);
+  d.free.emplace(with_margin(block->second), block->first);
+  d.used -= block->second;
+  d.blocks.erase(block);
+  return true;
+}
+
+// A range that a copy touches: allocated, and written if it is read. Host memory is always fine.
+bool is_device_range(const void* p, size_t bytes, bool read, const char* what) {
+  const int index = device_of(p);
+  if (index < 0) return true;
+  Device& d = devices()[index];
+  const Cell* cells = d.region.cell(p);
+  for (size_t i = 0; i < bytes; ++i) {
+    if (cells[i].write_gang != kNotAllocated) continue;
+    char text[256];
+    snprintf(text, sizeof text, "%s %s %zu bytes of global memory; byte %zu is %s", what,
+             read ? "reads" : "writes", bytes, i,
+             near_allocation(d, static_cast<const char*>(p) + i).c_str());
+    record_fault("out-of-bounds", nullptr, text);
+    return false;
+  }
+  return true;
+}
+
+void written_by_host(void* p, size_t bytes) {
+  const int index = device_of(p);
+  if (index >= 0) set_cells(devices()[index].region.cell(p), bytes, kByHost);
+}
+
+}  // namespace simt

@@ -1,0 +1,259 @@
+// The runtime of the modelled device: errors, memory, copies, streams and events, all done at once.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "cuda_runtime.h"
+#include "machine.h"
+
+namespace {
+
+thread_local int current_device = 0;
+thread_local cudaError_t last_error = cudaSuccess;
+thread_local bool has_fault_text = false;
+
+std::mutex mutex;
+std::map<const char*, size_t> pinned;
+std::unordered_map<const void*, int> allowed_shared;
+
+cudaError_t note(cudaError_t code) {
+  if (code != cudaSuccess) last_error = code;
+  return code;
+}
+
+bool is_pinned(const void* p) {
+  std::lock_guard lock(mutex);
+  auto above = pinned.upper_bound(static_cast<const char*>(p));
+  if (above == pinned.begin()) return false;
+  const auto& [begin, size] = *std::prev(above);
+  return static_cast<const char*>(p) < begin + size;
+}
+
+}  // namespace
+
+struct CUstream_st {
+  int device;
+};
+struct CUevent_st {
+  bool timing;
+  bool recorded;
+  std::chrono::steady_clock::time_point time;
+};
+
+// ---- errors
+
+cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaPeekAtLastError() { return last_error; }
+
+const char* cudaGetErrorString(cudaError_t code) {
+  switch (code) {
+    case cudaSuccess: return "no error";
+    case cudaErrorInvalidValue: return has_fault_text ? simt::last_fault() : "invalid argument";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorInvalidDevice: return "invalid device ordinal";
+    case cudaErrorNotReady: return "device not ready";
+    case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+    case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient";
+    case cudaErrorNotSupported: return "operation not supported";
+    case cudaErrorInvalidConfiguration:
+    case cudaErrorLaunchFailure: return simt::last_fault();
+  }
+  return "unrecognized error code";
+}
+const char* cudaGetErrorName(cudaError_t code) { return cudaGetErrorString(code); }
+
+// ---- devices
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = simt::device_count();
+  return note(*count ? cudaSuccess : cudaErrorNoDevice);
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_device;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= simt::device_count()) return note(cudaErrorInvalidDevice);
+  current_device = device;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  if (device < 0 || device >= simt::device_count()) return note(cudaErrorInvalidDevice);
+  switch (attribute) {
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = 227 << 10; break;
+    case cudaDevAttrMultiProcessorCount: *value = 4; break;
+    case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
+    case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
+    case cudaDevAttrL2CacheSize: *value = 1 << 20; break;
+    case cudaDevAttrCooperativeLaunch: *value = 1; break;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int device) {
+  if (device < 0 || device >= simt::device_count()) return note(cudaErrorInvalidDevice);
+  *out = {};
+  snprintf(out->name, sizeof out->name, "host model of CUDA");
+  size_t free = 0;
+  simt::device_memory(device, &free, &out->totalGlobalMem);
+  out->sharedMemPerBlockOptin = 227 << 10;
+  out->major = 9;
+  out->multiProcessorCount = 4;
+  out->l2CacheSize = 1 << 20;
+  return cudaSuccess;
+}
+
+// ---- memory
+
+cudaError_t cudaMalloc(void** p, size_t bytes) {
+  std::lock_guard lock(mutex);
+  return note(static_cast<cudaError_t>(simt::device_allocate(current_device, bytes, p)));
+}
+cudaError_t cudaFree(void* p) {
+  std::lock_guard lock(mutex);
+  return note(!p || simt::device_release(p) ? cudaSuccess : cudaErrorInvalidValue);
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  std::lock_guard lock(mutex);
+  simt::device_memory(current_device, free, total);
+  return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
+  std::lock_guard lock(mutex);
+  *p = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  if (!*p) return note(cudaErrorMemoryAllocation);
+  pinned[static_cast<char*>(*p)] = bytes;
+  return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** p, size_t bytes) { return cudaHostAlloc(p, bytes, 0); }
+cudaError_t cudaFreeHost(void* p) {
+  std::lock_guard lock(mutex);
+  if (p && !pinned.erase(static_cast<char*>(p))) return note(cudaErrorInvalidValue);
+  std::free(p);
+  return cudaSuccess;
+}
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* out, const void* p) {
+  *out = {};
+  const int device = simt::device_of(p);
+  out->type = device >= 0    ? cudaMemoryTypeDevice
+              : is_pinned(p) ? cudaMemoryTypeHost
+                             : cudaMemoryTypeUnregistered;
+  out->device = std::max(device, 0);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t) {
+  has_fault_text = false;
+  const bool to_device = simt::device_of(to) >= 0, from_device = simt::device_of(from) >= 0;
+  const bool says_to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool says_from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if (kind != cudaMemcpyDefault && (says_to != to_device || says_from != from_device))
+    return note(cudaErrorInvalidValue);
+  has_fault_text = true;
+  if (!simt::is_device_range(from, bytes, true, "a copy") ||
+      !simt::is_device_range(to, bytes, false, "a copy"))
+    return note(cudaErrorInvalidValue);
+  memmove(to, from, bytes);
+  simt::written_by_host(to, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  return cudaMemcpyAsync(to, from, bytes, kind);
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+  has_fault_text = true;
+  if (!simt::is_device_range(to, bytes, false, "a memset")) return note(cudaErrorInvalidValue);
+  memset(to, value, bytes);
+  simt::written_by_host(to, bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  return cudaMemsetAsync(to, value, bytes);
+}
+
+// ---- streams and events
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new CUstream_st{current_device};
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, 0); }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  *event = new CUevent_st{!(flags & cudaEventDisableTiming), false, {}};
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  event->recorded = true;
+  event->time = std::chrono::steady_clock::now();
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  if (!from->timing || !to->timing || !from->recorded || !to->recorded)
+    return note(cudaErrorInvalidValue);
+  *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
+  return cudaSuccess;
+}
+
+// ---- launches
+
+cudaError_t simt::allow_shared(const void* kernel, int bytes) {
+  if (bytes > 227 << 10) return note(cudaErrorInvalidValue);
+  std::lock_guard lock(mutex);
+  allowed_shared[kernel] = bytes;
+  return cudaSuccess;
+}
+
+cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
+                                void (*body)(void*), void* argument) {
+  Launch launch;
+  launch.grid = {config.grid.x, config.grid.y, config.grid.z};
+  launch.block = {config.block.x, config.block.y, config.block.z};
+  launch.shared = config.dynamicSmemBytes;
+  launch.device = current_device;
+  launch.kernel = kernel;
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    const cudaLaunchAttribute& a = config.attrs[i];
+    if (a.id == cudaLaunchAttributeClusterDimension) launch.cluster = a.val.clusterDim.x;
+    if (a.id == cudaLaunchAttributeCooperative) launch.cooperative = a.val.cooperative != 0;
+  }
+  {
+    std::lock_guard lock(mutex);
+    const auto allowed = allowed_shared.find(kernel);
+    const size_t most =
+        allowed == allowed_shared.end() ? 48 << 10 : static_cast<size_t>(allowed->second);
+    if (launch.shared > most) return note(cudaErrorInvalidValue);
+  }
+  return note(static_cast<cudaError_t>(simt::launch(launch, body, argument)));
+}
