@@ -50,12 +50,16 @@ Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_s
 }  // namespace
 
 void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what) {
-  int64_t bad = -1;
+  const auto on_host = [](const Tensor& scalar) {
+    return *to_device(scalar, Device{}).as<const int64_t>();
+  };
+  Tensor position = empty({}, DType::i64, index.device());
   launch<first_out_of_range>(op, index.device(), DType::i64, index.numel(), index.numel(),
-                             static_cast<const int64_t*>(index.data()), limit, &bad);
+                             static_cast<const int64_t*>(index.data()), limit,
+                             position.as<int64_t>());
+  const int64_t bad = on_host(position);
   if (bad < 0) return;
-  Tensor one = index.view({}, {}, index.offset() + bad);
-  const int64_t value = *to_device(one, Device{}).as<int64_t>();
+  const int64_t value = on_host(index.view({}, {}, index.offset() + bad));
   throw Error(ErrorKind::index, op,
               text(what, " ", value, " at position ", bad, " is out of range"))
       .show("index", index)

@@ -6,8 +6,8 @@
 
 namespace fastdl {
 
-// The position of the first index outside [0, limit), or -1: how ops refuse bad indices before a
-// kernel would follow them.
+// *position = that of the first index outside [0, limit), or -1, in the device's memory as all that
+// a kernel reads and writes: how ops refuse bad indices before a kernel would follow them.
 FASTDL_KERNEL(first_out_of_range, int64_t n, const int64_t* index, int64_t limit,
               int64_t* position);
 // y[i, :] = x[index[i], :], rows of `width` elements. All dtypes.

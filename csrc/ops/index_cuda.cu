@@ -1,0 +1,303 @@
+// Reading and adding by index.
+//
+// Sums run in the order of the source, without atomics. Where there are columns enough, a thread
+// owns a column of the table and walks down its sources. Else the destinations are sorted, stably
+// (cuda/sort.cuh): the sources of a destination are then neighbours, in order, and a group of
+// threads adds them up. A destination with very many sources is one long sum, in parallel along the
+// row only; that is the price of its order.
+#include <algorithm>
+
+#include "core/dtype.h"
+#include "cuda/math.cuh"
+#include "cuda/reduce.cuh"
+#include "cuda/register.h"
+#include "cuda/sort.cuh"
+#include "ops/index.h"
+
+namespace fastdl::cuda {
+namespace {
+
+// What sums of T are formed in: wrapping integers, float for 16-bit floats.
+template <class T>
+using Sum = typename wrapping_type<Compute<T>>::type;
+
+template <class T>
+__device__ inline Sum<T> widen(T x) {
+  return static_cast<Sum<T>>(static_cast<Compute<T>>(x));
+}
+template <class T>
+__device__ inline T narrow(Sum<T> x) {
+  return T(static_cast<Compute<T>>(x));
+}
+
+// kernels
+
+// A reducer of cuda/reduce.cuh.
+struct FirstOutOfRange {
+  using Acc = int64_t;
+  static constexpr int64_t kNone = INT64_MAX;
+  uint64_t limit;
+  __device__ Acc init() const { return kNone; }
+  __device__ Acc add(Acc first, int64_t index, int64_t i) const {
+    return static_cast<uint64_t>(index) < limit ? first : min(first, i);
+  }
+  __device__ Acc combine(Acc a, Acc b) const { return min(a, b); }
+  __device__ int64_t finish(Acc first) const { return first == kNone ? -1 : first; }
+  static __device__ Acc shuffle(Acc first, int mask) { return shuffle_xor(first, mask); }
+};
+
+// Rows of `groups` times V neighbours. Block of (threads along a row, rows).
+template <int V, class T>
+__global__ void __launch_bounds__(kBlock)
+    gather_rows_kernel(int64_t count, int64_t groups, const T* x, const int64_t* index, T* y) {
+  const int64_t rows = static_cast<int64_t>(gridDim.x) * blockDim.y;
+  const int64_t threads = static_cast<int64_t>(gridDim.y) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y; i < count;
+       i += rows) {
+    const T* const from = x + index[i] * groups * V;
+    T* const to = y + i * groups * V;
+    for (int64_t g = static_cast<int64_t>(blockIdx.y) * blockDim.x + threadIdx.x; g < groups;
+         g += threads)
+      store_pack<V>(to + g * V, load_pack<V>(from + g * V));
+  }
+}
+
+// `walk` gives the offset of (o, j, i) in y and index, and that of (o, 0, i) in x.
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    gather_kernel(const __grid_constant__ Index<2> walk, uint32_t numel, int64_t inner, const T* x,
+                  const int64_t* index, T* y) {
+  for (uint32_t e = blockIdx.x * kBlock + threadIdx.x; e < numel; e += gridDim.x * kBlock) {
+    int64_t at[2];
+    walk.offsets(e, at);
+    y[at[0]] = x[at[1] + index[at[0]] * inner];
+  }
+}
+
+// A thread per column (o, i): `walk` gives the offsets of (o, 0, i) in x and index, and in y.
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    add_columns_kernel(const __grid_constant__ Index<2> walk, uint32_t columns, int64_t m,
+                       int64_t inner, const T* x, const int64_t* index, T* y) {
+  for (uint32_t e = blockIdx.x * kBlock + threadIdx.x; e < columns; e += gridDim.x * kBlock) {
+    int64_t at[2];
+    walk.offsets(e, at);
+#pragma unroll 4
+    for (int64_t j = 0; j < m; ++j) {
+      const int64_t from = at[0] + j * inner;
+      T* const to = y + at[1] + index[from] * inner;
+      *to = narrow<T>(widen(*to) + widen(x[from]));
+    }
+  }
+}
+
+// keys[o, j, i] = the destination of (o, j, i); `walk` as in gather_kernel.
+template <class Word>
+__global__ void __launch_bounds__(kBlock)
+    destinations_kernel(const __grid_constant__ Index<2> walk, uint32_t numel, int64_t first,
+                        int64_t inner, const int64_t* index, Word* keys) {
+  for (uint32_t e = blockIdx.x * kBlock + threadIdx.x; e < numel; e += gridDim.x * kBlock) {
+    int64_t at[2];
+    walk.offsets(e, at);
+    keys[at[0]] = static_cast<Word>(first + at[1] + index[at[0]] * inner);
+  }
+}
+
+// y[keys[s], :] += x[positions[s], :] for every run of equal keys, in order. Rows and blocks as in
+// gather_rows_kernel. The threads of the run's first key see to it.
+template <int V, class T, class Word>
+__global__ void __launch_bounds__(kBlock, 2)
+    add_runs_kernel(int64_t count, int64_t groups, const Word* keys, const Word* positions,
+                    const T* x, T* y) {
+  constexpr int kAhead = 8;  // sources whose loads are under way together
+  const int64_t width = groups * V;
+  const int64_t rows = static_cast<int64_t>(gridDim.x) * blockDim.y;
+  const int64_t threads = static_cast<int64_t>(gridDim.y) * blockDim.x;
+  for (int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y; first < count;
+       first += rows) {
+    const Word key = keys[first];
+    if (first > 0 && keys[first - 1] == key) continue;
+    for (int64_t g = static_cast<int64_t>(blockIdx.y) * blockDim.x + threadIdx.x; g < groups;
+         g += threads) {
+      const T* const column = x + g * V;
+      T* const to = y + static_cast<int64_t>(key) * width + g * V;
+      Pack<T, V> out = load_pack<V>(to);
+      Sum<T> sum[V];
+#pragma unroll
+      for (int v = 0; v < V; ++v) sum[v] = widen(out.v[v]);
+      int found = kAhead;
+      for (int64_t s = first; found == kAhead; s += kAhead) {
+        found = 0;
+#pragma unroll
+        for (int a = 0; a < kAhead; ++a) found += s + a < count && keys[s + a] == key;
+        Pack<T, V> from[kAhead];
+#pragma unroll
+        for (int a = 0; a < kAhead; ++a)
+          if (a < found)
+            from[a] = load_pack<V>(column + static_cast<int64_t>(positions[s + a]) * width);
+#pragma unroll
+        for (int a = 0; a < kAhead; ++a)
+#pragma unroll
+          for (int v = 0; v < V; ++v)
+            if (a < found) sum[v] += widen(from[a].v[v]);
+      }
+#pragma unroll
+      for (int v = 0; v < V; ++v) out.v[v] = narrow<T>(sum[v]);
+      store_pack<V>(to, out);
+    }
+  }
+}
+
+// launchers
+
+// index[outer, m, inner] points into a table [outer, n, inner].
+struct Lanes {
+  int64_t outer, n, m, inner;
+
+  // Over (o, j, i) with j < steps: offsets in index, and of (o, 0, i) in the table.
+  Strided<2> walk(int64_t steps) const {
+    const int64_t size[] = {inner, steps, outer};
+    const int64_t stride[2][3] = {{1, inner, m * inner}, {1, 0, n * inner}};
+    Strided<2> out;
+    for (int d = 0; d < 3; ++d) {
+      out.numel *= size[d];
+      if (size[d] == 1) continue;
+      out.size[out.ndim] = size[d];
+      for (int k = 0; k < 2; ++k) out.stride[k][out.ndim] = stride[k][d];
+      ++out.ndim;
+    }
+    return out;
+  }
+};
+
+// Blocks of threads for rows of `groups`: narrow rows share one.
+dim3 row_block(int64_t groups) {
+  unsigned lanes = 1;
+  while (lanes < kBlock && lanes < groups) lanes *= 2;
+  return dim3(lanes, kBlock / lanes);
+}
+dim3 row_grid(int64_t rows, int64_t groups, dim3 block) {
+  constexpr int64_t kMost = 65535;
+  return dim3(static_cast<unsigned>(std::min(ceil_div(rows, block.y), kMost)),
+              static_cast<unsigned>(std::min(ceil_div(groups, block.x), kMost)));
+}
+
+void first_out_of_range_launch(const Context& context, int64_t n, const int64_t* index,
+                               int64_t limit, int64_t* position) {
+  Strided<2> kept;
+  Strided<1> reduced;
+  reduced.ndim = 1;
+  reduced.numel = reduced.size[0] = n;
+  reduced.stride[0][0] = 1;
+  reduce(context, kept, reduced, FirstOutOfRange{static_cast<uint64_t>(limit)}, index, position);
+}
+
+// Moves bytes: one instance for every dtype of a size, and one for rows of whole 16-byte groups.
+template <class T>
+void gather_rows_launch(const Context& context, int64_t count, int64_t width, const void* x,
+                        const int64_t* index, void* y) {
+  if (count == 0 || width == 0) return;
+  const auto go = [&](auto v, auto word, int64_t groups) {
+    using Word = decltype(word);
+    const dim3 block = row_block(groups);
+    launch(context, gather_rows_kernel<decltype(v)::value, Word>, row_grid(count, groups, block),
+           block, count, groups, static_cast<const Word*>(x), index, static_cast<Word*>(y));
+  };
+  constexpr int64_t kPerGroup = 16 / sizeof(T);
+  if (width % kPerGroup == 0 && is_aligned(x, 16) && is_aligned(y, 16))
+    go(std::integral_constant<int, 2>{}, uint64_t{}, width / kPerGroup);
+  else
+    go(std::integral_constant<int, 1>{}, T{}, width);
+}
+
+template <class T>
+void gather_launch(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
+                   const void* x, const int64_t* index, void* y) {
+  for_slices(Lanes{outer, n, m, inner}.walk(m), [&](const Strided<2>& s, const int64_t (&at)[2]) {
+    launch(context, gather_kernel<T>, loop_grid(s.numel), dim3(kBlock), Index<2>(s),
+           static_cast<uint32_t>(s.numel), inner, static_cast<const T*>(x) + at[1], index + at[0],
+           static_cast<T*>(y) + at[0]);
+  });
+}
+
+// Rows of `width` of y, a table [outer * n * inner, width], by sorted destinations.
+template <class T, class Word>
+void add_sorted(const Context& context, const Lanes& lanes, int64_t width, const T* x,
+                const int64_t* index, T* y) {
+  const Strided<2> walk = lanes.walk(lanes.m);
+  KeySort<Word> sorted(context, walk.numel,
+                       static_cast<uint64_t>(lanes.outer * lanes.n * lanes.inner));
+  for_slices(walk, [&](const Strided<2>& s, const int64_t (&at)[2]) {
+    launch(context, destinations_kernel<Word>, loop_grid(s.numel), dim3(kBlock), Index<2>(s),
+           static_cast<uint32_t>(s.numel), at[1], lanes.inner, index + at[0],
+           sorted.keys() + at[0]);
+  });
+  sorted.sort();
+  const auto go = [&](auto v) {
+    constexpr int V = decltype(v)::value;
+    const int64_t groups = width / V;
+    const dim3 block = row_block(groups);
+    launch(context, add_runs_kernel<V, T, Word>, row_grid(walk.numel, groups, block), block,
+           walk.numel, groups, sorted.keys(), sorted.positions(), x, y);
+  };
+  constexpr int kPerGroup = static_cast<int>(16 / sizeof(T));
+  if (width % kPerGroup == 0 && is_aligned(x, 16) && is_aligned(y, 16))
+    go(std::integral_constant<int, kPerGroup>{});
+  else
+    go(std::integral_constant<int, 1>{});
+}
+
+template <class T>
+void add_by_destination(const Context& context, const Lanes& lanes, int64_t width, const void* x_,
+                        const int64_t* index, void* y_) {
+  const T* const x = static_cast<const T*>(x_);
+  T* const y = static_cast<T*>(y_);
+  const int64_t columns = lanes.outer * lanes.inner;
+  if (std::max(lanes.n, lanes.m) * columns <= int64_t{UINT32_MAX})
+    add_sorted<T, uint32_t>(context, lanes, width, x, index, y);
+  else
+    add_sorted<T, uint64_t>(context, lanes, width, x, index, y);
+}
+
+template <class T>
+void scatter_add_rows_launch(const Context& context, int64_t count, int64_t width, int64_t rows,
+                             const void* x, const int64_t* index, void* y) {
+  if (count == 0 || width == 0) return;
+  add_by_destination<T>(context, {1, rows, count, 1}, width, x, index, y);
+}
+
+template <class T>
+void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
+                        const void* x, const int64_t* index, void* y) {
+  const Lanes lanes{outer, n, m, inner};
+  const int64_t columns = outer * inner;
+  if (columns * m == 0) return;
+  // Enough columns to keep a device busy, or so few steps that sorting takes longer. Sums of 16-bit
+  // floats are to be rounded once, and a column's are kept in y.
+  constexpr int64_t kEnoughColumns = 16384, kFewSteps = 128;
+  const bool by_column = sizeof(T) == 2 ? m == 1 : columns >= kEnoughColumns || m <= kFewSteps;
+  if (!by_column) return add_by_destination<T>(context, lanes, 1, x, index, y);
+  for_slices(lanes.walk(1), [&](const Strided<2>& s, const int64_t (&at)[2]) {
+    launch(context, add_columns_kernel<T>, loop_grid(s.numel), dim3(kBlock), Index<2>(s),
+           static_cast<uint32_t>(s.numel), m, inner, static_cast<const T*>(x) + at[0],
+           index + at[0], static_cast<T*>(y) + at[1]);
+  });
+}
+
+}  // namespace
+
+void register_index(Registry& registry) {
+  registry.add<first_out_of_range>(DType::i64, first_out_of_range_launch);
+  for_types<Half, BFloat16, float, double, int32_t, int64_t, uint8_t, bool>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<gather_rows>(dtype_of<T>::value, gather_rows_launch<Bytes<T>>);
+    registry.add<gather_forward>(dtype_of<T>::value, gather_launch<Bytes<T>>);
+  });
+  for_types<Half, BFloat16, float, double, int64_t>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<scatter_add_rows>(dtype_of<T>::value, scatter_add_rows_launch<T>);
+    registry.add<scatter_add_forward>(dtype_of<T>::value, scatter_add_launch<T>);
+  });
+}
+
+}  // namespace fastdl::cuda
