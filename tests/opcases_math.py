@@ -50,7 +50,6 @@ def unary(name, reference, draw=uniform, low=-2.0, high=2.0, wide=None, **fields
         reference=reference,
         calls=tuple(calls),
         sized=lambda n: call(draw(n, low=low, high=high)),
-        cuda=True,
         **fields,
     )
 
@@ -111,7 +110,6 @@ def binary(name, reference, draw=uniform, low=-2.0, high=2.0, low2=None, high2=N
         reference=reference,
         calls=tuple(calls),
         sized=lambda n: call(draw(n, low=low, high=high), draw(n, **second)),
-        cuda=True,
         follows_strides="gradient",
         **fields,
     )
@@ -156,7 +154,6 @@ def binary_rows():
             tolerance=EXACT,
             follows_strides="gradient",
             integers=INTEGERS,
-            cuda=True,
         ),
     ]
 
@@ -206,17 +203,17 @@ def reduction_rows():
     one = choice | {"several": False}
     place = one | {"differentiable": False}
     spread = Tolerance(factor=64, half=6, scale="largest", reason="as sum, then squares of it")
-    summed = {"tolerance": cancelling, "follows_strides": "result", "cuda": True}
+    summed = {"tolerance": cancelling, "follows_strides": "result"}
     return [
         reduction("sum", ref.total, integers=INTEGERS, **summed),
         reduction("mean", ref.mean, **summed),
         reduction("var", ref.var, **summed | {"tolerance": spread}),
-        reduction("amax", ref.amax, integers=INTEGERS, cuda=True, **choice),
-        reduction("amin", ref.amin, integers=INTEGERS, cuda=True, **choice),
-        reduction("argmax", ref.argmax, integers=INTEGERS, cuda=True, **place),
-        reduction("argmin", ref.argmin, integers=INTEGERS, cuda=True, **place),
-        reduction("max", ref.maximum_of, integers=INTEGERS, cuda=True, **one),
-        reduction("min", ref.minimum_of, integers=INTEGERS, cuda=True, **one),
+        reduction("amax", ref.amax, integers=INTEGERS, **choice),
+        reduction("amin", ref.amin, integers=INTEGERS, **choice),
+        reduction("argmax", ref.argmax, integers=INTEGERS, **place),
+        reduction("argmin", ref.argmin, integers=INTEGERS, **place),
+        reduction("max", ref.maximum_of, integers=INTEGERS, **one),
+        reduction("min", ref.minimum_of, integers=INTEGERS, **one),
     ]
 
 
@@ -231,7 +228,6 @@ def shaping(name, reference, *calls, **fields):
         calls=calls,
         tolerance=EXACT,
         integers=INTEGERS,
-        cuda=True,
         **fields,
     )
 

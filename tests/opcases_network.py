@@ -62,7 +62,6 @@ def product_rows():
             tolerance=sums(16, 3000),
             follows_strides="result",
             dtypes=FLOATS,
-            cuda=True,
         ),
         functional(
             "linear",
@@ -79,7 +78,6 @@ def product_rows():
             tolerance=sums(16, 401),
             follows_strides="result",
             dtypes=FLOATS,
-            cuda=True,
         ),
     ]
 
@@ -239,6 +237,7 @@ def layer_rows():
             call(*sequence(0, 2, 3, 4)),
             call(*sequence(3, 0, 3, 4)),
             large(*sequence(6, 5, 33, 40)),
+            large(*sequence(3, 35, 20, 36)),
             sized=lambda n: call(*sequence(8, 8, max(1, n // 256), 32)),
             tolerance=sums(32, 73),
         ),

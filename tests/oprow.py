@@ -240,7 +240,6 @@ class Op:
     dtypes: tuple[str, ...] = FLOATS
     integers: tuple[str, ...] = ()  # integer dtypes whose results equal NumPy's
     differentiable: bool = True
-    cuda: bool = False  # has CUDA kernels
     # What is summed in the order of the strides, so that another layout rounds differently:
     # "result", "gradient" (over broadcast dimensions), or nothing.
     follows_strides: str = ""

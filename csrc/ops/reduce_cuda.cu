@@ -62,9 +62,11 @@ struct Position {
 
 template <Reduce op, class T>
 struct ArgExtreme {
-  using Acc = Position<Compute<T>>;
-  __device__ Acc init() const { return {weakest<op, Compute<T>>(), -1}; }
-  __device__ Acc add(Acc acc, T x, int64_t r) const { return combine(acc, {Compute<T>(x), r}); }
+  // At least as wide as what a shuffle moves.
+  using Value = std::conditional_t<sizeof(Compute<T>) < 4, int32_t, Compute<T>>;
+  using Acc = Position<Value>;
+  __device__ Acc init() const { return {weakest<op, Value>(), -1}; }
+  __device__ Acc add(Acc acc, T x, int64_t r) const { return combine(acc, {Value(Compute<T>(x)), r}); }
   __device__ Acc combine(Acc a, Acc b) const {
     if (b.index < 0) return a;
     if (a.index < 0) return b;
@@ -73,7 +75,7 @@ struct ArgExtreme {
   }
   __device__ int64_t finish(Acc acc) const { return acc.index < 0 ? 0 : acc.index; }
   static __device__ Acc shuffle(Acc acc, int mask) {
-    return {static_cast<Compute<T>>(shuffle_xor(acc.value, mask)), shuffle_xor(acc.index, mask)};
+    return {shuffle_xor(acc.value, mask), shuffle_xor(acc.index, mask)};
   }
 };
 

@@ -46,8 +46,11 @@ HOOKS(16)
 void __tsan_read_range(void* p, size_t n) { access(p, n, Access::read, PC); }
 void __tsan_write_range(void* p, size_t n) { access(p, n, Access::write, PC); }
 
-// The guard of a static variable.
+// In host code: the guard of a static variable, a shared_ptr's count.
 uint8_t __tsan_atomic8_load(const uint8_t* p, int) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+int __tsan_atomic32_fetch_add(int* p, int n, int) {
+  return __atomic_fetch_add(p, n, __ATOMIC_ACQ_REL);
+}
 
 // The layouts of GCC's and Clang's UndefinedBehaviorSanitizer interface.
 struct Location {

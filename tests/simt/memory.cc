@@ -1,5 +1,4 @@
 // Memory and its shadow: for each byte a Cell that says who wrote and who read it last.
-#include <link.h>
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -8,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "image.h"
 #include "machine.h"
 
 namespace simt {
@@ -122,28 +122,7 @@ Region dynamic_region() {
 // `__shared__` is `static thread_local` (include/cuda_runtime.h): what the kernels declare lies in
 // this library's block of the host thread's thread-local storage.
 Region static_shared;
-char *image_begin = nullptr, *image_end = nullptr;
-thread_local char tls_probe;
-
-int look_at_image(dl_phdr_info* info, size_t, void*) {
-  const char* here = reinterpret_cast<const char*>(&image_begin);
-  char *begin = nullptr, *end = nullptr;
-  size_t tls = 0;
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const auto& h = info->dlpi_phdr[i];
-    char* from = reinterpret_cast<char*>(info->dlpi_addr + h.p_vaddr);
-    if (h.p_type == PT_TLS) tls = h.p_memsz;
-    if (h.p_type != PT_LOAD) continue;
-    if (!begin || from < begin) begin = from;
-    if (from + h.p_memsz > end) end = from + h.p_memsz;
-  }
-  if (here < begin || here >= end) return 0;
-  image_begin = begin;
-  image_end = end;
-  static_shared.base = static_cast<char*>(info->dlpi_tls_data);
-  static_shared.size = tls;
-  return 1;
-}
+Image image;
 
 // ---- in flight
 
@@ -178,6 +157,7 @@ const char* verb(Access a) {
 
 std::string by_whom(uint16_t thread) {
   if (thread == kSeveral) return "several threads";
+  if (thread >= kLanes && thread < kLanes + 32) return "several lanes of a warp";
   if (thread == kAtomic) return "an atomic access";
   const Thread& t = *gang->threads[thread];
   char text[80];
@@ -206,15 +186,26 @@ std::string by_whom(uint16_t thread) {
   fault_at(r.pc, "in-flight", "%s of bytes that are under way", verb(r.access));
 }
 
+// Of several readers the cell knows who they are, roughly, and when the first of them read. So this
+// says no only where it is certain: a set of lanes of which one, or a warp or block of which nobody,
+// is ordered before t since then.
 bool readers_ordered(const Cell& c, const Thread& t) {
-  if (c.read_thread != kSeveral) return ordered(c.read_thread, c.read_tick, t);
+  if (c.read_thread < kLanes) return ordered(c.read_thread, c.read_tick, t);
+  if (c.read_thread < kLanes + 32) {
+    const Warp& w = t.block->warps[c.read_thread - kLanes];
+    for (unsigned lane = 0; lane < 32; ++lane)
+      if (c.readers >> lane & 1 && !ordered(w.thread[lane]->id, c.read_tick, t)) return false;
+    return true;
+  }
   const bool one_block = gang->blocks.size() == 1;
   if (one_block && c.read_tick <= t.block->synced) return true;
-  for (Thread* other : gang->threads) {
+  uint32_t unordered = c.readers;
+  for (const Thread* other : gang->threads) {
     const auto group = one_block ? other->id / 32 : static_cast<int>(other->block->rank);
-    if (c.readers >> (group % 32) & 1 && !ordered(other->id, c.read_tick, t)) return false;
+    if (unordered >> (group % 32) & 1 && ordered(other->id, c.read_tick, t))
+      unordered &= ~(1u << group % 32);
   }
-  return true;
+  return unordered == 0;
 }
 
 void check_order_after_write(const Request& r, const Cell& c, const Thread& t) {
@@ -228,25 +219,41 @@ void check_order_after_write(const Request& r, const Cell& c, const Thread& t) {
   if (!ordered(c.write_thread, c.write_tick, t)) race(r, "write", c.write_thread, c.write_pc);
 }
 
-void note_read(Cell& c, const Thread& t, uint32_t pc) {
-  const unsigned group =
-      gang->blocks.size() == 1 ? static_cast<unsigned>(t.id / 32) : t.block->rank;
-  const uint32_t bit = 1u << group % 32;
-  if (c.read_gang != gang->id) {
-    // Another block of the launch has read it: that stays known, for the writes of later blocks.
-    const bool others = c.read_gang >= gang->first_of_launch;
-    c.read_gang = gang->id;
-    c.read_thread = others ? kSeveralBlocks : static_cast<uint16_t>(t.id);
-    c.readers = bit;
-  } else if (c.read_thread != t.id && c.read_thread != kSeveralBlocks) {
-    if (!readers_ordered(c, t)) {
-      c.read_thread = kSeveral;
-      c.readers |= bit;
-    } else {
-      c.read_thread = static_cast<uint16_t>(t.id);
-      c.readers = bit;
-    }
+// One more reader, not ordered after those that the cell knows.
+void add_reader(Cell& c, const Thread& t) {
+  const uint32_t lane = 1u << t.lane;
+  if (gang->blocks.size() > 1) {
+    c.readers |= 1u << t.block->rank % 32;
+    c.read_thread = kSeveral;
+    return;
   }
+  const int warp = t.id / 32;
+  if (c.read_thread < kLanes) {
+    const int before = c.read_thread;
+    c.read_thread = static_cast<uint16_t>(kLanes + before / 32);
+    c.readers = 1u << before % 32;
+  }
+  if (c.read_thread == kLanes + warp) {
+    c.readers |= lane;
+    return;
+  }
+  if (c.read_thread != kSeveral) c.readers = 1u << (c.read_thread - kLanes);
+  c.readers |= 1u << warp;
+  c.read_thread = kSeveral;
+}
+
+void note_read(Cell& c, const Thread& t, uint32_t pc) {
+  const bool known = c.read_gang == gang->id;
+  if (known && c.read_thread == kSeveralBlocks) return;
+  if (known && c.read_thread == kSeveral && gang->blocks.size() == 1 &&
+      c.readers >> t.id / 32 & 1 && c.read_tick > t.block->synced)
+    return;  // the warp is in it already
+  if (known && c.read_thread != t.id && !readers_ordered(c, t)) return add_reader(c, t);
+  // Another block of the launch has read it: that stays known, for the writes of later blocks.
+  const bool others = !known && c.read_gang >= gang->first_of_launch;
+  c.read_gang = gang->id;
+  c.read_thread = others ? kSeveralBlocks : static_cast<uint16_t>(t.id);
+  c.readers = 1u << t.block->rank % 32;
   c.read_tick = gang->tick;
   c.read_pc = pc;
 }
@@ -323,16 +330,20 @@ void check_dynamic(const Request& r, const Region& region) {
   if (rank >= gang->blocks.size() || within + r.bytes > gang->launch->shared)
     fault_at(r.pc, "out-of-bounds", "%s of %zu bytes at byte %zu of %zu of dynamic shared memory",
              verb(r.access), r.bytes, within, gang->launch->shared);
+  const Block& owner = gang->blocks[rank];
+  if (owner.gone == static_cast<int>(owner.threads.size()))
+    fault_at(r.pc, "out-of-bounds", "%s of the shared memory of block %zu of the cluster, which has ended",
+             verb(r.access), rank);
   check_cells<true>(r, region.cell(r.p));
 }
 
 }  // namespace
 
 void begin_launch_memory() {
-  *const_cast<volatile char*>(&tls_probe) = 0;
-  const size_t before = static_shared.size;
-  dl_iterate_phdr(look_at_image, nullptr);
-  if (!before) static_shared.reserve_cells();
+  image = find_image();
+  static_shared.base = image.tls;
+  static_shared.size = image.tls_size;
+  if (!static_shared.cells) static_shared.reserve_cells();
   flights.clear();
 }
 
@@ -352,13 +363,17 @@ void check(const void* p, size_t bytes, Access access, const void* pc) {
   if (!current) return;
   if (Fiber::on_any_stack(p)) {
     const auto offset = static_cast<size_t>(static_cast<const char*>(p) - current->fiber->stack());
-    if (offset < Fiber::kStack) return;
+    if (offset < Fiber::kStack) {
+      if (current->registers_in_flight) check_registers(p, bytes, pc);
+      return;
+    }
     fault_at(pc, "local-memory", "%s of another thread's local variable", verb(access));
   }
   const Request r{p, bytes, access, pc};
   Device& d = devices()[gang->launch->device];
   if (d.region.contains(p)) return check_global(r, d);
   if (static_shared.contains(p)) {
+    if (bytes == 1 && is_guard(static_cast<size_t>(static_cast<const char*>(p) - image.tls))) return;
     if (gang->blocks.size() > 1)
       fault_at(pc, "not-modelled", "static shared memory where several blocks run together");
     return check_cells<true>(r, static_shared.cell(p));
@@ -366,7 +381,7 @@ void check(const void* p, size_t bytes, Access access, const void* pc) {
   const Region dynamic = dynamic_region();
   if (dynamic.contains(p)) return check_dynamic(r, dynamic);
   const char* c = static_cast<const char*>(p);
-  if (c >= image_begin && c < image_end && !writes(access)) return;  // a constant
+  if (c >= image.begin && c < image.end && !writes(access)) return;  // a constant
   if (device_of(p) >= 0)
     fault_at(pc, "other-device", "%s of memory of device %d", verb(access), device_of(p));
   fault_at(pc, "out-of-bounds", "%s of %zu bytes at %p, which is not the device's memory",

@@ -1,4 +1,4 @@
-// The runtime of the modelled device: errors, memory, copies, streams and events, all done at once.
+// The runtime of the modelled device: errors, devices, memory, copies and launches.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +10,7 @@
 
 #include "cuda_runtime.h"
 #include "machine.h"
+#include "streams.h"
 
 namespace {
 
@@ -21,10 +22,7 @@ std::mutex mutex;
 std::map<const char*, size_t> pinned;
 std::unordered_map<const void*, int> allowed_shared;
 
-cudaError_t note(cudaError_t code) {
-  if (code != cudaSuccess) last_error = code;
-  return code;
-}
+cudaError_t note(cudaError_t code) { return simt::note_error(code); }
 
 bool is_pinned(const void* p) {
   std::lock_guard lock(mutex);
@@ -36,16 +34,12 @@ bool is_pinned(const void* p) {
 
 }  // namespace
 
-struct CUstream_st {
-  int device;
-};
-struct CUevent_st {
-  bool timing;
-  bool recorded;
-  std::chrono::steady_clock::time_point time;
-};
-
 // ---- errors
+
+cudaError_t simt::note_error(cudaError_t code) {
+  if (code != cudaSuccess) last_error = code;
+  return code;
+}
 
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
@@ -88,7 +82,6 @@ cudaError_t cudaSetDevice(int device) {
   current_device = device;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   if (device < 0 || device >= simt::device_count()) return note(cudaErrorInvalidDevice);
@@ -123,6 +116,7 @@ cudaError_t cudaMalloc(void** p, size_t bytes) {
   return note(static_cast<cudaError_t>(simt::device_allocate(current_device, bytes, p)));
 }
 cudaError_t cudaFree(void* p) {
+  if (p && simt::device_of(p) >= 0) simt::finish_device(simt::device_of(p));
   std::lock_guard lock(mutex);
   return note(!p || simt::device_release(p) ? cudaSuccess : cudaErrorInvalidValue);
 }
@@ -140,6 +134,7 @@ cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) { return cudaHostAlloc(p, bytes, 0); }
 cudaError_t cudaFreeHost(void* p) {
+  for (int device = 0; device < simt::device_count(); ++device) simt::finish_device(device);
   std::lock_guard lock(mutex);
   if (p && !pinned.erase(static_cast<char*>(p))) return note(cudaErrorInvalidValue);
   std::free(p);
@@ -155,14 +150,9 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* out, const void* p) 
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t) {
-  has_fault_text = false;
-  const bool to_device = simt::device_of(to) >= 0, from_device = simt::device_of(from) >= 0;
-  const bool says_to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
-  const bool says_from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  if (kind != cudaMemcpyDefault && (says_to != to_device || says_from != from_device))
-    return note(cudaErrorInvalidValue);
+namespace {
+
+cudaError_t copy_now(void* to, const void* from, size_t bytes) {
   has_fault_text = true;
   if (!simt::is_device_range(from, bytes, true, "a copy") ||
       !simt::is_device_range(to, bytes, false, "a copy"))
@@ -171,59 +161,49 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   simt::written_by_host(to, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  return cudaMemcpyAsync(to, from, bytes, kind);
-}
-cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+
+cudaError_t set_now(void* to, int value, size_t bytes) {
   has_fault_text = true;
   if (!simt::is_device_range(to, bytes, false, "a memset")) return note(cudaErrorInvalidValue);
   memset(to, value, bytes);
   simt::written_by_host(to, bytes);
   return cudaSuccess;
 }
-cudaError_t cudaMemset(void* to, int value, size_t bytes) {
-  return cudaMemsetAsync(to, value, bytes);
-}
 
-// ---- streams and events
+}  // namespace
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new CUstream_st{current_device};
-  return cudaSuccess;
-}
-cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, 0); }
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
-  return cudaStreamCreateWithFlags(stream, flags);
-}
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  delete stream;
-  return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
-  *event = new CUevent_st{!(flags & cudaEventDisableTiming), false, {}};
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;
-  return cudaSuccess;
-}
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
-  event->recorded = true;
-  event->time = std::chrono::steady_clock::now();
-  return cudaSuccess;
-}
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
-  if (!from->timing || !to->timing || !from->recorded || !to->recorded)
+// Pageable memory is read before the call returns, and written before it returns; pinned memory is
+// read and written when the stream comes to it.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  has_fault_text = false;
+  const bool to_device = simt::device_of(to) >= 0, from_device = simt::device_of(from) >= 0;
+  const bool says_to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool says_from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if (kind != cudaMemcpyDefault && (says_to != to_device || says_from != from_device))
     return note(cudaErrorInvalidValue);
-  *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
-  return cudaSuccess;
+  if (!from_device && !is_pinned(from)) {
+    const char* bytes_of = static_cast<const char*>(from);
+    std::vector<char> staged(bytes_of, bytes_of + bytes);
+    return simt::enqueue(stream, current_device, [to, staged = std::move(staged)] {
+      return copy_now(to, staged.data(), staged.size());
+    });
+  }
+  const cudaError_t code = simt::enqueue(
+      stream, current_device, [to, from, bytes] { return copy_now(to, from, bytes); });
+  const bool waits = !to_device && !is_pinned(to);
+  return waits && code == cudaSuccess ? note(simt::finish(stream, current_device)) : code;
+}
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  const cudaError_t code = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+  return code == cudaSuccess ? note(simt::finish(nullptr, current_device)) : code;
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return simt::enqueue(stream, current_device,
+                       [to, value, bytes] { return set_now(to, value, bytes); });
+}
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  return cudaMemsetAsync(to, value, bytes, nullptr);
 }
 
 // ---- launches
@@ -236,7 +216,7 @@ cudaError_t simt::allow_shared(const void* kernel, int bytes) {
 }
 
 cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
-                                void (*body)(void*), void* argument) {
+                                void (*body)(void*), std::shared_ptr<void> argument) {
   Launch launch;
   launch.grid = {config.grid.x, config.grid.y, config.grid.z};
   launch.block = {config.block.x, config.block.y, config.block.z};
@@ -255,5 +235,7 @@ cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* ke
         allowed == allowed_shared.end() ? 48 << 10 : static_cast<size_t>(allowed->second);
     if (launch.shared > most) return note(cudaErrorInvalidValue);
   }
-  return note(static_cast<cudaError_t>(simt::launch(launch, body, argument)));
+  return enqueue(config.stream, current_device, [launch, body, argument] {
+    return note(static_cast<cudaError_t>(simt::launch(launch, body, argument.get())));
+  });
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "async_state.h"
 #include "machine.h"
 
 namespace simt {
@@ -51,6 +52,7 @@ void wait(const char* what, Site site) {
 }
 
 void finish(Thread& t) {
+  finish_thread_async(t);
   t.state = Thread::done;
   Block& block = *t.block;
   ++block.gone;
@@ -112,6 +114,7 @@ void begin(Gang& g) {
     for (Thread& t : b.threads) {
       t.state = Thread::fresh;
       t.fenced = 0;
+      t.registers_in_flight = 0;
       t.clock.reset();
     }
   }
@@ -193,7 +196,7 @@ void run(Gang& g) {
     run_ready(g);
     const bool over = std::all_of(g.threads.begin(), g.threads.end(),
                                   [](Thread* t) { return t->state == Thread::done; });
-    if (over) return;
+    if (over) return finish_gang_async();
     poll(g);
     if (g.ready.empty()) report_deadlock(g);
   }
@@ -263,6 +266,7 @@ int launch(const Launch& request, void (*kernel)(void*), void* argument) {
 
 void leave_kernel() {
   failed = true;
+  if (!Fiber::on_any_stack(__builtin_frame_address(0))) throw 0;  // on behalf of a thread
   current->fiber->leave();
   __builtin_unreachable();
 }

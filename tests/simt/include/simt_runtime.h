@@ -1,8 +1,8 @@
-// The runtime's functions that csrc calls, for the modelled device. Work runs when it is enqueued, so
-// every stream is in order with every other.
+// The runtime's functions that csrc calls, for the modelled device (runtime.cc, streams.cc).
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <tuple>
 #include <utility>
 
@@ -135,7 +135,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
 
 namespace simt {
 cudaError_t launch_kernel(const cudaLaunchConfig_t& config, const void* kernel, void (*body)(void*),
-                          void* argument);
+                          std::shared_ptr<void> argument);
 cudaError_t allow_shared(const void* kernel, int bytes);
 
 template <class Kernel, class... P>
@@ -162,8 +162,9 @@ struct Call {
 template <class... P, class... A>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(P...),
                                A&&... arguments) {
-  simt::Call<void (*)(P...), std::decay_t<P>...> call{kernel, {static_cast<P>(arguments)...}};
-  return simt::launch_kernel(*config, reinterpret_cast<const void*>(kernel), call.run, &call);
+  using Call = simt::Call<void (*)(P...), std::decay_t<P>...>;
+  return simt::launch_kernel(*config, reinterpret_cast<const void*>(kernel), Call::run,
+                             std::make_shared<Call>(Call{kernel, {static_cast<P>(arguments)...}}));
 }
 
 template <class F>
