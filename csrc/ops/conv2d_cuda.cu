@@ -1,0 +1,305 @@
+// Convolution on CUDA: each of the three products is a ConvForm (cuda/conv2d_form.cuh), computed as
+// an implicit matrix product (cuda/conv2d_tiles.cuh) or, where groups have few rows, directly
+// (cuda/conv2d_direct.cuh).
+//
+// The gradient by the input is a convolution of dy with the transposed filters, one of stride 1 for
+// each phase of x's rows and columns modulo the stride, with the taps that reach this phase. Long
+// sums with few outputs, such as the gradient by the weight, are cut into parts, which a second
+// kernel adds in order. There are no atomics.
+#include "ops/conv2d.h"
+
+#include <numeric>
+
+#include "core/dtype.h"
+#include "cuda/conv2d_direct.cuh"
+#include "cuda/conv2d_form.cuh"
+#include "cuda/conv2d_tiles.cuh"
+#include "cuda/elementwise.cuh"
+#include "cuda/register.h"
+
+namespace fastdl::cuda {
+namespace {
+
+template <class T>
+struct Zero {
+  __device__ T operator()() const { return T(0.f); }
+};
+
+// launchers
+
+constexpr int64_t kEnoughTiles = 128, kEnoughBlocks = 512, kShortest = 512;
+
+// Whether four neighbouring columns are neighbours in memory and aligned.
+template <class T>
+bool stores_vectors(const ConvSide& side, const int64_t (&sizes)[3], const T* to) {
+  constexpr size_t kWide = sizeof(T) == 8 ? 2 : kFragment;
+  const auto whole = [](int64_t v) { return v % kFragment == 0; };
+  const int64_t planes = side.stride[1] == sizes[2] ? sizes[1] * sizes[2] : sizes[2];
+  const int64_t run = side.stride[0] == planes ? sizes[0] * planes : planes;
+  return side.stride[2] == 1 && whole(run) && (run > planes || whole(side.stride[0])) &&
+         (planes > sizes[2] || whole(side.stride[1])) && whole(side.row) && whole(side.group) &&
+         is_aligned(to, kWide * sizeof(T));
+}
+
+template <class T, Over over>
+ConvPlan plan_of(const ConvForm& form, const T* to) {
+  ConvPlan plan{};
+  plan.position = Radix(form.position);
+  plan.tap = Radix(form.tap);
+  plan.height = static_cast<int32_t>(form.axis[0].size);
+  plan.width = static_cast<int32_t>(form.axis[1].size);
+  for (int i = 0; i < 2; ++i) {
+    plan.step[i] = static_cast<int32_t>(form.axis[i].step);
+    plan.reach[i] = static_cast<int32_t>(form.axis[i].reach);
+    plan.origin[i] = static_cast<int32_t>(form.axis[i].origin);
+    plan.x_stride[i] = static_cast<uint32_t>(form.x_stride[i]);
+  }
+  plan.x_pitch = static_cast<uint32_t>(form.x_pitch);
+  plan.x_group = form.x_group;
+  plan.y = form.y;
+  plan.f = form.f;
+  plan.rows = form.rows;
+  plan.groups = static_cast<uint32_t>(form.groups);
+  plan.accumulate = over == Over::taps ? !form.first_taps : !form.first_positions;
+  plan.vector = over == Over::taps ? stores_vectors(form.y, form.position, to)
+                                   : stores_vectors(form.f, form.tap, to);
+  return plan;
+}
+
+// Cuts the sum into parts, runs `go(grid, plan, partials)` on blocks of the output, and adds the
+// parts.
+template <class T, Over over, class Go>
+void run_parts(const Context& context, ConvPlan plan, int64_t blocks, const T* bias, T* to, Go go) {
+  const KParts parts(summed<over>(plan).size, blocks * plan.groups, kEnoughBlocks, kShortest);
+  plan.parts = static_cast<uint32_t>(parts.count);
+  plan.chunk = static_cast<uint32_t>(parts.chunk);
+  const int64_t elements = plan.groups * plan.rows * columns<over>(plan).size;
+  const Scratch scratch(context, plan.parts > 1 ? sizeof(Compute<T>) * plan.parts * elements : 0);
+  Compute<T>* const partials = scratch.as<Compute<T>>();
+  go(dim3(static_cast<unsigned>(blocks), plan.parts, plan.groups), plan, partials);
+  if (plan.parts > 1)
+    launch(context, conv_add_parts_kernel<T, over>, loop_grid(elements), dim3(kBlock), plan,
+           partials, bias, to);
+}
+
+template <class T, int F, Over over>
+void run_tiles(const Context& context, ConvPlan plan, const T* x, const T* a, const T* bias,
+               T* to) {
+  const int64_t tiles_m = ceil_div(plan.rows, Tile<T, F>::kSize),
+                tiles_n = ceil_div(columns<over>(plan).size, Tile<T, F>::kSize);
+  plan.tiles_m = static_cast<uint32_t>(tiles_m);
+  plan.tiles_n = static_cast<uint32_t>(tiles_n);
+  run_parts<T, over>(context, plan, tiles_m * tiles_n, bias, to,
+                     [&](dim3 grid, const ConvPlan& cut, Compute<T>* partials) {
+                       launch(context, conv_tiles_kernel<T, F, over>, grid, dim3(kBlock), cut, x, a,
+                              bias, to, partials);
+                     });
+}
+
+// Large tiles where they fill the device and do not compute much more padding than small ones.
+template <class T, Over over>
+bool suits_large_tiles(const ConvPlan& plan) {
+  if (sizeof(T) == 8) return false;
+  const int64_t n = columns<over>(plan).size, large = ceil_div(plan.rows, 128) * ceil_div(n, 128),
+                small = ceil_div(plan.rows, 64) * ceil_div(n, 64),
+                parts = std::max<int64_t>(summed<over>(plan).size / kShortest, 1);
+  return large * plan.groups * parts >= kEnoughTiles && large * 3 <= small;
+}
+
+// `a` is the operand with rows: filters where the sum is over taps, else dy.
+template <class T, Over over>
+void run_plan(const Context& context, const ConvPlan& plan, const T* x, const T* a, const T* bias,
+              T* to) {
+  constexpr int64_t kFewRows = 8, kFewTaps = 1024;
+  if (plan.rows <= kFewRows) {
+    if constexpr (over == Over::positions) {
+      const int64_t blocks = plan.rows * ceil_div(plan.tap.size, kDirectTaps);
+      return run_parts<T, over>(context, plan, blocks, nullptr, to,
+                                [&](dim3 grid, const ConvPlan& cut, Compute<T>* partials) {
+                                  launch(context, conv_direct_positions_kernel<T>, grid,
+                                         dim3(kBlock), cut, x, a, to, partials);
+                                });
+    } else if (plan.tap.size <= kFewTaps) {
+      const int64_t rows = plan.rows == 1 ? 1 : 4;
+      const dim3 grid(static_cast<unsigned>(ceil_div(plan.position.size, kBlock)),
+                      static_cast<unsigned>(ceil_div(plan.rows, rows)), plan.groups);
+      return launch(context,
+                    rows == 1 ? conv_direct_taps_kernel<T, 1> : conv_direct_taps_kernel<T, 4>, grid,
+                    dim3(kBlock), plan, x, a, bias, to);
+    }
+  }
+  if constexpr (sizeof(T) < 8) {
+    if (suits_large_tiles<T, over>(plan))
+      return run_tiles<T, 2, over>(context, plan, x, a, bias, to);
+  }
+  run_tiles<T, 1, over>(context, plan, x, a, bias, to);
+}
+
+template <class T, Over over>
+void run_form(const Context& context, const ConvForm& form, const T* x, const T* a, const T* bias,
+              T* to) {
+  constexpr int64_t kMostGroups = 65535;  // what a grid can count
+  for_slices(form, [&](ConvForm slice) {
+    constexpr bool taps = over == Over::taps;
+    const ConvSide &from = taps ? form.f : form.y, &into = taps ? form.y : form.f;
+    for (int64_t first = 0; first < form.groups; first += kMostGroups) {
+      slice.groups = std::min(form.groups - first, kMostGroups);
+      T* const to_slice = to + (taps ? slice.y_base : slice.f_base) + first * into.group;
+      run_plan<T, over>(context, plan_of<T, over>(slice, to_slice),
+                        x + slice.x_base + first * form.x_group,
+                        a + (taps ? slice.f_base : slice.y_base) + first * from.group,
+                        bias && slice.first_taps ? bias + first * form.rows : nullptr, to_slice);
+    }
+  });
+}
+
+void set(int64_t (&sizes)[3], int64_t outer, int64_t middle, int64_t inner) {
+  sizes[0] = outer;
+  sizes[1] = middle;
+  sizes[2] = inner;
+}
+
+ConvForm forward_form(const Conv2dShape& s) {
+  const int64_t channels = s.c / s.groups, rows = s.k / s.groups;
+  const int64_t plane = s.h * s.w, positions = s.p * s.q, filter = s.r * s.s;
+  ConvForm form{};
+  form.groups = s.groups;
+  form.rows = rows;
+  set(form.position, s.n, s.p, s.q);
+  set(form.tap, channels, s.r, s.s);
+  form.axis[0] = {s.h, s.stride_h, s.dilation_h, -s.pad_h};
+  form.axis[1] = {s.w, s.stride_w, s.dilation_w, -s.pad_w};
+  form.y = {{s.k * positions, s.q, 1}, positions, rows * positions};
+  form.f = {{filter, s.s, 1}, channels * filter, rows * channels * filter};
+  form.x_stride[0] = s.c * plane;
+  form.x_stride[1] = plane;
+  form.x_pitch = s.w;
+  form.x_group = channels * plane;
+  return form;
+}
+
+template <class T>
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, const void* x,
+                           const void* weight, const void* bias, void* y) {
+  run_form<T, Over::taps>(context, forward_form(s), static_cast<const T*>(x),
+                          static_cast<const T*>(weight), static_cast<const T*>(bias),
+                          static_cast<T*>(y));
+}
+
+// The rows (or columns) of x that are congruent modulo the stride and that some taps reach: x's row
+// first + i * stride takes tap + t * tap_step from dy's row that `axis` says.
+struct Phase {
+  int64_t first, count, tap, tap_step, taps;
+  ConvAxis axis;
+};
+
+struct PhaseAxis {
+  int64_t size, window, stride, pad, dilation, y_size;
+  int64_t tap_step = stride / std::gcd(stride, dilation);
+
+  // Each of the first tap_step taps reaches a phase of its own; the others repeat them.
+  int64_t candidates() const { return std::min(window, tap_step); }
+
+  Phase phase(int64_t tap) const {
+    const int64_t at = tap * dilation - pad, first = (at % stride + stride) % stride;
+    return {first,
+            ceil_div(size - first, stride),
+            tap,
+            tap_step,
+            ceil_div(window - tap, tap_step),
+            {y_size, 1, -dilation * tap_step / stride, (first - at) / stride}};
+  }
+
+  // Whether all of x is reached.
+  bool complete() const {
+    int64_t reached = 0;
+    for (int64_t tap = 0; tap < candidates(); ++tap) reached += phase(tap).first < size;
+    return reached == std::min(stride, size);
+  }
+};
+
+// x's rows and columns of one phase are y's role, dy is x's, and channels and rows change places.
+ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column) {
+  const int64_t channels = s.c / s.groups, rows = s.k / s.groups;
+  const int64_t plane = s.h * s.w, positions = s.p * s.q, filter = s.r * s.s;
+  ConvForm form{};
+  form.groups = s.groups;
+  form.rows = channels;
+  set(form.position, s.n, row.count, column.count);
+  set(form.tap, rows, row.taps, column.taps);
+  form.axis[0] = row.axis;
+  form.axis[1] = column.axis;
+  form.y = {{s.c * plane, s.stride_h * s.w, s.stride_w}, plane, channels * plane};
+  form.y_base = row.first * s.w + column.first;
+  form.f = {
+      {channels * filter, row.tap_step * s.s, column.tap_step}, filter, rows * channels * filter};
+  form.f_base = row.tap * s.s + column.tap;
+  form.x_stride[0] = s.k * positions;
+  form.x_stride[1] = positions;
+  form.x_pitch = s.q;
+  form.x_group = rows * positions;
+  return form;
+}
+
+template <class T>
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, const void* dy,
+                                 const void* weight, void* dx) {
+  const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
+  const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
+  if (!rows.complete() || !columns.complete()) {
+    Strided<1> all;
+    all.ndim = 1;
+    all.numel = all.size[0] = s.n * s.c * s.h * s.w;
+    all.stride[0][0] = 1;
+    elementwise(context, all, Zero<T>{}, static_cast<T*>(dx));
+  }
+  for (int64_t r = 0; r < rows.candidates(); ++r)
+    for (int64_t c = 0; c < columns.candidates(); ++c) {
+      const Phase row = rows.phase(r), column = columns.phase(c);
+      if (row.first < s.h && column.first < s.w)
+        run_form<T, Over::taps>(context, phase_form(s, row, column), static_cast<const T*>(dy),
+                                static_cast<const T*>(weight), nullptr, static_cast<T*>(dx));
+    }
+}
+
+// dbias[k] = the sum of dy over samples and positions.
+template <class T>
+void bias_grad(const Context& context, const Conv2dShape& s, const T* dy, T* dbias) {
+  const int64_t plane = s.p * s.q;
+  Strided<2> kept;
+  kept.ndim = 1;
+  kept.numel = kept.size[0] = s.k;
+  kept.stride[0][0] = plane;
+  kept.stride[1][0] = 1;
+  Strided<1> reduced;
+  reduced.ndim = 2;
+  reduced.numel = s.n * plane;
+  reduced.size[0] = plane;
+  reduced.size[1] = s.n;
+  reduced.stride[0][0] = 1;
+  reduced.stride[0][1] = s.k * plane;
+  reduce(context, kept, reduced, ConvSum<T>{}, dy, dbias);
+}
+
+template <class T>
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, const void* x,
+                                   const void* dy, void* dweight, void* dbias) {
+  if (s.k * s.c > 0)
+    run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
+                                 static_cast<const T*>(dy), nullptr, static_cast<T*>(dweight));
+  if (dbias) bias_grad(context, s, static_cast<const T*>(dy), static_cast<T*>(dbias));
+}
+
+}  // namespace
+
+void register_conv2d(Registry& registry) {
+  for_types<Half, BFloat16, float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    constexpr DType type = dtype_of<T>::value;
+    registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
+    registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
+    registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
+  });
+}
+
+}  // namespace fastdl::cuda
