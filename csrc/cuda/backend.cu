@@ -69,6 +69,13 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_matmul(*registry);
   register_random(*registry);
   register_optimizer(*registry);
+  register_conv2d(*registry);
+  register_pool2d(*registry);
+  register_batch_norm(*registry);
+  register_softmax(*registry);
+  register_loss(*registry);
+  register_index(*registry);
+  register_lstm(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;
 }

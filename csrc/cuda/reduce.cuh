@@ -28,11 +28,12 @@ __device__ inline T shuffle_xor(T x, int mask) {
   return __shfl_xor_sync(0xffffffffu, x, mask);
 }
 
-// All lanes get the result.
-template <class R>
+// Over groups of `lanes` neighbours of a warp, which reaches this as a whole. All lanes get the
+// result: the same bits, if `combine` gives the same bits whichever operand comes first.
+template <int lanes = kWarp, class R>
 __device__ inline typename R::Acc warp_reduce(const R& reducer, typename R::Acc acc) {
 #pragma unroll
-  for (int mask = kWarp / 2; mask > 0; mask /= 2) acc = reducer.combine(acc, R::shuffle(acc, mask));
+  for (int mask = lanes / 2; mask > 0; mask /= 2) acc = reducer.combine(acc, R::shuffle(acc, mask));
   return acc;
 }
 
@@ -50,6 +51,39 @@ __device__ inline typename R::Acc block_reduce(const R& reducer, typename R::Acc
     __syncthreads();  // `shared` may be used again
   }
   return acc;
+}
+
+// All of the `threads` threads of the block (counted along x) get the same bits. `shared` has room
+// for one Acc per warp, and is not used again before the next barrier.
+template <int threads, class R>
+__device__ inline typename R::Acc block_all_reduce(const R& reducer, typename R::Acc acc,
+                                                   typename R::Acc* shared) {
+  acc = warp_reduce(reducer, acc);
+  if (threadIdx.x % kWarp == 0) shared[threadIdx.x / kWarp] = acc;
+  __syncthreads();
+  acc = shared[0];
+  for (int w = 1; w < threads / kWarp; ++w) acc = reducer.combine(acc, shared[w]);
+  return acc;
+}
+
+// Elements of 16 bytes.
+template <class T>
+inline constexpr int kVector = static_cast<int>(16 / sizeof(T));
+
+// V neighbouring elements, in one access if they are aligned to it.
+template <int V, class T>
+__device__ inline Pack<T, V> load_elements(const T* p, bool aligned) {
+  if (V > 1 && aligned) return load_pack<V>(p);
+  Pack<T, V> pack;
+#pragma unroll
+  for (int v = 0; v < V; ++v) pack.v[v] = p[v];
+  return pack;
+}
+template <int V, class T>
+__device__ inline void store_elements(T* p, const Pack<T, V>& pack, bool aligned) {
+  if (V > 1 && aligned) return store_pack<V>(p, pack);
+#pragma unroll
+  for (int v = 0; v < V; ++v) p[v] = pack.v[v];
 }
 
 struct ReducePlan {

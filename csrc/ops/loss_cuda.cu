@@ -1,0 +1,100 @@
+// Cross entropy of rows of logits, fused. Forward reads x once: maximum and sum of exponentials
+// together (cuda/softmax_row.cuh). Backward is elementwise, a team of threads walking along a row.
+#include "ops/loss.h"
+
+#include "core/dtype.h"
+#include "cuda/register.h"
+#include "cuda/softmax_row.cuh"
+
+namespace fastdl::cuda {
+namespace {
+
+// kernels
+
+template <class T, class Team>
+__global__ void __launch_bounds__(kBlock, kResident<T>)
+    cross_entropy_kernel(const Lines lines, bool aligned, const T* x, const int64_t* target,
+                         T* loss, T* lse) {
+  __shared__ RowStatistics<T> shared[Team::kSlots];
+  const Team team(lines);
+  const RowStatistics<T> line = row_statistics(team, x, aligned, shared);
+  if (team.n == 0 || !team.leads()) return;
+  const int64_t row = team.base / lines.n;
+  const T log_sum = std::log(line.sum);
+  lse[row] = line.max + log_sum;
+  // x[target] is taken relative to the maximum, where rounding hurts least.
+  loss[row] = log_sum - (x[team.base + target[row]] - line.max);
+}
+
+template <class T, class Team>
+__global__ void __launch_bounds__(kBlock, kResident<T>)
+    gradient_kernel(const Lines lines, bool aligned, const T* x, const int64_t* target,
+                    const T* lse, const T* dloss, int64_t dloss_stride, T* dx) {
+  constexpr int V = Team::V;
+  const Team team(lines);
+  if (team.n == 0) return;
+  const int64_t row = team.base / lines.n, hit = team.base + target[row];
+  const T g = dloss[row * dloss_stride], log_sum = lse[row];
+  for_packs(team, [&](int64_t at) {
+    const Pack<T, V> in = load_elements<V>(x + at, aligned);
+    Pack<T, V> out;
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      out.v[k] = (std::exp(in.v[k] - log_sum) - static_cast<T>(at + k == hit)) * g;
+    store_elements<V>(dx + at, out, aligned);
+  });
+}
+
+// launchers
+
+// Calls f with a team for rows of this length, as a type in Type<...>.
+template <int V, class F>
+void with_row_team(int64_t classes, F f) {
+  if (classes <= 64) return f(Type<RowTeam<8, V>>{});
+  if (classes <= 1024) return f(Type<RowTeam<kWarp, V>>{});
+  f(Type<RowTeam<kBlock, V>>{});
+}
+template <class T, class F>
+void with_team(int64_t classes, F f) {
+  if (classes % kVector<T> == 0) return with_row_team<kVector<T>>(classes, f);
+  with_row_team<1>(classes, f);
+}
+
+template <class T>
+void cross_entropy_launch(const Context& context, int64_t rows, int64_t classes, const void* x,
+                          const int64_t* target, void* loss, void* lse) {
+  const Lines lines{rows, classes, 1};
+  if (rows == 0) return;
+  with_team<T>(classes, [&](auto tag) {
+    using Team = typename decltype(tag)::type;
+    launch(context, cross_entropy_kernel<T, Team>, Team::shape(lines), lines, is_aligned(x, 16),
+           static_cast<const T*>(x), target, static_cast<T*>(loss), static_cast<T*>(lse));
+  });
+}
+
+template <class T>
+void gradient_launch(const Context& context, int64_t rows, int64_t classes, const void* x,
+                     const int64_t* target, const void* lse, const void* dloss,
+                     int64_t dloss_stride, void* dx) {
+  const Lines lines{rows, classes, 1};
+  if (rows == 0) return;
+  const bool aligned = is_aligned(x, 16) && is_aligned(dx, 16);
+  with_team<T>(classes, [&](auto tag) {
+    using Team = typename decltype(tag)::type;
+    launch(context, gradient_kernel<T, Team>, Team::shape(lines), lines, aligned,
+           static_cast<const T*>(x), target, static_cast<const T*>(lse),
+           static_cast<const T*>(dloss), dloss_stride, static_cast<T*>(dx));
+  });
+}
+
+}  // namespace
+
+void register_loss(Registry& registry) {
+  for_types<float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<cross_entropy_forward>(dtype_of<T>::value, cross_entropy_launch<T>);
+    registry.add<cross_entropy_backward>(dtype_of<T>::value, gradient_launch<T>);
+  });
+}
+
+}  // namespace fastdl::cuda
