@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -32,9 +33,14 @@ int look(dl_phdr_info* info, size_t, void* result) {
   return 1;
 }
 
-// The symbols _ZGV... of the symbol table on disk (the library is not stripped).
-std::unordered_set<size_t> read_guards() {
-  std::unordered_set<size_t> out;
+struct Symbols {
+  std::unordered_set<size_t> guards;                 // offsets in thread-local storage
+  std::unordered_map<size_t, std::string> functions;  // names by offset in the image
+};
+
+// The symbol table on disk (the library is not stripped).
+Symbols read_symbols() {
+  Symbols out;
   Dl_info self{};
   dladdr(reinterpret_cast<const void*>(&find_image), &self);
   std::ifstream file(self.dli_fname, std::ios::binary);
@@ -46,11 +52,19 @@ std::unordered_set<size_t> read_guards() {
     if (sections[i].sh_type != SHT_SYMTAB) continue;
     const char* names = bytes.data() + sections[sections[i].sh_link].sh_offset;
     const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(bytes.data() + sections[i].sh_offset);
-    for (size_t n = 0; n < sections[i].sh_size / sizeof(ElfW(Sym)); ++n)
-      if ((symbols[n].st_info & 15) == STT_TLS && !strncmp(names + symbols[n].st_name, "_ZGV", 4))
-        out.insert(symbols[n].st_value);
+    for (size_t n = 0; n < sections[i].sh_size / sizeof(ElfW(Sym)); ++n) {
+      const char* name = names + symbols[n].st_name;
+      const int type = symbols[n].st_info & 15;
+      if (type == STT_TLS && !strncmp(name, "_ZGV", 4)) out.guards.insert(symbols[n].st_value);
+      if (type == STT_FUNC && symbols[n].st_shndx) out.functions[symbols[n].st_value] = name;
+    }
   }
   return out;
+}
+
+const Symbols& symbols() {
+  static const Symbols all = read_symbols();
+  return all;
 }
 
 }  // namespace
@@ -62,9 +76,12 @@ Image find_image() {
   return image;
 }
 
-bool is_guard(size_t tls_offset) {
-  static const std::unordered_set<size_t> guards = read_guards();
-  return guards.count(tls_offset) > 0;
+bool is_guard(size_t tls_offset) { return symbols().guards.count(tls_offset) > 0; }
+
+std::string symbol_of(const void* function) {
+  const auto offset = static_cast<size_t>(static_cast<const char*>(function) - find_image().begin);
+  const auto found = symbols().functions.find(offset);
+  return found == symbols().functions.end() ? "" : found->second;
 }
 
 }  // namespace simt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 namespace simt {
 
@@ -15,5 +16,8 @@ Image find_image();
 // Whether a byte of thread-local storage is the compiler's "was it constructed" of a variable: for
 // `__shared__ Half tile[16]` there is one, which nobody means as shared memory.
 bool is_guard(size_t tls_offset);
+
+// The mangled name of a function of the library.
+std::string symbol_of(const void* function);
 
 }  // namespace simt

@@ -7,8 +7,10 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cuda_runtime.h"
+#include "image.h"
 #include "machine.h"
 #include "streams.h"
 
@@ -215,6 +217,21 @@ cudaError_t simt::allow_shared(const void* kernel, int bytes) {
   return cudaSuccess;
 }
 
+namespace {
+
+// SIMT_COVERAGE names a file that gets the symbol of every kernel that was launched.
+void note_launch(const void* kernel) {
+  static const char* const path = std::getenv("SIMT_COVERAGE");
+  static std::unordered_set<const void*> seen;
+  if (!path || !seen.insert(kernel).second) return;
+  if (FILE* file = fopen(path, "a")) {
+    fprintf(file, "%s\n", simt::symbol_of(kernel).c_str());
+    fclose(file);
+  }
+}
+
+}  // namespace
+
 cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
                                 void (*body)(void*), std::shared_ptr<void> argument) {
   Launch launch;
@@ -231,6 +248,7 @@ cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* ke
   {
     std::lock_guard lock(mutex);
     const auto allowed = allowed_shared.find(kernel);
+    note_launch(kernel);
     const size_t most =
         allowed == allowed_shared.end() ? 48 << 10 : static_cast<size_t>(allowed->second);
     if (launch.shared > most) return note(cudaErrorInvalidValue);
