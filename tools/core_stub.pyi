@@ -110,6 +110,64 @@ def memory_stats(device: str = "cpu") -> dict[str, int]:
 def empty_cache(device: str = "cpu") -> None:
     """Returns cached memory to the system."""
 
+class Stream:
+    """A queue of work of a GPU.
+
+    Streams are in no order with each other but what events say.
+
+        side = fastdl.cuda.Stream()
+        with fastdl.cuda.stream(side):
+            y = x * 2
+        side.synchronize()
+    """
+    def __init__(self, device: DeviceLike = "cuda") -> None: ...
+    @property
+    def device(self) -> _Device:
+        """The GPU."""
+    @property
+    def handle(self) -> int:
+        """The cudaStream_t as an int, for other libraries; 0 is the default stream."""
+    def synchronize(self) -> None:
+        """Waits until the stream has done its work."""
+    def query(self) -> bool:
+        """Whether the stream has done all of its work."""
+    def wait_event(self, event: Event) -> None:
+        """What the stream is given from now on waits for the event."""
+    def wait_stream(self, other: Stream) -> None:
+        """What the stream is given from now on waits for the other's work so far."""
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class Event:
+    """A mark in a stream, to wait for and to measure time with.
+
+    begin, end = fastdl.cuda.Event(timing=True), fastdl.cuda.Event(timing=True)
+    begin.record()
+    y = x @ x
+    end.record()
+    end.synchronize()
+    milliseconds = begin.elapsed_time(end)
+    """
+    def __init__(self, timing: bool = False) -> None: ...
+    def record(self, stream: Stream | None = None) -> None:
+        """Marks what the stream (default: the current one) was given so far."""
+    def query(self) -> bool:
+        """Whether the device has come to the mark."""
+    def synchronize(self) -> None:
+        """Waits until the device has come to the mark."""
+    def elapsed_time(self, later: Event) -> float:
+        """Milliseconds on the device from this mark to a later one."""
+
+def current_stream(device: DeviceLike = "cuda") -> Stream:
+    """The stream that this thread gives work to."""
+
+def _set_current_stream(stream: Stream) -> None: ...
+def _set_sync_debug(on: bool) -> None: ...
+def _sync_debug() -> bool: ...
+def _reset_peak(device: str) -> None: ...
+def _cuda_memory_info(device: str) -> tuple[int, int]: ...
+def _set_memory_limit(device: str, bytes: int | None) -> None: ...
+
 # automatic differentiation
 
 def grad(

@@ -116,7 +116,13 @@ class Pass {
     if (aimed_)
       for (const Edge& e : node->operands) wanted.push_back(leads_to_target(e));
     Backward pass(*node, step.grads, std::move(wanted));
-    node->backward(pass);
+    try {
+      node->backward(pass);
+    } catch (Error& e) {
+      if (e.kind == ErrorKind::out_of_memory)
+        e.by(node->name).show("pass", text("backward of ", node->name));
+      throw;
+    }
     if (!retain_graph) node->forget();
     for (size_t i = 0; i < pass.results.size(); ++i) {
       if (!pass.results[i].defined() || !pass.needs(static_cast<int>(i))) continue;

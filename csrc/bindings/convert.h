@@ -13,6 +13,7 @@
 #include "core/dtype.h"
 #include "core/rng.h"
 #include "core/shape.h"
+#include "core/stream.h"
 
 namespace fastdl::bindings {
 
@@ -70,6 +71,8 @@ template <>
 Device from_python<Device>(PyObject* o, const Place& at);  // a device or its name
 template <>
 Generator* from_python<Generator*>(PyObject* o, const Place& at);  // None: the default one
+template <>
+Stream from_python<Stream>(PyObject* o, const Place& at);
 template <>
 std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at);
 

@@ -34,12 +34,12 @@ void set_typed_error(const Error& e) {
 
 }  // namespace
 
-void set_python_error() noexcept {
+void set_python_error(const char* op) noexcept {
   try {
     try {
       throw;
-    } catch (const Error& e) {
-      set_typed_error(e);
+    } catch (Error& e) {
+      set_typed_error(e.by(op));
     } catch (const Interrupted&) {
       if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
     } catch (const PythonError&) {

@@ -53,13 +53,20 @@ void define_filled(FunctionTable& t) {
              "One value everywhere; float32 by default.",
              [](const Dims& shape, double value, MaybeDType dtype, MaybeDevice device,
                 bool wants_grad) { return filled(shape, value, dtype, device, wants_grad); });
-  t.function("empty(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
-             "A tensor whose elements are whatever the memory held.",
-             [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
-               const Device d = device.value_or(Device{});
-               require_device(d);
-               return finish(empty(shape, dtype.value_or(DType::f32), d), wants_grad);
-             });
+  t.function(
+      "empty(shape: Shape, " FASTDL_PLACE
+      ", requires_grad: bool = False, pin_memory: bool = False) -> Tensor",
+      "A tensor whose elements are whatever the memory held.\n\nWith pin_memory, in page-locked "
+      "memory of the CPU (see Tensor.pin_memory).",
+      [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad, bool pinned) {
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        const DType kind = dtype.value_or(DType::f32);
+        if (pinned && !d.is_cpu())
+          throw Error(ErrorKind::device, "empty", "only memory of the CPU can be pinned")
+              .remedy("leave out pin_memory, or use device='cpu'");
+        return finish(pinned ? empty_pinned(shape, kind) : empty(shape, kind, d), wants_grad);
+      });
   t.function("zeros_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
              "Zeros of the input's shape, dtype and device.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {

@@ -40,16 +40,17 @@ class Owned {
   PyObject* p_ = nullptr;
 };
 
-// Sets the Python exception for a C++ one (errors.cc). Call inside a catch block.
-void set_python_error() noexcept;
+// Sets the Python exception for a C++ one (errors.cc). Call inside a catch block. `op` names what
+// failed where the exception does not know (an allocation).
+void set_python_error(const char* op = "allocate") noexcept;
 
 // Runs f and turns what it throws into a Python exception and a null (or -1).
 template <class F>
-auto guarded(F&& f) noexcept -> decltype(f()) {
+auto guarded(F&& f, const char* op = "allocate") noexcept -> decltype(f()) {
   try {
     return f();
   } catch (...) {
-    set_python_error();
+    set_python_error(op);
     if constexpr (std::is_pointer_v<decltype(f())>)
       return nullptr;
     else

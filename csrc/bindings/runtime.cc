@@ -1,6 +1,8 @@
 // Threads, memory, devices, and the hooks that tie the core to the interpreter.
 #include <pybind11/stl.h>
 
+#include "bindings/runtime.h"
+
 #include "bindings/module.h"
 #include "core/allocator.h"
 #include "core/backend.h"
@@ -52,7 +54,12 @@ void register_runtime(py::module_& m) {
       [] { return backend_status().cuda ? device_runtime().device_count() : 0; },
       "How many GPUs there are.");
   m.def(
-      "synchronize", [](const std::string& device) { synchronize(device_of(device)); },
+      "synchronize",
+      [](const std::string& device) {
+        const Device d = device_of(device);
+        const py::gil_scoped_release unlocked;
+        synchronize(d);
+      },
       py::arg("device") = "cuda", "Waits until the device has done all work.");
   m.def(
       "backend_info",
@@ -72,20 +79,43 @@ void register_runtime(py::module_& m) {
   m.def(
       "memory_stats",
       [](const std::string& device) {
-        const MemoryStats s = allocator(device_of(device)).stats();
+        const MemoryStats s = memory_stats(device_of(device));
         py::dict d;
         d["in_use"] = s.in_use;
         d["peak"] = s.peak;
         d["cached"] = s.cached;
         d["largest_cached"] = s.largest_cached;
+        d["waiting"] = s.waiting;
         d["requests"] = s.requests;
         d["raw_requests"] = s.raw_requests;
+        d["retries"] = s.retries;
         return d;
       },
       py::arg("device") = "cpu", "Figures of the device's allocator, in bytes and counts.");
   m.def(
-      "empty_cache", [](const std::string& device) { allocator(device_of(device)).empty_cache(); },
+      "empty_cache", [](const std::string& device) { empty_cache(device_of(device)); },
       py::arg("device") = "cpu", "Returns cached memory to the system.");
+  m.def(
+      "_reset_peak", [](const std::string& device) { reset_peak(device_of(device)); },
+      py::arg("device"));
+  m.def(
+      "_cuda_memory_info",
+      [](const std::string& device) {
+        size_t free = 0, total = 0;
+        check_device("memory_info",
+                     device_runtime().memory_info(device_of(device).index, &free, &total));
+        return std::pair(free, total);
+      },
+      py::arg("device"));
+  m.def(
+      "_set_memory_limit",
+      [](const std::string& device, std::optional<int64_t> bytes) {
+        device_allocator(device_of(device)).set_limit(bytes.value_or(INT64_MAX));
+      },
+      py::arg("device"), py::arg("bytes"));
+  m.def("_set_sync_debug", set_sync_debug, py::arg("on"));
+  m.def("_sync_debug", sync_debug);
+  register_streams(m);
 }
 
 }  // namespace fastdl::bindings

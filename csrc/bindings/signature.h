@@ -74,7 +74,8 @@ struct Binding {
 
   static PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t count,
                         PyObject* keywords) {
-    return guarded([&] { return invoke(self, args, count, keywords, pointer(*function)); });
+    return guarded([&] { return invoke(self, args, count, keywords, pointer(*function)); },
+                   signature->name.c_str());
   }
   static PyObject* call_function(PyObject*, PyObject* const* args, Py_ssize_t count,
                                  PyObject* keywords) {

@@ -40,7 +40,7 @@ PyObject* to_list(const Tensor& x) {
 
 // to(dtype), to(device), to(device, dtype): each may also be named.
 Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype,
-                  std::optional<Device> device) {
+                  std::optional<Device> device, bool non_blocking) {
   if (first != Py_None) {
     if (is_device_like(first))
       device = from_python<Device>(first, {"to", "target"});
@@ -48,16 +48,20 @@ Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype,
       dtype = from_python<DType>(first, {"to", "target"});
   }
   const Tensor y = dtype ? cast(x, *dtype) : x;
-  return device ? to_device(y, *device) : y;
+  return device ? to_device(y, *device, non_blocking) : y;
 }
 
 void define_conversions(FunctionTable& t) {
   t.method(
       "to(self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = "
-      "None) -> Tensor",
-      "The tensor in another dtype or on another device; itself where nothing changes.",
+      "None, non_blocking: bool = False) -> Tensor",
+      "The tensor in another dtype or on another device; itself where nothing changes.\n\n"
+      "With non_blocking, copies from pinned memory to a GPU, and from a GPU into new pinned "
+      "memory,\nrun on while the caller goes on. Wait for the stream before the source is changed, "
+      "or the\nresult read, on the CPU.",
       [](const Tensor& x, PyObject* target, std::optional<DType> dtype,
-         std::optional<Device> device) { return convert_to(x, target, dtype, device); });
+         std::optional<Device> device,
+         bool non_blocking) { return convert_to(x, target, dtype, device, non_blocking); });
   t.method("cpu(self) -> Tensor", "The tensor on the CPU.",
            [](const Tensor& x) { return to_device(x, Device{}); });
   t.method("cuda(self) -> Tensor", "The tensor on the first GPU.",
@@ -85,6 +89,11 @@ void define_conversions(FunctionTable& t) {
   t.method("contiguous(self) -> Tensor",
            "The tensor, or a copy if its elements are not in order without gaps.",
            [](const Tensor& x) { return contiguous(x); });
+  t.method(
+      "pin_memory(self) -> Tensor",
+      "The tensor in page-locked memory, which a GPU copies from while the CPU goes on; itself "
+      "where\nit is.\n\n    batch = x.pin_memory().to(\"cuda\", non_blocking=True)",
+      [](const Tensor& x) { return pin_memory(x); });
   t.method("clone(self) -> Tensor", "A contiguous copy; gradients flow through it.",
            [](const Tensor& x) { return clone(x); });
   t.method("detach(self) -> Tensor", "A view of the same memory outside the graph.",
@@ -105,6 +114,16 @@ void define_queries(FunctionTable& t) {
            [](const Tensor& x) { return wrap(x.stride()); });
   t.method("is_contiguous(self) -> bool", "Whether the elements are in order without gaps.",
            [](const Tensor& x) { return x.is_contiguous(); });
+  t.method("is_pinned(self) -> bool", "Whether the memory is page-locked by pin_memory.",
+           [](const Tensor& x) { return is_pinned(x.storage()); });
+  t.method("record_stream(self, stream: Stream) -> None",
+           "Says that work on another stream uses the tensor, so that its memory, once freed, is "
+           "not given\nout again before that stream has done what it has now.\n\n"
+           "    with fastdl.cuda.stream(side):\n        y = x * 2\n    x.record_stream(side)",
+           [](const Tensor& x, Stream stream) {
+             use_on(x.storage(), stream);
+             return Py_NewRef(Py_None);
+           });
   t.method("data_ptr(self) -> int", "The address of the first element.", [](const Tensor& x) {
     return static_cast<int64_t>(reinterpret_cast<intptr_t>(x.data()));
   });
@@ -209,7 +228,10 @@ void define_protocols(FunctionTable& t) {
       "__dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, "
       "copy: bool | None = None) -> Any",
       "The DLPack capsule that other libraries read this tensor's memory through.",
-      [](const Tensor& x, PyObject*, PyObject*, PyObject*, std::optional<bool> copy) {
+      [](const Tensor& x, PyObject* stream, PyObject*, PyObject*, std::optional<bool> copy) {
+        // The consumer reads on a stream of its own; -1 says that it wants no waiting.
+        const bool ordered = PyLong_Check(stream) && PyLong_AsLong(stream) == -1;
+        if (!x.device().is_cpu() && !ordered) synchronize(current_stream(x.device()));
         return tensor_to_dlpack(copy.value_or(false) ? clone(detach(x)) : x);
       });
   t.method("__dlpack_device__(self) -> tuple[int, int]",

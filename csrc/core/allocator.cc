@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
-#include <memory>
 
 #include "core/backend.h"
 #include "core/error.h"
@@ -13,26 +12,10 @@
 namespace fastdl {
 namespace {
 
-constexpr size_t kSmallest = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-
-// Class c = 8 * octave + step holds blocks of (8 + step) * 8 << octave bytes: 64, 72, 80, ...
-// 120, 128, 144, ... rounded up to whole cache lines.
-int class_of(size_t bytes) {
-  if (bytes < kSmallest) bytes = kSmallest;
-  const int octave = 63 - __builtin_clzll(bytes) - 6;
-  const size_t step_size = size_t{8} << octave;
-  const size_t steps = (bytes - (kSmallest << octave) + step_size - 1) / step_size;
-  return 8 * octave + static_cast<int>(steps);
-}
-size_t class_bytes(int c) {
-  const size_t bytes = (static_cast<size_t>(8 + c % 8) * 8) << (c / 8);
-  return (bytes + 63) / 64 * 64;
-}
-
 constexpr size_t kLarge = size_t{64} << 20;  // worth asking how much memory is left
 
-void* take_pages(int, size_t bytes) {
+void* take_pages(size_t bytes) {
   if (bytes >= kLarge && bytes > available_memory()) return nullptr;
   const bool huge = bytes >= kHugePage;
   const size_t rounded = huge ? (bytes + kHugePage - 1) / kHugePage * kHugePage : bytes;
@@ -42,44 +25,32 @@ void* take_pages(int, size_t bytes) {
 #endif
   return p;
 }
-void give_pages(int, void* p, size_t) { std::free(p); }
-size_t available_pages(int) { return available_memory(); }
 
-void* take_device(int device, size_t bytes) {
-  void* p = nullptr;
-  return device_runtime().allocate(device, bytes, &p) == 0 ? p : nullptr;
-}
-void give_device(int device, void* p, size_t) { device_runtime().release(device, p); }
-size_t available_device(int device) {
-  size_t free = 0, total = 0;
-  device_runtime().memory_info(device, &free, &total);
-  return free;
-}
-
-CachingAllocator& cpu_allocator() {
-  // Never destroyed: storages may outlive every static object.
-  static auto* a = [] {
-    auto* fresh = new CachingAllocator({}, {take_pages, give_pages, available_pages},
-                                       static_cast<int64_t>(total_memory() / 4));
-    pthread_atfork(nullptr, nullptr, [] { cpu_allocator().reset_after_fork(); });
-    return fresh;
-  }();
-  return *a;
-}
-
-std::string megabytes(int64_t bytes) {
+std::string readable(int64_t bytes) {
   if (bytes < 10 << 20) return text(bytes, " bytes");
   return text(bytes >> 20, " MiB");
 }
 
 }  // namespace
 
+Error out_of_memory(size_t bytes, const std::string& place, size_t free, size_t total,
+                    const MemoryStats& stats) {
+  return Error(ErrorKind::out_of_memory, "",
+               text(readable(static_cast<int64_t>(bytes)), " do not fit ", place))
+      .show("free", text(readable(static_cast<int64_t>(free)), " of ",
+                         readable(static_cast<int64_t>(total))))
+      .show("in use", readable(stats.in_use))
+      .show("cached",
+            text(readable(stats.cached), ", largest block ", readable(stats.largest_cached)))
+      .remedy("use a smaller batch or smaller layers, or drop tensors that are no longer needed");
+}
+
+// the CPU
+
 void* CachingAllocator::allocate(size_t bytes) {
   if (bytes == 0) return nullptr;
-  if (bytes > (size_t{1} << 52))
-    throw Error(ErrorKind::out_of_memory, "allocate",
-                text(megabytes(static_cast<int64_t>(bytes)), " asked on ", name_of(device_)))
-        .remedy("use smaller sizes");
+  if (bytes > kLargestBlock)
+    throw out_of_memory(bytes, "on cpu", available_memory(), total_memory(), stats());
   const int c = class_of(bytes);
   const size_t block = class_bytes(c);
   {
@@ -95,22 +66,13 @@ void* CachingAllocator::allocate(size_t bytes) {
     }
     ++stats_.raw_requests;
   }
-  void* p = raw_.take(device_.index, block);
-  if (!p) {
-    empty_cache();
-    p = raw_.take(device_.index, block);
-  }
-  if (p) return p;
-  const size_t available = raw_.available(device_.index);
+  if (void* p = take_pages(block)) return p;
+  const MemoryStats before = stats();
+  empty_cache();
+  if (void* p = take_pages(block)) return p;
   std::lock_guard lock(mutex_);
   stats_.in_use -= static_cast<int64_t>(block);
-  throw Error(ErrorKind::out_of_memory, "allocate",
-              text(megabytes(static_cast<int64_t>(bytes)), " do not fit on ", name_of(device_)))
-      .show("free", megabytes(static_cast<int64_t>(available)))
-      .show("in use", megabytes(stats_.in_use))
-      .show("cached",
-            text(megabytes(stats_.cached), ", largest block ", megabytes(stats_.largest_cached)))
-      .remedy("use a smaller batch or smaller layers, or drop tensors that are no longer needed");
+  throw out_of_memory(bytes, "on cpu", available_memory(), total_memory(), before);
 }
 
 void CachingAllocator::release(void* p, size_t bytes) {
@@ -126,14 +88,14 @@ void CachingAllocator::release(void* p, size_t bytes) {
       return;
     }
   }
-  raw_.give(device_.index, p, static_cast<size_t>(block));
+  std::free(p);
 }
 
 void CachingAllocator::empty_cache() {
   std::lock_guard lock(mutex_);
-  for (int c = 0; c < kClasses; ++c) {
-    for (void* p : free_[c]) raw_.give(device_.index, p, class_bytes(c));
-    free_[c].clear();
+  for (auto& list : free_) {
+    for (void* p : list) std::free(p);
+    list.clear();
   }
   stats_.cached = 0;
 }
@@ -141,22 +103,101 @@ void CachingAllocator::empty_cache() {
 MemoryStats CachingAllocator::stats() {
   std::lock_guard lock(mutex_);
   stats_.largest_cached = 0;
-  for (int c = 0; c < kClasses; ++c)
+  for (int c = 0; c < kSizeClasses; ++c)
     if (!free_[c].empty()) stats_.largest_cached = static_cast<int64_t>(class_bytes(c));
   return stats_;
 }
 
-CachingAllocator& allocator(Device device) {
-  if (device.is_cpu()) return cpu_allocator();
-  static std::vector<std::unique_ptr<CachingAllocator>> devices = [] {
-    std::vector<std::unique_ptr<CachingAllocator>> all;
-    for (int i = 0; i < device_runtime().device_count(); ++i)
-      all.push_back(std::make_unique<CachingAllocator>(
-          Device{DeviceType::cuda, static_cast<int8_t>(i)},
-          RawMemory{take_device, give_device, available_device}));
-    return all;
+void CachingAllocator::reset_peak() {
+  std::lock_guard lock(mutex_);
+  stats_.peak = stats_.in_use;
+}
+
+// No allocator is ever destroyed: storages may outlive every static object.
+
+CachingAllocator& cpu_allocator() {
+  static auto* a = [] {
+    auto* fresh = new CachingAllocator(static_cast<int64_t>(total_memory() / 4));
+    pthread_atfork(nullptr, nullptr, [] { cpu_allocator().reset_after_fork(); });
+    return fresh;
   }();
-  return *devices.at(static_cast<size_t>(device.index));
+  return *a;
+}
+
+// GPUs
+
+namespace {
+
+// A device that has failed refuses everything: that is no lack of memory.
+void* taken(int code, void* p) {
+  if (code != device_runtime().out_of_memory) check_device("", code);
+  return code == 0 ? p : nullptr;
+}
+
+void* take_device(int device, size_t bytes) {
+  void* p = nullptr;
+  const int code = device_runtime().allocate(device, bytes, &p);
+  return taken(code, p);
+}
+void give_device(int device, void* p) { device_runtime().release(device, p); }
+void device_figures(int device, size_t* free, size_t* total) {
+  device_runtime().memory_info(device, free, total);
+}
+
+void* take_pinned(int, size_t bytes) {
+  if (bytes >= kLarge && bytes > available_memory()) return nullptr;
+  void* p = nullptr;
+  const int code = device_runtime().allocate_pinned(bytes, &p);
+  return taken(code, p);
+}
+void give_pinned(int, void* p) { device_runtime().release_pinned(p); }
+void host_figures(int, size_t* free, size_t* total) {
+  *free = available_memory();
+  *total = total_memory();
+}
+
+}  // namespace
+
+BlockAllocator& device_allocator(Device device) {
+  require_cuda("cuda", device);
+  static auto* all = [] {
+    auto* fresh = new std::vector<BlockAllocator*>;
+    for (int i = 0; i < device_runtime().device_count(); ++i)
+      fresh->push_back(new BlockAllocator("on cuda:" + std::to_string(i), i,
+                                          {take_device, give_device, device_figures}));
+    return fresh;
+  }();
+  return *(*all)[static_cast<size_t>(device.index)];
+}
+
+BlockAllocator& pinned_allocator() {
+  static auto* a =
+      new BlockAllocator("in pinned host memory", -1, {take_pinned, give_pinned, host_figures});
+  return *a;
+}
+
+// by device
+
+void* allocate(Device device, size_t bytes) {
+  if (device.is_cpu()) return cpu_allocator().allocate(bytes);
+  return device_allocator(device).allocate(bytes, current_stream(device).handle);
+}
+
+void release(Device device, void* p, size_t bytes) {
+  if (device.is_cpu()) return cpu_allocator().release(p, bytes);
+  device_allocator(device).release(p);
+}
+
+MemoryStats memory_stats(Device device) {
+  return device.is_cpu() ? cpu_allocator().stats() : device_allocator(device).stats();
+}
+
+void reset_peak(Device device) {
+  device.is_cpu() ? cpu_allocator().reset_peak() : device_allocator(device).reset_peak();
+}
+
+void empty_cache(Device device) {
+  device.is_cpu() ? cpu_allocator().empty_cache() : device_allocator(device).empty_cache();
 }
 
 }  // namespace fastdl

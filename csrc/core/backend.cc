@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,7 @@ namespace {
 
 BackendStatus status;
 const DeviceRuntime* runtime = nullptr;
+int gpus = 0;
 
 auto& slots() {
   static auto* all = new std::unordered_map<std::string, std::unique_ptr<KernelSlot>>;
@@ -97,6 +99,7 @@ void load_cuda(const std::string& dir) {
   status.cuda_reason = load_library(path, DeviceType::cuda);
   if (!status.cuda_reason.empty()) runtime = nullptr;
   if (!runtime) return;
+  gpus = runtime->device_count();
   status.cuda = true;
   status.cuda_reason = runtime->device_name(0);
 }
@@ -119,11 +122,16 @@ const DeviceRuntime& device_runtime() {
 }
 
 void require_device(Device device) {
-  if (device.is_cpu()) return;
-  const int count = device_runtime().device_count();
-  if (device.index >= count)
-    throw Error(ErrorKind::device, "cuda", text("there is no ", name_of(device)))
-        .remedy(text("use an index from 0 to ", count - 1));
+  if (!device.is_cpu()) require_cuda("cuda", device);
+}
+
+void require_cuda(const char* op, Device device) {
+  device_runtime();
+  if (device.is_cpu())
+    throw Error(ErrorKind::device, op, "the CPU has no streams").remedy("use device='cuda'");
+  if (device.index >= gpus)
+    throw Error(ErrorKind::device, op, text("there is no ", name_of(device)))
+        .remedy(text("use an index from 0 to ", gpus - 1));
 }
 
 KernelSlot& kernel_slot(const char* name) {
@@ -153,13 +161,13 @@ constexpr size_t kScratchHeader = 64;
 Context cpu_context() {
   return {parallel_for_chunks,
           [](const Context&, size_t bytes) -> void* {
-            char* block = static_cast<char*>(allocator({}).allocate(bytes + kScratchHeader));
+            char* block = static_cast<char*>(cpu_allocator().allocate(bytes + kScratchHeader));
             *reinterpret_cast<size_t*>(block) = bytes + kScratchHeader;
             return block + kScratchHeader;
           },
           [](const Context&, void* p) {
             char* block = static_cast<char*>(p) - kScratchHeader;
-            allocator({}).release(block, *reinterpret_cast<size_t*>(block));
+            cpu_allocator().release(block, *reinterpret_cast<size_t*>(block));
           },
           default_threads(),
           0,
@@ -171,52 +179,35 @@ Context& mutable_cpu_context() {
   return c;
 }
 
-// The host cannot write a header into device memory, so these sizes are kept aside. Kernels may be
-// launched by several threads.
-class DeviceScratch {
- public:
-  void* take(Device device, size_t bytes) {
-    void* p = allocator(device).allocate(bytes);
-    std::lock_guard lock(mutex_);
-    sizes_[p] = bytes;
-    return p;
-  }
-  void give(Device device, void* p) {
-    size_t bytes;
-    {
-      std::lock_guard lock(mutex_);
-      bytes = sizes_.at(p);
-      sizes_.erase(p);
-    }
-    allocator(device).release(p, bytes);
-  }
-
- private:
-  std::mutex mutex_;
-  std::unordered_map<void*, size_t> sizes_;
-};
-
-DeviceScratch device_scratch;
-
 Device device_of(const Context& c) { return {DeviceType::cuda, static_cast<int8_t>(c.device)}; }
 
 std::vector<Context> cuda_contexts() {
   std::vector<Context> all;
-  for (int i = 0; i < device_runtime().device_count(); ++i)
-    all.push_back(
-        {nullptr,
-         [](const Context& c, size_t bytes) { return device_scratch.take(device_of(c), bytes); },
-         [](const Context& c, void* p) { device_scratch.give(device_of(c), p); }, 1, i, nullptr});
+  for (int i = 0; i < gpus; ++i)
+    all.push_back({nullptr,
+                   [](const Context& c, size_t bytes) {
+                     return device_allocator(device_of(c)).allocate(bytes, c.stream);
+                   },
+                   [](const Context& c, void* p) { device_allocator(device_of(c)).release(p); }, 1,
+                   i, nullptr});
   return all;
+}
+
+// A thread's own, because its current streams are in it.
+Context& cuda_context(int device) {
+  thread_local std::vector<Context> devices = cuda_contexts();
+  return devices[static_cast<size_t>(device)];
 }
 
 }  // namespace
 
 const Context& context(Device device) {
-  if (device.is_cpu()) return mutable_cpu_context();
-  static const std::vector<Context> devices = cuda_contexts();
-  return devices.at(static_cast<size_t>(device.index));
+  return device.is_cpu() ? mutable_cpu_context() : cuda_context(device.index);
 }
+
+Stream current_stream(Device device) { return {device.index, context(device).stream}; }
+
+void set_current_stream(Stream stream) { cuda_context(stream.device).stream = stream.handle; }
 
 void set_num_threads(int threads) {
   if (threads < 1 || threads > 1024)
@@ -228,23 +219,71 @@ void set_num_threads(int threads) {
 
 int get_num_threads() { return mutable_cpu_context().threads; }
 
-void synchronize(Device device) {
-  if (device.is_cpu()) return;
-  require_device(device);
-  const int code = runtime->synchronize(device.index, context(device).stream);
+// GPUs
+
+void check_device(const char* op, int code) {
   if (code != 0)
-    throw Error(ErrorKind::device, "synchronize", runtime->message(code))
+    throw Error(ErrorKind::device, op, device_runtime().message(code))
         .remedy(
-            "the device reported a failure of earlier work; set CUDA_LAUNCH_BLOCKING=1 to find the "
-            "op");
+            "the device reported a failure of earlier work; set "
+            "FASTDL_CUDA_SYNC=1 to find the op");
 }
 
-void check_launch(const char* op, Device device) {
-  const int code = runtime->last_error();
-  if (code != 0)
-    throw Error(ErrorKind::device, op,
-                text("launch failed on ", name_of(device), ": ", runtime->message(code)))
-        .remedy("report this with the shapes of the operands");
+void synchronize(Device device) {
+  if (device.is_cpu()) return;
+  require_cuda("synchronize", device);
+  check_device("synchronize", runtime->synchronize_device(device.index));
+}
+
+void copy_bytes(Device to_device, void* to, Device from_device, const void* from, size_t bytes,
+                bool may_run_on) {
+  if (bytes == 0) return;
+  const bool to_host = to_device.is_cpu(), from_host = from_device.is_cpu();
+  const Device device = to_host ? from_device : to_device;
+  const Stream stream = current_stream(device);
+  if (to_device != from_device && !to_host && !from_host) {  // what made the source comes first
+    Event made(false);
+    made.record(current_stream(from_device));
+    made.hold_back(stream);
+  }
+  const int direction = to_host ? device_to_host : from_host ? host_to_device : device_to_device;
+  const bool wait = sync_debug() || ((to_host || from_host) && !may_run_on);
+  const LongWork unlocked(wait ? INT64_MAX : 0);
+  check_device(
+      "copy", device_runtime().copy(device.index, stream.handle, to, from, bytes, direction, wait));
+}
+
+namespace {
+
+std::atomic<bool>& sync_flag() {
+  static std::atomic<bool> flag = [] {
+    const char* text = std::getenv("FASTDL_CUDA_SYNC");
+    return text && *text && std::strcmp(text, "0") != 0;
+  }();
+  return flag;
+}
+
+}  // namespace
+
+void set_sync_debug(bool on) { sync_flag() = on; }
+bool sync_debug() { return sync_flag(); }
+
+void check_launch(const char* op, const char* kernel, Device device) {
+  int code = runtime->last_error();
+  const bool started = code == 0;
+  const bool waited = started && sync_debug();
+  if (waited) {
+    const Stream stream = current_stream(device);
+    code = runtime->synchronize_stream(stream.device, stream.handle);
+  }
+  if (code == 0) return;
+  throw Error(ErrorKind::device, op,
+              text(started ? "kernel" : "launch", " failed on ", name_of(device), ": ",
+                   runtime->message(code)))
+      .show("kernel", kernel)
+      .remedy(sync_debug() ? "report this with the shapes of the operands"
+                           : "set FASTDL_CUDA_SYNC=1 to see whether it was "
+                             "this op or an earlier one");
 }
 
 }  // namespace fastdl

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/device_runtime.h"
 #include "core/host.h"
 #include "core/kernel.h"
+#include "core/stream.h"
 
 namespace fastdl {
 
@@ -27,7 +29,14 @@ const BackendStatus& backend_status();
 // Throws DeviceError, with the reason and a remedy, where there is no CUDA.
 const DeviceRuntime& device_runtime();
 void require_device(Device device);
-void synchronize(Device device);
+void require_cuda(const char* op, Device device);  // and one that exists
+void check_device(const char* op, int code);       // throws DeviceError unless the code is 0
+void synchronize(Device device);                   // all of its streams
+
+// In order with the current stream of the GPU. The host waits for the copy unless `may_run_on` says
+// that its side is memory of pinned_storage which nobody touches meanwhile.
+void copy_bytes(Device to_device, void* to, Device from_device, const void* from, size_t bytes,
+                bool may_run_on);
 
 // One row of the dispatch table.
 struct KernelSlot {
@@ -47,13 +56,18 @@ typename K::Fn kernel(const char* op, Device device, DType dtype) {
   return reinterpret_cast<typename K::Fn>(fn);
 }
 
-// The context in which kernels run on a device now.
+// The context in which kernels of the calling thread run on a device now.
 const Context& context(Device device);
 void set_num_threads(int threads);
 int get_num_threads();
 
+// With it every launch on a GPU is waited for, so that a fault inside a kernel is raised by its op.
+// FASTDL_CUDA_SYNC=1 sets it at the start.
+void set_sync_debug(bool on);
+bool sync_debug();
+
 // Surfaces what a launch left behind on a GPU; nothing to do on the CPU.
-void check_launch(const char* op, Device device);
+void check_launch(const char* op, const char* kernel, Device device);
 
 // Runs kernel K of `op`. `work` (elements or multiply-adds) decides whether the interpreter's lock
 // is given away meanwhile.
@@ -62,7 +76,7 @@ void launch(const char* op, Device device, DType dtype, int64_t work, const Args
   const auto fn = kernel<K>(op, device, dtype);
   LongWork unlocked(work);
   fn(context(device), args...);
-  if (!device.is_cpu()) check_launch(op, device);
+  if (!device.is_cpu()) check_launch(op, K::name, device);
 }
 
 }  // namespace fastdl

@@ -16,7 +16,7 @@ struct Context {
   void (*release)(const Context&, void* p);
   int threads;   // CPU: upper bound on how many chunks run at once
   int device;    // CUDA: device index
-  void* stream;  // CUDA: cudaStream_t
+  void* stream;  // CUDA: cudaStream_t, the calling thread's current one
 
   template <class F>
   void parallel_for(int64_t n, int64_t grain, F&& body) const {

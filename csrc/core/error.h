@@ -44,6 +44,11 @@ class Error : public std::exception {
   Error& show(std::string name,
               const Tensor& value);  // "float32[2, 3]", with the device if not cpu
   Error& remedy(std::string advice);
+  // Names the op where what threw did not know it (an allocation): the innermost that does, wins.
+  Error& by(const std::string& name) {
+    if (op.empty()) op = name;
+    return *this;
+  }
   const char* what() const noexcept override { return problem.c_str(); }
 
   ErrorKind kind;

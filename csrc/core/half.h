@@ -1,4 +1,5 @@
-// The two 16-bit float types, as storage: arithmetic happens in float.
+// The two 16-bit float types, as storage: arithmetic happens in float. A GPU has instructions for
+// the conversions, which round the same way (a NaN may get other bits).
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,11 @@ struct Half {
   FASTDL_HD operator float() const { return decode(bits); }
 
   FASTDL_HD static uint16_t encode(float f) {
+#ifdef __CUDA_ARCH__
+    uint16_t h;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f));
+    return h;
+#else
     // Scaling by 2^112 and back lets the FPU do the rounding of normal and subnormal results alike
     // (the method of Fabian Giesen's "float->half variants", 2016).
     uint32_t u = detail::bits_as<uint32_t>(f);
@@ -45,9 +51,15 @@ struct Half {
     }
     const uint32_t odd = (u >> 13) & 1u;
     return static_cast<uint16_t>(sign | ((u - 0x38000000u + 0xfffu + odd) >> 13));
+#endif
   }
 
   FASTDL_HD static float decode(uint16_t h) {
+#ifdef __CUDA_ARCH__
+    float f;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
+    return f;
+#else
     const uint32_t sign = static_cast<uint32_t>(h & 0x8000u) << 16;
     const uint32_t exponent = (h >> 10) & 0x1fu, mantissa = h & 0x3ffu;
     if (exponent == 0x1fu) return detail::bits_as<float>(sign | 0x7f800000u | (mantissa << 13));
@@ -56,6 +68,7 @@ struct Half {
       return sign ? -tiny : tiny;
     }
     return detail::bits_as<float>(sign | ((exponent + 112u) << 23) | (mantissa << 13));
+#endif
   }
 };
 
@@ -70,9 +83,15 @@ struct BFloat16 {
   }
 
   FASTDL_HD static uint16_t encode(float f) {
+#ifdef __CUDA_ARCH__
+    uint16_t h;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(f));
+    return h;
+#else
     const uint32_t u = detail::bits_as<uint32_t>(f);
     if ((u & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((u >> 16) | 0x40u);  // NaN
     return static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+#endif
   }
 };
 

@@ -22,23 +22,9 @@ namespace fastdl {
 
 // Changed whenever Context, Registry, DeviceRuntime or the meaning of a kernel's arguments change:
 // a backend library of another version is refused, not called.
-inline constexpr uint32_t kBackendVersion = 1;
+inline constexpr uint32_t kBackendVersion = 2;
 
-// What a device library brings besides kernels. Functions return 0, or an error that `message`
-// explains; the core turns it into a typed exception. The CPU needs none of this.
-struct DeviceRuntime {
-  int (*device_count)();
-  int (*allocate)(int device, size_t bytes, void** out);
-  int (*release)(int device, void* p);
-  int (*memory_info)(int device, size_t* free, size_t* total);
-  int (*copy)(int device, void* stream, void* to, const void* from, size_t bytes, int direction);
-  int (*synchronize)(int device, void* stream);
-  int (*last_error)();  // clears it
-  const char* (*message)(int code);
-  const char* (*device_name)(int device);
-};
-
-enum CopyDirection : int { host_to_device = 0, device_to_host = 1, device_to_device = 2 };
+struct DeviceRuntime;  // core/device_runtime.h
 
 // The core's side of a backend library, passed to its one exported function
 // `extern "C" int fastdl_backend(Registry*)`, which returns 0 when it is ready.

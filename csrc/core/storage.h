@@ -7,6 +7,7 @@
 
 #include "core/device.h"
 #include "core/intrusive.h"
+#include "core/stream.h"
 
 namespace fastdl {
 
@@ -29,5 +30,13 @@ class Storage final : public RefCounted {
   void* owner_ = nullptr;
   void (*drop_)(void*) = nullptr;
 };
+
+// Page-locked host memory, which a GPU reads and writes while the host does other things. Throws
+// DeviceError where there is no CUDA.
+Ref<Storage> pinned_storage(size_t bytes);
+bool is_pinned(const Storage& storage);
+
+// Tells the allocator that work on `stream` uses the memory too.
+void use_on(const Storage& storage, Stream stream);
 
 }  // namespace fastdl

@@ -17,11 +17,34 @@ Tensor::Tensor(Ref<Storage> storage, DType dtype, const Dims& shape, const Dims&
   impl_->contiguous = fastdl::is_contiguous(shape, stride);
 }
 
+namespace {
+
+size_t bytes_of(const char* op, const Dims& shape, DType dtype) {
+  return static_cast<size_t>(
+      checked_mul(op, checked_numel(op, shape), static_cast<int64_t>(item_size(dtype))));
+}
+
+Tensor contiguous_in(Ref<Storage> storage, const Dims& shape, DType dtype) {
+  return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
+}
+
+}  // namespace
+
 Tensor empty(const Dims& shape, DType dtype, Device device) {
-  const int64_t count = checked_numel("empty", shape);
-  const int64_t bytes = checked_mul("empty", count, static_cast<int64_t>(item_size(dtype)));
-  return Tensor(Ref(new Storage(device, static_cast<size_t>(bytes))), dtype, shape,
-                contiguous_strides(shape), 0);
+  return contiguous_in(Ref(new Storage(device, bytes_of("empty", shape, dtype))), shape, dtype);
+}
+
+Tensor empty(const char* op, const Dims& shape, DType dtype, Device device) {
+  try {
+    return contiguous_in(Ref(new Storage(device, bytes_of(op, shape, dtype))), shape, dtype);
+  } catch (Error& e) {
+    e.by(op);
+    throw;
+  }
+}
+
+Tensor empty_pinned(const Dims& shape, DType dtype) {
+  return contiguous_in(pinned_storage(bytes_of("empty", shape, dtype)), shape, dtype);
 }
 
 std::string describe(const Tensor& t) {

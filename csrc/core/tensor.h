@@ -70,6 +70,9 @@ class Tensor {
 
 // Not initialised, contiguous. Throws ShapeError, OutOfMemoryError.
 Tensor empty(const Dims& shape, DType dtype, Device device);
+Tensor empty(const char* op, const Dims& shape, DType dtype,
+             Device device);                          // errors name the op
+Tensor empty_pinned(const Dims& shape, DType dtype);  // on the CPU, page-locked
 inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype(), x.device()); }
 
 std::string describe(const Tensor& t);  // "float32[2, 3]"

@@ -1,5 +1,5 @@
-// The CUDA side of core/kernel.h's DeviceRuntime. The caching allocator, the choice of stream and
-// the typed exceptions are the core's; these functions only translate.
+// The CUDA side of core/device_runtime.h. The caching allocator, the choice of stream and the typed
+// exceptions are the core's; these functions only translate.
 #include "cuda/runtime.h"
 
 #include <cuda_runtime.h>
@@ -41,31 +41,104 @@ int memory_info(int device, size_t* free, size_t* total) {
   return consume(cudaMemGetInfo(free, total));
 }
 
-int synchronize(int device, void* stream) {
-  const DeviceGuard guard(device);
-  return consume(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+// Portable: pinned for every device.
+int allocate_pinned(size_t bytes, void** out) {
+  *out = nullptr;
+  return bytes ? consume(cudaHostAlloc(out, bytes, cudaHostAllocPortable)) : 0;
 }
 
+int release_pinned(void* p) { return consume(cudaFreeHost(p)); }
+
+// copies
+
 // Copies from pageable host memory are staged by the driver before the call returns; pinned memory
-// (a NumPy array over another library's pinned buffer) is read later, when the caller may have
-// changed it.
+// (ours, or a NumPy array over another library's pinned buffer) is read later, when the caller may
+// have changed it.
 bool is_pinned(const void* p) {
   cudaPointerAttributes attributes{};
   return consume(cudaPointerGetAttributes(&attributes, p)) == cudaSuccess &&
          attributes.type != cudaMemoryTypeUnregistered;
 }
 
-// In stream order. Copies that involve the host are complete as far as the host can see when this
-// returns: a source may be overwritten, a destination read.
-int copy(int device, void* stream, void* to, const void* from, size_t bytes, int direction) {
-  if (bytes == 0) return 0;
+int copy(int device, void* stream, void* to, const void* from, size_t bytes, int direction,
+         bool wait) {
   constexpr cudaMemcpyKind kKinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost,
                                        cudaMemcpyDeviceToDevice};
   const DeviceGuard guard(device);
   const cudaStream_t s = static_cast<cudaStream_t>(stream);
   if (const int code = consume(cudaMemcpyAsync(to, from, bytes, kKinds[direction], s))) return code;
-  const bool wait = direction == device_to_host || (direction == host_to_device && is_pinned(from));
-  return wait ? consume(cudaStreamSynchronize(s)) : 0;
+  const bool staged = direction == host_to_device && !is_pinned(from);
+  return wait && !staged ? consume(cudaStreamSynchronize(s)) : 0;
+}
+
+// streams and events
+
+int synchronize_device(int device) {
+  const DeviceGuard guard(device);
+  return consume(cudaDeviceSynchronize());
+}
+
+int create_stream(int device, void** out) {
+  const DeviceGuard guard(device);
+  cudaStream_t stream = nullptr;
+  const int code = consume(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  *out = stream;
+  return code;
+}
+
+int synchronize_stream(int device, void* stream) {
+  const DeviceGuard guard(device);
+  return consume(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
+}
+
+// "Not ready" is an answer, and no error of the next launch.
+int answer(cudaError_t code, bool* done) {
+  *done = code == cudaSuccess;
+  const int consumed = consume(code);
+  return code == cudaErrorNotReady ? 0 : consumed;
+}
+
+int query_stream(int device, void* stream, bool* done) {
+  const DeviceGuard guard(device);
+  return answer(cudaStreamQuery(static_cast<cudaStream_t>(stream)), done);
+}
+
+int wait_event(int device, void* stream, void* event) {
+  const DeviceGuard guard(device);
+  return consume(
+      cudaStreamWaitEvent(static_cast<cudaStream_t>(stream), static_cast<cudaEvent_t>(event), 0));
+}
+
+int create_event(int device, bool timing, void** out) {
+  const DeviceGuard guard(device);
+  cudaEvent_t event = nullptr;
+  const int code =
+      consume(cudaEventCreateWithFlags(&event, timing ? cudaEventDefault : cudaEventDisableTiming));
+  *out = event;
+  return code;
+}
+
+int destroy_event(void* event) {
+  return consume(cudaEventDestroy(static_cast<cudaEvent_t>(event)));
+}
+
+int record_event(int device, void* event, void* stream) {
+  const DeviceGuard guard(device);
+  return consume(
+      cudaEventRecord(static_cast<cudaEvent_t>(event), static_cast<cudaStream_t>(stream)));
+}
+
+int synchronize_event(void* event) {
+  return consume(cudaEventSynchronize(static_cast<cudaEvent_t>(event)));
+}
+
+int query_event(void* event, bool* done) {
+  return answer(cudaEventQuery(static_cast<cudaEvent_t>(event)), done);
+}
+
+int elapsed(void* from, void* to, float* milliseconds) {
+  return consume(cudaEventElapsedTime(milliseconds, static_cast<cudaEvent_t>(from),
+                                      static_cast<cudaEvent_t>(to)));
 }
 
 int last_error() { return static_cast<int>(cudaGetLastError()); }
@@ -91,7 +164,28 @@ const char* device_name(int device) {
 
 }  // namespace
 
-const DeviceRuntime kRuntime = {device_count, allocate,   release, memory_info, copy,
-                                synchronize,  last_error, message, device_name};
+// In the order of core/device_runtime.h.
+const DeviceRuntime kRuntime = {device_count,
+                                device_name,
+                                allocate,
+                                release,
+                                allocate_pinned,
+                                release_pinned,
+                                memory_info,
+                                cudaErrorMemoryAllocation,
+                                copy,
+                                synchronize_device,
+                                create_stream,
+                                synchronize_stream,
+                                query_stream,
+                                wait_event,
+                                create_event,
+                                destroy_event,
+                                record_event,
+                                synchronize_event,
+                                query_event,
+                                elapsed,
+                                last_error,
+                                message};
 
 }  // namespace fastdl::cuda

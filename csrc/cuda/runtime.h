@@ -1,7 +1,7 @@
 // The device functions that backend.cu hands to the core.
 #pragma once
 
-#include "core/kernel.h"
+#include "core/device_runtime.h"
 
 namespace fastdl::cuda {
 

@@ -68,7 +68,7 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   if (op == Binary::div && !is_floating(a.dtype()))  // true division, as in Python
     return binary(op, cast(a, DType::f32), cast(b, DType::f32));
   const Dims shape = broadcast_shapes(name_of(op), a.shape(), b.shape());
-  Tensor y = empty(shape, a.dtype(), a.device());
+  Tensor y = empty(name_of(op), shape, a.dtype(), a.device());
   run(op, a, b, y);
   if (Recording r{name_of(op), {&a, &b}}) {
     const bool wants_a = requires_grad(a), wants_b = requires_grad(b);
@@ -118,7 +118,8 @@ Tensor binary_(Binary op, const Tensor& a, const Tensor& b) {
 
 Tensor compare(Compare op, const Tensor& a, const Tensor& b) {
   check_operands(name_of(op), a, b);
-  Tensor y = empty(broadcast_shapes(name_of(op), a.shape(), b.shape()), DType::boolean, a.device());
+  Tensor y = empty(name_of(op), broadcast_shapes(name_of(op), a.shape(), b.shape()), DType::boolean,
+                   a.device());
   launch<compare_forward>(name_of(op), a.device(), a.dtype(), y.numel(), op,
                           walk_over(y.shape(), a, b, y), a.data(), b.data(), y.as<bool>());
   return y;

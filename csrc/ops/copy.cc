@@ -33,28 +33,22 @@ void convert_into(const Tensor& to, const Tensor& from) {
                   walk_over(to.shape(), from, to), from.data(), to.mutable_data());
 }
 
-// Bytes between devices; both contiguous, of one dtype and size.
-void transfer(const Tensor& to, const Tensor& from) {
-  const Device device = to.device().is_cpu() ? from.device() : to.device();
-  const int direction = to.device().is_cpu()     ? device_to_host
-                        : from.device().is_cpu() ? host_to_device
-                                                 : device_to_device;
-  const DeviceRuntime& runtime = device_runtime();
-  const size_t bytes = static_cast<size_t>(to.numel()) * item_size(to.dtype());
-  if (bytes == 0) return;
-  const int code = runtime.copy(device.index, context(device).stream, to.mutable_data(),
-                                from.data(), bytes, direction);
-  if (code != 0)
-    throw Error(ErrorKind::device, "copy", runtime.message(code))
-        .show("from", from)
-        .show("to", to)
-        .remedy("an earlier kernel on this device may have failed; see `fastdl doctor`");
+// Bytes between devices; both contiguous, of one dtype and size. With `may_run_on` the host does
+// not wait for a copy from or to pinned memory, which must then outlive it.
+void transfer(const Tensor& to, const Tensor& from, bool may_run_on) {
+  const Tensor& host = to.device().is_cpu() ? to : from;
+  may_run_on = may_run_on && is_pinned(host.storage());
+  copy_bytes(to.device(), to.mutable_data(), from.device(), from.data(),
+             static_cast<size_t>(to.numel()) * item_size(to.dtype()), may_run_on);
+  const Device gpu = to.device().is_cpu() ? from.device() : to.device();
+  if (may_run_on) use_on(host.storage(), current_stream(gpu));
+  if (!from.device().is_cpu() && from.device() != gpu) use_on(from.storage(), current_stream(gpu));
 }
 
 }  // namespace
 
 Tensor clone(const Tensor& x) {
-  Tensor y = empty_like(x);
+  Tensor y = empty("clone", x.shape(), x.dtype(), x.device());
   convert_into(y, x);
   if (Recording r{"clone", {&x}}) r.result(y, [](Backward& pass) { pass.give(0, pass.grad()); });
   return y;
@@ -64,7 +58,7 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  Tensor y = empty(x.shape(), dtype, x.device());
+  Tensor y = empty("to", x.shape(), dtype, x.device());
   convert_into(y, x);
   if (!is_floating(dtype)) return y;
   if (Recording r{"to", {&x}})
@@ -72,14 +66,28 @@ Tensor cast(const Tensor& x, DType dtype) {
   return y;
 }
 
-Tensor to_device(const Tensor& x, const Device& device) {
+Tensor to_device(const Tensor& x, const Device& device, bool non_blocking) {
   if (x.device() == device) return x;
   require_device(device);
-  Tensor y = empty(x.shape(), x.dtype(), device);
-  transfer(y, contiguous(detach(x)));
+  Tensor y = non_blocking && device.is_cpu() ? empty_pinned(x.shape(), x.dtype())
+                                             : empty("to", x.shape(), x.dtype(), device);
+  transfer(y, contiguous(detach(x)), non_blocking);
   if (Recording r{"to", {&x}})
     r.result(y,
              [from = x.device()](Backward& pass) { pass.give(0, to_device(pass.grad(), from)); });
+  return y;
+}
+
+Tensor pin_memory(const Tensor& x) {
+  if (!x.device().is_cpu())
+    throw Error(ErrorKind::device, "pin_memory", "only memory of the CPU can be pinned")
+        .show("input", x)
+        .remedy("use .cpu() first");
+  if (is_pinned(x.storage())) return x;
+  Tensor y = empty_pinned(x.shape(), x.dtype());
+  convert_into(y, x);
+  if (Recording r{"pin_memory", {&x}})
+    r.result(y, [](Backward& pass) { pass.give(0, pass.grad()); });
   return y;
 }
 

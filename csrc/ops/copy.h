@@ -17,9 +17,12 @@ FASTDL_KERNEL(arange_fill, int64_t n, double start, double step, void* y);
 
 Tensor contiguous(const Tensor& x);  // x itself where it is contiguous
 Tensor clone(const Tensor& x);
-Tensor cast(const Tensor& x, DType dtype);                // x itself where it has that dtype
-Tensor to_device(const Tensor& x, const Device& device);  // x itself where it is there
-Tensor copy_(const Tensor& to, const Tensor& from);       // broadcasts, converts, crosses devices
+Tensor cast(const Tensor& x, DType dtype);  // x itself where it has that dtype
+// x itself where it is there. `non_blocking`: see docs/cuda.md.
+Tensor to_device(const Tensor& x, const Device& device, bool non_blocking = false);
+Tensor pin_memory(const Tensor& x);  // x itself where it is pinned; on the CPU only
+Tensor copy_(const Tensor& to,
+             const Tensor& from);  // broadcasts, converts, crosses devices
 Tensor fill_(const Tensor& x, double value);
 Tensor full(const Dims& shape, double value, DType dtype, const Device& device);
 Tensor arange(double start, double end, double step, DType dtype, const Device& device);

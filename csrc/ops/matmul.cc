@@ -62,7 +62,7 @@ Tensor matrices(const Tensor& a, const Tensor& b) {
   shape = broadcast_shapes("matmul", shape, other);
   shape.push(m);
   shape.push(n);
-  Tensor c = empty(shape, a.dtype(), a.device());
+  Tensor c = empty("matmul", shape, a.dtype(), a.device());
   run("matmul", a, b, {}, c);
   if (Recording r{"matmul", {&a, &b}})
     r.result(c, [a = Saved(a), b = Saved(b)](Backward& pass) {

@@ -38,7 +38,7 @@ Tensor fused_gradient(Unary op, const Tensor& g, const Tensor& x, const Tensor& 
 }  // namespace
 
 Tensor unary(Unary op, const Tensor& x) {
-  Tensor y = empty_like(x);
+  Tensor y = empty(name_of(op), x.shape(), x.dtype(), x.device());
   launch<unary_forward>(name_of(op), x.device(), x.dtype(), x.numel(), op,
                         walk_over(x.shape(), x, y), x.data(), y.mutable_data());
   if (Recording r{name_of(op), {&x}})

@@ -110,6 +110,64 @@ def memory_stats(device: str = "cpu") -> dict[str, int]:
 def empty_cache(device: str = "cpu") -> None:
     """Returns cached memory to the system."""
 
+class Stream:
+    """A queue of work of a GPU.
+
+    Streams are in no order with each other but what events say.
+
+        side = fastdl.cuda.Stream()
+        with fastdl.cuda.stream(side):
+            y = x * 2
+        side.synchronize()
+    """
+    def __init__(self, device: DeviceLike = "cuda") -> None: ...
+    @property
+    def device(self) -> _Device:
+        """The GPU."""
+    @property
+    def handle(self) -> int:
+        """The cudaStream_t as an int, for other libraries; 0 is the default stream."""
+    def synchronize(self) -> None:
+        """Waits until the stream has done its work."""
+    def query(self) -> bool:
+        """Whether the stream has done all of its work."""
+    def wait_event(self, event: Event) -> None:
+        """What the stream is given from now on waits for the event."""
+    def wait_stream(self, other: Stream) -> None:
+        """What the stream is given from now on waits for the other's work so far."""
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class Event:
+    """A mark in a stream, to wait for and to measure time with.
+
+    begin, end = fastdl.cuda.Event(timing=True), fastdl.cuda.Event(timing=True)
+    begin.record()
+    y = x @ x
+    end.record()
+    end.synchronize()
+    milliseconds = begin.elapsed_time(end)
+    """
+    def __init__(self, timing: bool = False) -> None: ...
+    def record(self, stream: Stream | None = None) -> None:
+        """Marks what the stream (default: the current one) was given so far."""
+    def query(self) -> bool:
+        """Whether the device has come to the mark."""
+    def synchronize(self) -> None:
+        """Waits until the device has come to the mark."""
+    def elapsed_time(self, later: Event) -> float:
+        """Milliseconds on the device from this mark to a later one."""
+
+def current_stream(device: DeviceLike = "cuda") -> Stream:
+    """The stream that this thread gives work to."""
+
+def _set_current_stream(stream: Stream) -> None: ...
+def _set_sync_debug(on: bool) -> None: ...
+def _sync_debug() -> bool: ...
+def _reset_peak(device: str) -> None: ...
+def _cuda_memory_info(device: str) -> tuple[int, int]: ...
+def _set_memory_limit(device: str, bytes: int | None) -> None: ...
+
 # automatic differentiation
 
 def grad(
@@ -272,8 +330,11 @@ def empty(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
-    """A tensor whose elements are whatever the memory held."""
+    """A tensor whose elements are whatever the memory held.
+
+    With pin_memory, in page-locked memory of the CPU (see Tensor.pin_memory)."""
 
 @overload
 def empty(
@@ -281,8 +342,11 @@ def empty(
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
-    """A tensor whose elements are whatever the memory held."""
+    """A tensor whose elements are whatever the memory held.
+
+    With pin_memory, in page-locked memory of the CPU (see Tensor.pin_memory)."""
 
 def empty_like(
     input: Tensor, dtype: DTypeLike | None = None, device: DeviceLike | None = None
@@ -840,6 +904,8 @@ class Tensor:
         """As int32."""
     def is_contiguous(self) -> builtins.bool:
         """Whether the elements are in order without gaps."""
+    def is_pinned(self) -> builtins.bool:
+        """Whether the memory is page-locked by pin_memory."""
     def isfinite(self) -> Tensor:
         """True where x is neither infinite nor NaN."""
     def isnan(self) -> Tensor:
@@ -902,10 +968,22 @@ class Tensor:
         """A NumPy array that shares the tensor's memory; CPU tensors outside the graph only."""
     def permute(self, dims: Shape) -> Tensor:
         """A view with the dimensions in the order `dims`."""
+    def pin_memory(self) -> Tensor:
+        """The tensor in page-locked memory, which a GPU copies from while the CPU goes on; itself where
+        it is.
+
+            batch = x.pin_memory().to("cuda", non_blocking=True)"""
     def pow(self, other: ArrayLike | Number) -> Tensor:
         """input to the power other, with broadcasting; see add."""
     def reciprocal(self) -> Tensor:
         """Elementwise 1 / x."""
+    def record_stream(self, stream: Stream) -> None:
+        """Says that work on another stream uses the tensor, so that its memory, once freed, is not given
+        out again before that stream has done what it has now.
+
+            with fastdl.cuda.stream(side):
+                y = x * 2
+            x.record_stream(side)"""
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Calls hook(gradient) in every backward pass; it may return another gradient.
         The handle's remove() ends that."""
@@ -965,9 +1043,17 @@ class Tensor:
     def tanh(self) -> Tensor:
         """Elementwise the hyperbolic tangent."""
     def to(
-        self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+        self,
+        target: Any = None,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        non_blocking: builtins.bool = False,
     ) -> Tensor:
-        """The tensor in another dtype or on another device; itself where nothing changes."""
+        """The tensor in another dtype or on another device; itself where nothing changes.
+
+        With non_blocking, copies from pinned memory to a GPU, and from a GPU into new pinned memory,
+        run on while the caller goes on. Wait for the stream before the source is changed, or the
+        result read, on the CPU."""
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:

@@ -33,6 +33,9 @@ class DataLoader:
         prefetch: batches made ahead by a background thread; 0 makes them on demand. Default: 2.
         transform: called as ``transform(arrays, generator)`` on the NumPy arrays of each batch,
             for augmentation. The generator depends on seed, epoch and batch only.
+        pin_memory: whether batches are put into page-locked memory, by the background thread where
+            there is one, so that ``batch.to("cuda", non_blocking=True)`` does not wait.
+            Default: False.
 
     Yields:
         A tuple of tensors, one per field of the dataset.
@@ -51,6 +54,7 @@ class DataLoader:
         drop_last: bool = False,
         prefetch: int = 2,
         transform: Transform | None = None,
+        pin_memory: bool = False,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ArgumentError("DataLoader", f"batch_size is {batch_size}, expected 1 or more")
@@ -65,6 +69,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.prefetch = prefetch
         self.transform = transform
+        self.pin_memory = pin_memory
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -76,11 +81,12 @@ class DataLoader:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         epoch = self.epoch
         self.epoch += 1
-        batches = self._batches(epoch)
-        if self.prefetch:
-            batches = prefetched(batches, self.prefetch)
-        for arrays in batches:
-            yield tuple(_core.from_numpy(np.require(a, requirements="W")) for a in arrays)
+        batches = map(self._tensors, self._batches(epoch))
+        yield from prefetched(batches, self.prefetch) if self.prefetch else batches
+
+    def _tensors(self, arrays: Arrays) -> tuple[Tensor, ...]:
+        tensors = (_core.from_numpy(np.require(a, requirements="W")) for a in arrays)
+        return tuple(t.pin_memory() if self.pin_memory else t for t in tensors)
 
     def _batches(self, epoch: int) -> Iterator[Arrays]:
         count = len(self.dataset)
