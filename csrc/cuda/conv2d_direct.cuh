@@ -10,16 +10,6 @@ namespace fastdl::cuda {
 
 inline constexpr int kDirectTaps = 9;  // of a thread that sums over positions: 3 x 3 at one go
 
-template <class T>
-struct ConvSum {
-  using Acc = Compute<T>;
-  __device__ Acc init() const { return Acc(0); }
-  __device__ Acc add(Acc acc, T x, int64_t) const { return acc + Acc(x); }
-  __device__ Acc combine(Acc a, Acc b) const { return a + b; }
-  __device__ T finish(Acc acc) const { return T(acc); }
-  static __device__ Acc shuffle(Acc acc, int mask) { return shuffle_xor(acc, mask); }
-};
-
 // kernels
 
 // Sums over taps: a thread computes kRows rows of one position. The whole block reads the same
@@ -90,7 +80,7 @@ __global__ void __launch_bounds__(kBlock)
   const int64_t sums = p.tap.size, total = p.groups * p.rows * sums;
 #pragma unroll
   for (int t = 0; t < kDirectTaps; ++t) {
-    const Acc sum = block_reduce<kBlock>(ConvSum<T>{}, acc[t], shared);
+    const Acc sum = block_reduce<kBlock>(Sum<T>{}, acc[t], shared);
     if (threadIdx.x > 0 || first + t >= p.tap.size) continue;
     if (p.parts > 1) {
       partials[blockIdx.y * total + (z * p.rows + row) * sums + first + t] = sum;

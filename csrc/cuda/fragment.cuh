@@ -1,5 +1,6 @@
-// Register fragments of the warp-wide matrix instructions, and the row and column that each register
-// element has (PTX ISA, "Matrix fragments for mma.m16n8k16", "... mma.m16n8k8", "... mma.m8n8k4").
+// Register fragments of the warp-wide matrix instructions, and the row and column that each
+// register element has (PTX ISA, "Matrix fragments for mma.m16n8k16", "... mma.m16n8k8", "...
+// mma.m8n8k4").
 //
 // A and B are multiplicands of element type T: Half, BFloat16, Tf32 or double. A row of a tile is
 // split over the four lanes of a quad; lane / 4 counts quads.

@@ -20,6 +20,7 @@
 
 #include "cuda/index.cuh"
 #include "cuda/launch.cuh"
+#include "cuda/math.cuh"
 
 namespace fastdl::cuda {
 
@@ -27,6 +28,21 @@ template <class T>
 __device__ inline T shuffle_xor(T x, int mask) {
   return __shfl_xor_sync(0xffffffffu, x, mask);
 }
+
+// A sum; integers wrap around.
+template <class T>
+struct Sum {
+  using Acc = typename wrapping_type<Compute<T>>::type;
+  __device__ Acc init() const { return Acc(0); }
+  __device__ Acc add(Acc acc, T x, int64_t) const {
+    return static_cast<Acc>(acc + static_cast<Acc>(Compute<T>(x)));
+  }
+  __device__ Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a + b); }
+  __device__ T finish(Acc acc) const { return T(static_cast<Compute<T>>(acc)); }
+  static __device__ Acc shuffle(Acc acc, int mask) {
+    return static_cast<Acc>(shuffle_xor(acc, mask));
+  }
+};
 
 // Over groups of `lanes` neighbours of a warp, which reaches this as a whole. All lanes get the
 // result: the same bits, if `combine` gives the same bits whichever operand comes first.
@@ -161,7 +177,7 @@ __global__ void __launch_bounds__(kBlock)
   const uint32_t begin = blockIdx.y * p.chunk;
   const uint32_t end = active ? min(p.length, begin + p.chunk) : begin;
   Acc acc = reducer.init();
-#pragma unroll 4
+#pragma unroll 8
   for (uint32_t r = begin + threadIdx.y; r < end; r += lanes) {
     int64_t from[1];
     p.reduced.offsets(r, from);

@@ -1,6 +1,7 @@
 // Copies that the thread does not wait for: cp.async by the thread itself (generic proxy), bulk and
 // tensor copies by the copy engine (asynchronous proxy). Loads move their data when they are waited
 // for; stores when a wait says that shared memory was read.
+#include <algorithm>
 #include <cstring>
 
 #include "async_state.h"
@@ -25,8 +26,7 @@ void copy_async(void* shared, const void* global, int bytes, int existing) {
       fault("wrong-space", "cp.async: from %p, which is not global memory", global);
     check(global, count, Access::read, pc);
   }
-  check(shared, static_cast<size_t>(bytes), Access::write, pc);
-  take_off(shared, static_cast<size_t>(bytes), "a cp.async");
+  take_off(shared, static_cast<size_t>(bytes), "a cp.async", Access::take_off, pc);
   const auto move = [=] {
     memcpy(shared, global, count);
     memset(static_cast<char*>(shared) + count, 0, static_cast<size_t>(bytes) - count);
@@ -34,7 +34,7 @@ void copy_async(void* shared, const void* global, int bytes, int existing) {
     land(shared, static_cast<size_t>(bytes), nullptr);
     check(shared, static_cast<size_t>(bytes), Access::write, pc);
   };
-  async_of_thread().copies.open.push_back({shared, static_cast<size_t>(bytes), move});
+  async_of_thread().copies.open.push_back({shared, static_cast<size_t>(bytes), move, pc});
 }
 
 void copy_commit() { async_of_thread().copies.commit(); }
@@ -63,20 +63,20 @@ void bulk_load(void* shared, const void* global, uint32_t bytes, void* barrier) 
   const void* const pc = __builtin_return_address(0);
   require_bulk(shared, global, bytes, pc);
   check(global, bytes, Access::async_read, pc);
-  take_off(shared, bytes, "a bulk load");
-  add_copy(barrier, {shared, bytes, [=] { memcpy(shared, global, bytes); }}, pc);
+  take_off(shared, bytes, "a bulk load", Access::async_take_off, pc);
+  add_copy(barrier, {shared, bytes, [=] { memcpy(shared, global, bytes); }, pc});
 }
 
 void bulk_store(void* global, const void* shared, uint32_t bytes) {
   const void* const pc = __builtin_return_address(0);
   require_bulk(shared, global, bytes, pc);
   check(shared, bytes, Access::async_read, pc);
-  take_off(global, bytes, "a bulk store");
+  take_off(global, bytes, "a bulk store", Access::async_take_off, pc);
   const auto read = [=] {
     check(shared, bytes, Access::async_read, pc);  // whoever wrote it since did not wait
     memcpy(global, shared, bytes);
   };
-  async_of_thread().stores.open.push_back({read, [=] { land(global, bytes, nullptr); }});
+  async_of_thread().stores.open.push_back({read, [=] { land(global, bytes, nullptr); }, pc});
 }
 
 void bulk_commit() { async_of_thread().stores.commit(); }
@@ -158,14 +158,14 @@ void check_source(const Tile& tile, const void* pc) {
 
 void start_load(const Tile& tile, void* barrier, const void* pc) {
   const uint32_t bytes = box_bytes(tile.map);
-  take_off(tile.shared, bytes, "a tensor load");
+  take_off(tile.shared, bytes, "a tensor load", Access::async_take_off, pc);
   const auto move = [tile] {
     tile.for_runs([&](int64_t to, int64_t from, int64_t count) {
       for (int64_t i = 0; i < count; ++i)
         *tile.byte(to + i) = from < 0 ? 0 : tile.map.data[from + i];
     });
   };
-  add_copy(barrier, {tile.shared, bytes, move}, pc);
+  add_copy(barrier, {tile.shared, bytes, move, pc});
 }
 
 }  // namespace
@@ -198,7 +198,8 @@ void tile_store(const TensorMap& map, const int* at, int rank, const void* share
   auto* const data = const_cast<unsigned char*>(map.data);
   check(shared, bytes, Access::async_read, pc);
   tile.for_runs([&](int64_t, int64_t to, int64_t count) {
-    if (to >= 0) take_off(data + to, static_cast<size_t>(count), "a tensor store");
+    if (to >= 0)
+      take_off(data + to, static_cast<size_t>(count), "a tensor store", Access::async_take_off, pc);
   });
   const auto read = [=] {
     check(shared, bytes, Access::async_read, pc);
@@ -211,29 +212,41 @@ void tile_store(const TensorMap& map, const int* at, int rank, const void* share
       if (to >= 0) land(data + to, static_cast<size_t>(count), nullptr);
     });
   };
-  async_of_thread().stores.open.push_back({read, arrive});
+  async_of_thread().stores.open.push_back({read, arrive, pc});
 }
 
 // ---- what must not be forgotten
 
 void finish_thread_async(const Thread& thread) {
-  const ThreadAsync& mine = async_state().threads[static_cast<size_t>(thread.id)];
-  bool unread = !mine.stores.open.empty();
-  for (const auto& group : mine.stores.committed)
-    for (const Store& store : group) unread |= !store.was_read;
-  if (unread)
-    fault("missing-wait",
-          "it returns while the copy engine may still read its shared memory: "
-          "bulk_commit and bulk_wait_read<0> come before");
+  finish_thread_wgmma(thread);
+  if (!uses_async()) return;
+  const ThreadAsync& mine = async_of_thread();
+  const auto require_read = [](const std::vector<Store>& stores) {
+    for (const Store& store : stores)
+      if (!store.was_read)
+        fault_at(store.pc, "missing-wait",
+                 "a thread returns while the copy engine may still read shared memory for it: "
+                 "bulk_commit and bulk_wait_read<0> come before");
+  };
+  require_read(mine.stores.open);
+  for (const auto& group : mine.stores.committed) require_read(group);
 }
 
 void finish_gang_async() {
+  if (!uses_async()) return;
+  for (ThreadAsync& t : async_state().threads) {
+    for (const Copy& copy : t.copies.open) copy.move();
+    for (const auto& group : t.copies.committed)
+      for (const Copy& copy : group) copy.move();
+    for (const auto& group : t.stores.committed)
+      for (const Store& store : group) store.land();
+  }
   for (auto& [p, barrier] : async_state().barriers)
     if (!barrier.copies.empty())
-      fault("missing-wait",
-            "the block ends, and nobody has waited for a copy that reports to the "
-            "mbarrier at %s",
-            name_of_shared(p).c_str());
+      fault_at(
+          barrier.copies.front().pc, "missing-wait",
+          "the block ends, and nobody has waited for a copy that reports to the mbarrier in %s",
+          name_of_shared(p).c_str());
 }
 
 }  // namespace simt

@@ -15,11 +15,13 @@ struct Copy {
   void* to;
   size_t bytes;
   std::function<void()> move;
+  const void* pc;  // of the line that started it
 };
 
 // A copy out of shared memory: its source may be overwritten once it was read.
 struct Store {
   std::function<void()> read, land;
+  const void* pc;
   bool was_read = false;
 };
 
@@ -38,9 +40,8 @@ struct ThreadAsync {
   Groups<Store> stores;
   std::vector<char*> unfenced_barriers;
   int fruitless_tries = 0;
-  uint32_t cluster_phase = 0;
-  uint32_t waited_at_cluster = 0;
-  bool arrived_at_cluster = false;
+  uint32_t cluster_arrivals = 0, cluster_waits = 0;
+  bool arrived_at_cluster = false;  // in this phase
 };
 
 struct Barrier {
@@ -49,8 +50,9 @@ struct Barrier {
   uint32_t phase = 0;
   Clock arriving, done;  // what arrivals, and ended phases, make visible
   bool fenced = false;
-  std::deque<Copy> copies;  // that will report to it
-  char text[2][160];        // what a thread waits for, by parity
+  const void* pc = nullptr;  // of its init
+  std::deque<Copy> copies;   // that will report to it
+  char text[2][256];         // what a thread waits for, by parity
 };
 
 struct AsyncState {
@@ -61,18 +63,21 @@ struct AsyncState {
   Clock cluster_arriving, cluster_done;
 };
 
-// Of this gang.
+// Of this gang. It is made at its first use: most kernels have none.
 AsyncState& async_state();
+bool uses_async();
 ThreadAsync& async_of_thread();
 
 std::string name_of_shared(const void* p);  // "byte 64 of the dynamic shared memory of block 1"
 Barrier& barrier_at(void* p, const void* pc);
 // A copy reports to this barrier: it must be visible to the asynchronous proxy.
-void add_copy(void* barrier, Copy copy, const void* pc);
+void add_copy(void* barrier, Copy copy);
 
-// For schedule.cc: a thread returns, a gang is over. They report what was started and not waited for.
+// For schedule.cc: a thread returns, a gang is over. They report what was started and not waited
+// for.
 void finish_thread_async(const Thread& thread);
 void finish_gang_async();
+void finish_thread_wgmma(const Thread& thread);
 
 inline void require_alignment(const void* p, size_t align, const char* what, const void* pc) {
   if (reinterpret_cast<uintptr_t>(p) % align)

@@ -25,26 +25,25 @@ void end_phase_if_complete(AsyncState& all) {
 void cluster_arrive() {
   AsyncState& all = async_state();
   ThreadAsync& mine = async_of_thread();
-  if (mine.arrived_at_cluster || mine.cluster_phase != all.cluster_phase)
+  if (mine.cluster_waits != mine.cluster_arrivals)
     fault("wrong-phase", "a second cluster_arrive, without cluster_wait in between");
   release(all.cluster_arriving);
   mine.arrived_at_cluster = true;
-  ++mine.cluster_phase;
+  ++mine.cluster_arrivals;
   end_phase_if_complete(all);
 }
 
 void cluster_wait(Site site) {
   AsyncState& all = async_state();
-  const ThreadAsync& mine = async_of_thread();
-  // A thread that arrived is one phase ahead of the cluster until the phase ends.
-  if (!mine.arrived_at_cluster && mine.waited_at_cluster == mine.cluster_phase)
+  ThreadAsync& mine = async_of_thread();
+  if (mine.cluster_waits == mine.cluster_arrivals)
     fault("wrong-phase", "cluster_wait without cluster_arrive before");
-  async_of_thread().waited_at_cluster = mine.cluster_phase;
-  if (all.cluster_phase != mine.cluster_phase)
+  const uint32_t phase = ++mine.cluster_waits;
+  if (all.cluster_phase != phase)
     wait_until(
         [&] {
-          if (all.cluster_phase != mine.cluster_phase) end_phase_if_complete(all);
-          return all.cluster_phase == mine.cluster_phase;
+          if (all.cluster_phase != phase) end_phase_if_complete(all);
+          return all.cluster_phase == phase;
         },
         "cluster_wait", site);
   acquire(all.cluster_done);

@@ -19,7 +19,7 @@ thread_local char probe;
 int look(dl_phdr_info* info, size_t, void* result) {
   Image image;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& h = info->dlpi_phdr[i];
+    const ElfW(Phdr) & h = info->dlpi_phdr[i];
     char* from = reinterpret_cast<char*>(info->dlpi_addr + h.p_vaddr);
     if (h.p_type == PT_TLS) image.tls_size = h.p_memsz;
     if (h.p_type != PT_LOAD) continue;
@@ -34,7 +34,7 @@ int look(dl_phdr_info* info, size_t, void* result) {
 }
 
 struct Symbols {
-  std::unordered_set<size_t> guards;                 // offsets in thread-local storage
+  std::unordered_set<size_t> guards;                  // offsets in thread-local storage
   std::unordered_map<size_t, std::string> functions;  // names by offset in the image
 };
 

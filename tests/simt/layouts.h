@@ -43,6 +43,12 @@ constexpr Place c_f32(int lane, int i) {
   return {i < 2 ? group_id(lane) : group_id(lane) + 8, thread_in_group(lane) * 2 + (i & 1)};
 }
 
+// "Register fragments" of wgmma: 16 rows a warp, and pairs of columns that return every 8.
+constexpr Place wgmma_d(int thread, int i) {
+  const Place p = c_f32(thread % 32, i % 4);
+  return {thread / 32 * 16 + p.row, i / 4 * 8 + p.column};
+}
+
 // ---- swizzles ("Swizzling modes"): of 2^bits chunks of 16 bytes; bits = 0: none. The lines of the
 // pattern are told apart by address bits 7 and up.
 constexpr uint64_t swizzle_address(uint64_t address, int bits) {
@@ -90,8 +96,9 @@ constexpr uint32_t element_address(const SharedMatrix& m, bool mn_major, int siz
   return static_cast<uint32_t>(swizzle_address(m.start + offset, m.swizzle_bits));
 }
 
-// ---- tensor copies ("Tensors", "Tiled mode"): act(box offset, tensor offset or -1, bytes) for every
-// run of a box; runs outside of the tensor have -1. Sizes in elements, strides and offsets in bytes.
+// ---- tensor copies ("Tensors", "Tiled mode"): act(box offset, tensor offset or -1, bytes) for
+// every run of a box; runs outside of the tensor have -1. Sizes in elements, strides and offsets
+// in bytes.
 
 struct Box {
   int rank, element;

@@ -2,9 +2,10 @@
 //
 // A gang is what runs at the same time: one block, the blocks of a cluster, or a cooperative grid.
 // Gangs run one after another. Within a gang time is a counter of ticks that every synchronising
-// action advances; an access to memory is stamped with thread and tick, and two accesses are ordered
-// if a later action of the first thread was seen by the second (Lamport 1978; the shadow cells are
-// those of FastTrack, Flanagan and Freund 2009, with barriers as scalars instead of vectors).
+// action advances; an access to memory is stamped with thread and tick, and two accesses are
+// ordered if a later action of the first thread was seen by the second (Lamport 1978; the shadow
+// cells are those of FastTrack, Flanagan and Freund 2009, with barriers as scalars instead of
+// vectors).
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,7 @@ struct Thread {
   bool (*is_ready)(void*) = nullptr;  // of wait_until
   void* ready_argument = nullptr;
   uint32_t fenced = 0;           // tick of the last fence.proxy.async
+  int registers_in_flight = 0;   // accumulators that a wgmma has yet to deliver
   std::unique_ptr<Clock> clock;  // what it has acquired
 };
 
@@ -92,13 +94,15 @@ struct Cell {
   uint32_t read_gang = 0;
   uint32_t read_tick = 0;
   uint32_t read_pc = 0;
-  uint32_t readers = 0;  // bit per warp of the block, or per block of a gang of several
+  uint32_t readers = 0;  // bit per lane or warp of the block, or per block of a gang of several
   uint16_t write_thread = 0;
   uint16_t read_thread = 0;
 };
 enum : uint32_t { kNotAllocated = 0, kUnwritten = 1, kByHost = 2, kFirstGang = 16 };
 // Threads, and what stands in the place of one.
-constexpr uint16_t kMostThreads = 0xfff0;
+constexpr uint16_t kMostThreads = 0xff00;
+constexpr uint16_t kLanes =
+    0xff00;  // and the number of a warp: lanes of it, in a gang of one block
 constexpr uint16_t kSeveralBlocks = 0xfffc, kInFlight = 0xfffd, kAtomic = 0xfffe, kSeveral = 0xffff;
 
 extern Gang* gang;       // that runs now, on the one thread of the host that launched it
@@ -108,8 +112,13 @@ bool ordered(int thread, uint32_t tick, const Thread& by);
 [[noreturn]] void leave_kernel();  // from a fiber, after a fault was recorded
 
 // memory.cc
-enum class Access : uint8_t { read, write, atomic, async_read, take_off };
+// The last two are writes that will land later: by the thread's own cp.async, by the copy engine.
+enum class Access : uint8_t { read, write, atomic, async_read, take_off, async_take_off };
 void check(const void* p, size_t bytes, Access access, const void* pc);
+// Checks the bytes as `how` says, and makes every access to them a fault ("in-flight") until
+// `land`.
+void take_off(void* p, size_t bytes, const char* what, Access how, const void* pc);
+void check_registers(const void* p, size_t bytes, const void* pc);  // wgmma.cc
 void begin_launch_memory();
 unsigned char* shared_of(unsigned rank, size_t bytes);
 int device_allocate(int device, size_t bytes, void** out);

@@ -7,14 +7,19 @@
 
 namespace simt {
 
+namespace {
+AsyncState the_state;
+}
+
+bool uses_async() { return the_state.gang == gang->id; }
+
 AsyncState& async_state() {
-  static AsyncState state;
-  if (state.gang != gang->id) {
-    state = AsyncState{};
-    state.gang = gang->id;
-    state.threads.resize(gang->threads.size());
+  if (!uses_async()) {
+    the_state = AsyncState{};
+    the_state.gang = gang->id;
+    the_state.threads.resize(gang->threads.size());
   }
-  return state;
+  return the_state;
 }
 
 ThreadAsync& async_of_thread() { return async_state().threads[static_cast<size_t>(current->id)]; }
@@ -26,9 +31,7 @@ std::string name_of_shared(const void* p) {
     std::string out = "byte " + std::to_string(offset) + " of dynamic shared memory";
     return gang->blocks.size() > 1 ? out + " of block " + std::to_string(b.rank) : out;
   }
-  char text[64];
-  snprintf(text, sizeof text, "address %p", p);
-  return text;
+  return "static shared memory";
 }
 
 namespace {
@@ -36,7 +39,17 @@ namespace {
 constexpr int kMostArrivals = (1 << 20) - 1, kMostBytes = (1 << 20) - 1;
 constexpr int kMostTries = 1 << 16;
 
-std::string name_of(const void* p) { return "the mbarrier at " + name_of_shared(p); }
+// With the line that initialised it.
+std::string name_of(const void* p) {
+  static std::map<const void*, std::string> lines;  // to ask once is slow enough
+  std::string out = "the mbarrier in " + name_of_shared(p);
+  const auto& all = async_state().barriers;
+  const auto found = all.find(static_cast<char*>(const_cast<void*>(p)));
+  if (found == all.end()) return out;
+  std::string& line = lines[found->second.pc];
+  if (line.empty()) line = describe_pc(found->second.pc);
+  return out + " of " + line;
+}
 
 void end_phase_if_complete(Barrier& b) {
   if (b.missing || b.bytes) return;
@@ -91,10 +104,10 @@ Barrier& barrier_at(void* p, const void* pc) {
   return found->second;
 }
 
-void add_copy(void* barrier, Copy copy, const void* pc) {
-  Barrier& b = barrier_at(barrier, pc);
+void add_copy(void* barrier, Copy copy) {
+  Barrier& b = barrier_at(barrier, copy.pc);
   if (!b.fenced)
-    fault_at(pc, "missing-barrier-fence",
+    fault_at(copy.pc, "missing-barrier-fence",
              "%s is used by a copy; the thread that initialised it has not executed "
              "fence_mbarrier_init",
              name_of(barrier).c_str());
@@ -114,6 +127,7 @@ void mbarrier_init(void* p, uint32_t arrivals) {
   check(p, 8, Access::write, pc);
   Barrier& b = all[static_cast<char*>(p)];
   b.arrivals = b.missing = arrivals;
+  b.pc = pc;
   async_of_thread().unfenced_barriers.push_back(static_cast<char*>(p));
 }
 

@@ -142,7 +142,9 @@ struct Request {
   const void* pc;
 };
 
-bool writes(Access a) { return a == Access::write || a == Access::atomic || a == Access::take_off; }
+bool is_late(Access a) { return a == Access::take_off || a == Access::async_take_off; }
+bool writes(Access a) { return a == Access::write || a == Access::atomic || is_late(a); }
+bool by_async_proxy(Access a) { return a == Access::async_read || a == Access::async_take_off; }
 
 const char* verb(Access a) {
   switch (a) {
@@ -150,7 +152,8 @@ const char* verb(Access a) {
     case Access::write: return "write";
     case Access::atomic: return "atomic access";
     case Access::async_read: return "asynchronous read";
-    case Access::take_off: return "asynchronous write";
+    case Access::take_off:
+    case Access::async_take_off: return "asynchronous write";
   }
   return "";
 }
@@ -186,9 +189,9 @@ std::string by_whom(uint16_t thread) {
   fault_at(r.pc, "in-flight", "%s of bytes that are under way", verb(r.access));
 }
 
-// Of several readers the cell knows who they are, roughly, and when the first of them read. So this
-// says no only where it is certain: a set of lanes of which one, or a warp or block of which nobody,
-// is ordered before t since then.
+// Of several readers the cell knows who they are, roughly, and when the first of them read. So
+// this says no only where it is certain: a set of lanes of which one, or a warp or block of which
+// nobody, is ordered before t since then.
 bool readers_ordered(const Cell& c, const Thread& t) {
   if (c.read_thread < kLanes) return ordered(c.read_thread, c.read_tick, t);
   if (c.read_thread < kLanes + 32) {
@@ -258,13 +261,23 @@ void note_read(Cell& c, const Thread& t, uint32_t pc) {
   c.read_pc = pc;
 }
 
-// The gap in a {4 bytes, 8 bytes} or {8 bytes, 4 bytes} structure, which is written member by member
-// and read as a whole: the upper half of one word of eight, of which the rest was written at once.
+// The gap in a {4 bytes, 8 bytes} or {8 bytes, 4 bytes} structure, which is written member by
+// member and read as a whole: the upper half of one word of eight, of which the rest was written
+// at once.
 bool is_padding(const Request& r, const Cell* cells, size_t i) {
   if (r.bytes != 16 || i % 8 < 4) return false;
   const Cell &before = cells[i / 8 * 8], &other = cells[i < 8 ? 8 : 0];
   return before.write_gang == other.write_gang && before.write_tick == other.write_tick &&
          before.write_thread == other.write_thread && before.write_gang > cells[i].write_gang;
+}
+
+// What ordinary stores wrote, the asynchronous proxy sees after a fence by who wrote it.
+void check_proxy(const Request& r, const Cell& c) {
+  if (c.write_pc == 0 || c.write_thread >= kLanes) return;
+  if (gang->threads[c.write_thread]->fenced < c.write_tick)
+    fault_at(r.pc, "missing-proxy-fence", "%s of what %s wrote at %s and did not fence",
+             verb(r.access), by_whom(c.write_thread).c_str(),
+             describe_pc(pc_of(c.write_pc)).c_str());
 }
 
 template <bool shared>
@@ -280,6 +293,7 @@ void check_cells(const Request& r, Cell* cells) {
           race_of_blocks(r, "wrote", c.write_pc);
       } else {
         check_order_after_write(r, c, t);
+        if (by_async_proxy(r.access)) check_proxy(r, c);
       }
     }
     if (writes(r.access)) {
@@ -292,7 +306,7 @@ void check_cells(const Request& r, Cell* cells) {
       c.write_gang = gang->id;
       c.write_tick = gang->tick;
       c.write_pc = pc;
-      c.write_thread = r.access == Access::take_off ? kInFlight
+      c.write_thread = is_late(r.access)            ? kInFlight
                        : r.access == Access::atomic ? kAtomic
                                                     : static_cast<uint16_t>(t.id);
       if (r.access != Access::atomic) c.read_gang = 0;
@@ -303,13 +317,6 @@ void check_cells(const Request& r, Cell* cells) {
       fault_at(r.pc, "unwritten",
                "%s of %zu bytes of %s memory, of which byte %zu was never written", verb(r.access),
                r.bytes, shared ? "shared" : "global", i);
-    if (r.access == Access::async_read && recent && c.write_pc) {
-      const Thread& writer = *gang->threads[c.write_thread];
-      if (writer.fenced < c.write_tick)
-        fault_at(r.pc, "missing-proxy-fence",
-                 "%s by the asynchronous proxy of what %s wrote at %s and did not fence", "read",
-                 by_whom(c.write_thread).c_str(), describe_pc(pc_of(c.write_pc)).c_str());
-    }
     if (!unwritten) note_read(c, t, pc);
   }
 }
@@ -332,8 +339,9 @@ void check_dynamic(const Request& r, const Region& region) {
              verb(r.access), r.bytes, within, gang->launch->shared);
   const Block& owner = gang->blocks[rank];
   if (owner.gone == static_cast<int>(owner.threads.size()))
-    fault_at(r.pc, "out-of-bounds", "%s of the shared memory of block %zu of the cluster, which has ended",
-             verb(r.access), rank);
+    fault_at(r.pc, "out-of-bounds",
+             "%s of the shared memory of block %zu of the cluster, which has ended", verb(r.access),
+             rank);
   check_cells<true>(r, region.cell(r.p));
 }
 
@@ -373,7 +381,8 @@ void check(const void* p, size_t bytes, Access access, const void* pc) {
   Device& d = devices()[gang->launch->device];
   if (d.region.contains(p)) return check_global(r, d);
   if (static_shared.contains(p)) {
-    if (bytes == 1 && is_guard(static_cast<size_t>(static_cast<const char*>(p) - image.tls))) return;
+    if (bytes == 1 && is_guard(static_cast<size_t>(static_cast<const char*>(p) - image.tls)))
+      return;
     if (gang->blocks.size() > 1)
       fault_at(pc, "not-modelled", "static shared memory where several blocks run together");
     return check_cells<true>(r, static_shared.cell(p));
@@ -412,8 +421,8 @@ void check_async_read(const void* p, size_t bytes, size_t align) {
   check_for_wrapper(p, bytes, align, Access::async_read, __builtin_return_address(0));
 }
 
-void take_off(void* p, size_t bytes, const char* what) {
-  check(p, bytes, Access::take_off, __builtin_return_address(0));
+void take_off(void* p, size_t bytes, const char* what, Access how, const void* pc) {
+  check(p, bytes, how, pc);
   const char* begin = static_cast<const char*>(p);
   flights.push_back({begin, begin + bytes, what, current->id});
 }

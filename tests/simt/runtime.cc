@@ -191,8 +191,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
       return copy_now(to, staged.data(), staged.size());
     });
   }
-  const cudaError_t code = simt::enqueue(
-      stream, current_device, [to, from, bytes] { return copy_now(to, from, bytes); });
+  const cudaError_t code = simt::enqueue(stream, current_device,
+                                         [to, from, bytes] { return copy_now(to, from, bytes); });
   const bool waits = !to_device && !is_pinned(to);
   return waits && code == cudaSuccess ? note(simt::finish(stream, current_device)) : code;
 }

@@ -85,11 +85,8 @@ void check_atomic(void* p, size_t bytes);
 // The same by the asynchronous proxy: shared memory written by ordinary stores must have been fenced
 // by its writer (fence.proxy.async), and the write must be ordered before.
 void check_async_read(const void* p, size_t bytes, size_t align);
-// Bytes that an asynchronous operation of this thread will write: checks them like a write, and makes
-// every access to them a fault ("in-flight") until they have landed.
-void take_off(void* p, size_t bytes, const char* what);
-// They have been written. A thread sees them if it acquires `by`, or with by == null if it is the
-// current thread or ordered after it.
+// Bytes that were in flight (take_off in machine.h) have been written. A thread sees them if it
+// acquires `by`, or with by == null if it is the current thread or ordered after it.
 void land(void* p, size_t bytes, const Clock* by);
 bool is_shared(const void* p);
 bool is_global(const void* p);

@@ -29,7 +29,8 @@ namespace simt {
 namespace {
 
 std::recursive_mutex mutex;
-std::map<int, CUstream_st> default_streams;  // by device; streams that are not non-blocking share it
+std::map<int, CUstream_st>
+    default_streams;  // by device; streams that are not non-blocking share it
 std::vector<CUstream_st*> created;
 
 CUstream_st& of(cudaStream_t stream, int device) {
@@ -51,7 +52,9 @@ cudaError_t run(CUstream_st& stream, uint64_t until) {
 
 cudaError_t run_all(CUstream_st& stream) { return run(stream, stream.enqueued); }
 
-bool is_over(const CUevent_st& event) { return !event.stream || event.stream->done >= event.position; }
+bool is_over(const CUevent_st& event) {
+  return !event.stream || event.stream->done >= event.position;
+}
 
 }  // namespace
 

@@ -1,7 +1,7 @@
-// Products of warpgroups. Each of the four warps computes its own 16 rows, when it waits for them:
-// until then its accumulators hold NaN, and operands are read from shared memory at the end.
-#include <cstdlib>
+// Products of warpgroups. They are computed when the first of the four warps waits for them: until
+// then the operands stay in shared memory. A warp's accumulators hold NaN until it waits itself.
 #include <cstring>
+#include <map>
 
 #include "async_state.h"
 #include "layouts.h"
@@ -16,44 +16,66 @@ constexpr uint32_t kInFlight = 0x7fc0dead;  // a NaN
 // Shared memory has addresses as on the device, where the first KiB is the system's.
 constexpr uint32_t kFirstAddress = 1024;
 
+// One instruction of a warpgroup, to which its four warps come one after the other.
 struct Operation {
   Wgmma what;
-  float* d[32];
-  uint32_t a[32][4];
+  const void* pc;  // of its line in the kernel
+  float* d[4][32];
+  uint32_t a[4][32][4];
 };
 
-struct WarpProducts {
-  Groups<Operation> groups;
+struct WarpState {
   bool fenced = false;
-  size_t count = 0;  // operations so far
+  size_t issued = 0, retired = 0;  // operations
+  std::deque<size_t> groups;       // of each, `issued` when it was committed
+};
+
+struct Warpgroup {
+  std::deque<Operation> operations;
+  size_t gone = 0, computed = 0;  // operations that all warps have retired; that were computed
+  WarpState warps[4];
+  Clock clock;  // up to when the leaders of the warps have read operands
+  Operation& operation(size_t i) { return operations[i - gone]; }
 };
 
 struct Products {
   uint32_t gang = 0;
-  std::map<const Warp*, WarpProducts> warps;
-  // What the warpgroups were asked for, in order: its four warps have to agree.
-  std::map<std::pair<const Block*, int>, std::vector<Wgmma>> asked;
+  std::map<std::pair<const Block*, int>, Warpgroup> warpgroups;
+  // What accumulators hold in truth, while they are in flight and show NaN.
+  struct Accumulators {
+    std::vector<float> values;
+    Thread* owner;
+  };
+  std::map<float*, Accumulators> in_flight;
 };
 
-WarpProducts& products(const Warp* warp, Products** all = nullptr) {
-  static Products state;
-  if (state.gang != gang->id) {
-    state = Products{};
-    state.gang = gang->id;
+Products the_products;
+
+Products& products() {
+  if (the_products.gang != gang->id) {
+    the_products = Products{};
+    the_products.gang = gang->id;
   }
-  if (all) *all = &state;
-  return state.warps[warp];
+  return the_products;
 }
 
-// The lanes of the warp come together; one of them acts.
+int warp_index() { return static_cast<int>(current->warp - current->block->warps.data()); }
+
+Warpgroup& warpgroup() {
+  if (current->block->threads.size() % 128)
+    fault("divergent-warpgroup", "wgmma in a block of %zu threads", current->block->threads.size());
+  return products().warpgroups[{current->block, warp_index() / 4}];
+}
+WarpState& warp_of(Warpgroup& g) { return g.warps[warp_index() % 4]; }
+
+// The lanes of the warp come together; then one of them acts. All of this file's functions begin
+// with a meeting, so that the leader has acted before the next one.
 template <class F>
 void together(const char* what, Site site, F act) {
   bool leader = false;
   warp_exchange(kAll, what, site, leader, [](bool** lanes) { *lanes[0] = true; });
   if (leader) act();
 }
-
-int warp_index() { return static_cast<int>(current->warp - current->block->warps.data()); }
 
 bool same(const Wgmma& a, const Wgmma& b) {
   return a.type == b.type && a.n == b.n && a.a_in_registers == b.a_in_registers &&
@@ -96,10 +118,17 @@ void check_operand(uint64_t descriptor, bool mn_major, Element type, int first, 
              [pc](uint32_t address) { check(pointer(address), 16, Access::async_read, pc); });
 }
 
-void check_operands(const Wgmma& w, const void* pc) {
-  const int row = warp_index() % 4 * 16;
-  if (!w.a_in_registers) check_operand(w.a_descriptor, w.a_mn_major, w.type, row, row + 16, pc);
+void check_operands(const Wgmma& w, int first_row, int last_row, const void* pc) {
+  if (!w.a_in_registers)
+    check_operand(w.a_descriptor, w.a_mn_major, w.type, first_row, last_row, pc);
   check_operand(w.b_descriptor, w.b_mn_major, w.type, 0, w.n, pc);
+}
+
+// The wait of any of the four warps orders what follows after the reading of operands by all of
+// them.
+void note_reading(Warpgroup& g) {
+  g.clock.seen.resize(gang->threads.size());
+  g.clock.seen[static_cast<size_t>(current->id)] = gang->tick++;
 }
 
 float read(const SharedMatrix& m, bool mn_major, Element type, int mn, int k) {
@@ -109,82 +138,115 @@ float read(const SharedMatrix& m, bool mn_major, Element type, int mn, int k) {
   return element_value(type, bits);
 }
 
-void compute(const Operation& op, const void* pc) {
+// The thread's accumulators take off, or are in flight already.
+void take_off_accumulators(float* d, int count) {
+  auto& all = products().in_flight;
+  const auto found = all.find(d);
+  if (found != all.end()) {
+    if (static_cast<int>(found->second.values.size()) != count)
+      fault("in-flight", "a wgmma of another shape adds to accumulators before wgmma_wait");
+    return;
+  }
+  all[d] = {std::vector<float>(d, d + count), current};
+  for (int i = 0; i < count; ++i) memcpy(static_cast<void*>(d + i), &kInFlight, sizeof kInFlight);
+  ++current->registers_in_flight;
+}
+
+void land_accumulators(float* d) {
+  auto& all = products().in_flight;
+  const auto found = all.find(d);
+  if (found == all.end()) return;  // they have landed with a later product
+  memcpy(d, found->second.values.data(), found->second.values.size() * sizeof(float));
+  --found->second.owner->registers_in_flight;
+  all.erase(found);
+}
+
+// a[row][k] of 64 rows.
+void read_a(const Operation& op, const void* pc, double (*a)[16]) {
   const Wgmma& w = op.what;
-  check_operands(w, pc);  // whoever wrote to them since did not wait
-  const int k_count = depth(w.type), warp = warp_index() % 4;
-  static double a[16][16], b[16][256];
-  if (w.a_in_registers) {
-    const bool wide = w.type == Element::tf32;
+  const bool wide = w.type == Element::tf32;
+  if (!w.a_in_registers) {
+    const SharedMatrix m = decode(w.a_descriptor, pc);
+    for (int row = 0; row < 64; ++row)
+      for (int k = 0; k < depth(w.type); ++k)
+        a[row][k] = double{read(m, w.a_mn_major, w.type, row, k)};
+    return;
+  }
+  for (int warp = 0; warp < 4; ++warp)
     for (int lane = 0; lane < 32; ++lane)
       for (int i = 0; i < (wide ? 4 : 8); ++i) {
         const Place p = wide ? a_tf32(lane, i) : a_16bit(lane, i);
-        const uint32_t bits = wide ? op.a[lane][i] : op.a[lane][i / 2] >> i % 2 * 16 & 0xffff;
-        a[p.row][p.column] = double{element_value(w.type, bits)};
+        const uint32_t* r = op.a[warp][lane];
+        const uint32_t bits = wide ? r[i] : r[i / 2] >> i % 2 * 16 & 0xffff;
+        a[warp * 16 + p.row][p.column] = double{element_value(w.type, bits)};
       }
-  } else {
-    const SharedMatrix m = decode(w.a_descriptor, pc);
-    for (int row = 0; row < 16; ++row)
-      for (int k = 0; k < k_count; ++k)
-        a[row][k] = double{read(m, w.a_mn_major, w.type, warp * 16 + row, k)};
-  }
+}
+
+void compute(const Operation& op, const void* pc) {
+  const Wgmma& w = op.what;
+  check_operands(w, 0, 64, pc);  // whoever wrote to them since did not wait
+  static double a[64][16], b[16][256];
+  read_a(op, pc, a);
   const SharedMatrix m = decode(w.b_descriptor, pc);
   for (int n = 0; n < w.n; ++n)
-    for (int k = 0; k < k_count; ++k) b[k][n] = double{read(m, w.b_mn_major, w.type, n, k)};
-
-  // "Register fragments": D is 16 rows a warp, in pairs of columns that return every 8.
-  for (int lane = 0; lane < 32; ++lane)
+    for (int k = 0; k < depth(w.type); ++k) b[k][n] = double{read(m, w.b_mn_major, w.type, n, k)};
+  for (int thread = 0; thread < 128; ++thread) {
+    std::vector<float>& d = products().in_flight.at(op.d[thread / 32][thread % 32]).values;
     for (int i = 0; i < w.n / 2; ++i) {
-      const Place p = c_f32(lane, i % 4);
-      float& d = op.d[lane][i];
-      double sum = w.accumulate ? double{d} : 0;
-      for (int k = 0; k < k_count; ++k) sum += a[p.row][k] * b[k][i / 4 * 8 + p.column];
-      d = static_cast<float>(sum);
+      const Place p = wgmma_d(thread, i);
+      double sum = w.accumulate ? double{d[static_cast<size_t>(i)]} : 0;
+      for (int k = 0; k < depth(w.type); ++k) sum += a[p.row][k] * b[k][p.column];
+      d[static_cast<size_t>(i)] = static_cast<float>(sum);
     }
-}
-
-// Before the first of several products into the same accumulators is computed they get back what
-// they held; `held` keeps it while they are poisoned.
-std::map<float*, std::vector<float>>& held() {
-  static std::map<float*, std::vector<float>> all;
-  return all;
-}
-
-bool poisoned(const float* d, int count) {
-  for (int i = 0; i < count; ++i) {
-    uint32_t bits;
-    memcpy(&bits, d + i, sizeof bits);
-    if (bits != kInFlight) return false;
   }
-  return true;
 }
 
-void poison(float* d, int count) {
-  held()[d] = std::vector<float>(d, d + count);
-  const uint32_t bits = kInFlight;
-  for (int i = 0; i < count; ++i) memcpy(static_cast<void*>(d + i), &bits, sizeof bits);
-}
+// Operations up to `end` are over for this warp.
+void retire(Warpgroup& g, size_t end, Site site, const void* pc) {
+  WarpState& mine = warp_of(g);
+  wait_until(
+      [&] {
+        for (const WarpState& w : g.warps)
+          if (w.issued < end) return false;
+        return true;
+      },
+      "wgmma.wait_group for all four warps of the warpgroup", site);
+  for (; g.computed < end; ++g.computed) compute(g.operation(g.computed), pc);
+  note_reading(g);
 
-void restore(float* d, int count) {
-  const auto found = held().find(d);
-  if (found == held().end()) return;
-  if (!poisoned(d, count))
-    fault("in-flight", "the accumulators of a wgmma were written before wgmma_wait");
-  memcpy(d, found->second.data(), static_cast<size_t>(count) * sizeof(float));
-  held().erase(found);
-}
-
-void agree_with_warpgroup(Products& all, WarpProducts& mine, const Wgmma& w) {
-  auto& asked = all.asked[{current->block, warp_index() / 4}];
-  if (mine.count == asked.size())
-    asked.push_back(w);
-  else if (!same(asked[mine.count], w))
-    fault("divergent-warpgroup", "warp %d executes a wgmma that differs from that of its warpgroup",
-          warp_index());
-  ++mine.count;
+  const int warp = warp_index() % 4;
+  const auto in_flight = [&](const float* d) {
+    for (size_t i = end; i < mine.issued; ++i)
+      if (g.operation(i).d[warp][0] == d) return true;
+    return false;
+  };
+  for (; mine.retired < end; ++mine.retired) {
+    const Operation& op = g.operation(mine.retired);
+    if (in_flight(op.d[warp][0])) continue;
+    for (float* d : op.d[warp]) land_accumulators(d);
+  }
+  const auto all_retired = [&g] {
+    for (const WarpState& w : g.warps)
+      if (w.retired <= g.gone) return false;
+    return true;
+  };
+  for (; !g.operations.empty() && all_retired(); ++g.gone) g.operations.pop_front();
 }
 
 }  // namespace
+
+void check_registers(const void* p, size_t bytes, const void* pc) {
+  const auto& all = products().in_flight;
+  const auto after = all.upper_bound(static_cast<float*>(const_cast<void*>(p)));
+  const auto touches = [&](const auto& entry) {
+    const auto* begin = reinterpret_cast<const char*>(entry.first);
+    const auto* end = begin + entry.second.values.size() * sizeof(float);
+    return static_cast<const char*>(p)<end&& static_cast<const char*>(p) + bytes> begin;
+  };
+  if ((after != all.end() && touches(*after)) ||
+      (after != all.begin() && touches(*std::prev(after))))
+    fault_at(pc, "in-flight", "an accumulator of a wgmma is touched before wgmma_wait");
+}
 
 uint32_t shared_address(const void* p) {
   const auto offset = static_cast<size_t>(static_cast<const unsigned char*>(p) - dynamic_shared());
@@ -194,78 +256,82 @@ uint32_t shared_address(const void* p) {
 }
 
 void wgmma_fence(Site site) {
-  together("wgmma.fence", site, [] { products(current->warp).fenced = true; });
+  together("wgmma.fence", site, [] { warp_of(warpgroup()).fenced = true; });
 }
 
-void wgmma(const Wgmma& operation, float* d, Site site) {
+void wgmma(const Wgmma& what, float* d, Site site) {
   const void* const pc = __builtin_return_address(0);
   struct Lane {
     const Wgmma* what;
     float* d;
-    Operation* op;
-    bool leader;
+    Operation* gathered;
   };
-  Operation op{operation, {}, {}};
-  Lane mine{&operation, d, &op, false};
-  warp_exchange(kAll, "wgmma", site, mine, [](Lane** lanes) {
-    Operation& all = *lanes[0]->op;
+  Operation gathered{what, pc};
+  Lane mine{&what, d, &gathered};
+  const int warp = warp_index() % 4;
+  warp_exchange(kAll, "wgmma", site, mine, [warp](Lane** lanes) {
+    Operation& all = *lanes[0]->gathered;
     for (int lane = 0; lane < 32; ++lane) {
-      all.d[lane] = lanes[lane]->d;
-      memcpy(all.a[lane], lanes[lane]->what->a, sizeof all.a[lane]);
+      all.d[warp][lane] = lanes[lane]->d;
+      memcpy(all.a[warp][lane], lanes[lane]->what->a, sizeof all.a[warp][lane]);
     }
-    lanes[0]->leader = true;
   });
-  if (held().count(d) == 0)
-    poison(d, operation.n / 2);
-  else if (!poisoned(d, operation.n / 2))
-    fault("in-flight", "the accumulators of a wgmma were written before wgmma_wait");
-  if (!mine.leader) return;
+  take_off_accumulators(d, what.n / 2);
+  if (current->lane) return;
 
-  if (current->block->threads.size() % 128)
-    fault("divergent-warpgroup", "wgmma in a block of %zu threads", current->block->threads.size());
-  Products* all;
-  WarpProducts& warp = products(current->warp, &all);
-  if (!warp.fenced)
+  Warpgroup& g = warpgroup();
+  WarpState& state = warp_of(g);
+  if (!state.fenced)
     fault("missing-fence", "wgmma without wgmma_fence since the start or the last wgmma_wait");
-  agree_with_warpgroup(*all, warp, operation);
-  check_operands(operation, pc);
-  warp.groups.open.push_back(op);
+  if (state.issued - g.gone == g.operations.size()) g.operations.push_back(gathered);
+  Operation& op = g.operation(state.issued++);
+  if (!same(op.what, what))
+    fault("divergent-warpgroup", "warp %d executes a wgmma that differs from that of its warpgroup",
+          warp_index());
+  memcpy(op.d[warp], gathered.d[warp], sizeof op.d[warp]);
+  memcpy(op.a[warp], gathered.a[warp], sizeof op.a[warp]);
+  check_operands(what, warp * 16, warp * 16 + 16, pc);
+  note_reading(g);
 }
 
 void wgmma_commit(Site site) {
-  together("wgmma.commit_group", site, [] { products(current->warp).groups.commit(); });
+  together("wgmma.commit_group", site, [] {
+    WarpState& mine = warp_of(warpgroup());
+    mine.groups.push_back(mine.issued);
+  });
 }
 
 void wgmma_wait(int pending, Site site) {
   const void* const pc = __builtin_return_address(0);
   together("wgmma.wait_group", site, [&] {
-    WarpProducts& warp = products(current->warp);
-    warp.fenced = false;
-    auto& groups = warp.groups.committed;
-    std::vector<Operation> over;
-    for (; groups.size() > static_cast<size_t>(pending); groups.pop_front())
-      over.insert(over.end(), groups.front().begin(), groups.front().end());
-    for (const Operation& op : over) {
-      for (float* d : op.d) restore(d, op.what.n / 2);
-      compute(op, pc);
-    }
-    // What later groups still add to stays in flight.
-    const auto poison_all = [](const std::vector<Operation>& group) {
-      for (const Operation& op : group)
-        for (float* d : op.d)
-          if (!held().count(d)) poison(d, op.what.n / 2);
-    };
-    for (const auto& group : groups) poison_all(group);
-    poison_all(warp.groups.open);
+    Warpgroup& g = warpgroup();
+    WarpState& mine = warp_of(g);
+    mine.fenced = false;
+    size_t end = mine.retired;
+    for (; mine.groups.size() > static_cast<size_t>(pending); mine.groups.pop_front())
+      end = mine.groups.front();
+    if (end > mine.retired) retire(g, end, site, pc);
   });
-  // The others go on when the leader has computed.
   warp_meet(kAll, "wgmma.wait_group", false, site, nullptr, nullptr, nullptr);
+  acquire(warpgroup().clock);
 }
 
 void set_registers(int count, Site site) {
   together("setmaxnreg", site, [count] {
     if (count < 24 || count > 256 || count % 8) fault("wrong-size", "setmaxnreg %d", count);
   });
+}
+
+void finish_thread_wgmma(const Thread& thread) {
+  if (the_products.gang != gang->id) return;
+  const Products& all = the_products;
+  const int warp = thread.id % static_cast<int>(thread.block->threads.size()) / 32;
+  const auto found = all.warpgroups.find({thread.block, warp / 4});
+  if (found == all.warpgroups.end()) return;
+  const WarpState& state = found->second.warps[warp % 4];
+  if (state.retired < state.issued)
+    fault_at(found->second.operations.back().pc, "missing-wait",
+             "a thread returns before wgmma_wait for this product");
 }
 
 }  // namespace simt
