@@ -335,4 +335,5 @@ def relayout(values: np.ndarray, layout: str) -> np.ndarray:
     raise ValueError(layout)
 
 
+DEVICES = ("cpu", "cuda") if fastdl.cuda.is_available() else ("cpu",)
 LAYOUTS = ("transposed", "strided", "reversed", "offset")

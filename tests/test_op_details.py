@@ -6,7 +6,7 @@ import pytest
 import fastdl
 import fastdl.functional as F
 from tests import references as ref
-from tests.oprow import EPSILON, round_to, to_array, to_tensor
+from tests.oprow import DEVICES, EPSILON, round_to, to_array, to_tensor
 
 
 def test_batch_norm_updates_the_running_statistics():
@@ -81,6 +81,30 @@ def test_nan_wins(name):
         else:
             assert np.isnan(getattr(F, name)(x, values).numpy()[at])
             assert np.isnan(getattr(F, name)(values, x).numpy()[at])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("higher", [False, True])
+def test_max_pool_of_padding_alone_has_no_gradient(device, higher):
+    """Windows of taps three apart, from one before the first element: most reach no element."""
+    x = fastdl.tensor([[[1.0, 2.0], [3.0, 4.0]]], device=device).requires_grad_()
+    y = F.max_pool2d(x, 2, stride=1, padding=1, dilation=3)
+    assert y.tolist() == [[[-np.inf]]]
+    (gradient,) = fastdl.autograd.grad(y.sum(), x, create_graph=higher)
+    assert gradient.tolist() == [[[0, 0], [0, 0]]]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("shape", [(9, 2, 0, 7), (0, 2, 3), (0, 2)])
+def test_batch_norm_of_nothing(device, shape):
+    x = fastdl.zeros(shape, device=device).requires_grad_()
+    weight = fastdl.ones(2, device=device).requires_grad_()
+    mean, variance = fastdl.zeros(2, device=device), fastdl.ones(2, device=device)
+    y = F.batch_norm(x, mean, variance, weight, None, True)
+    y.sum().backward()
+    assert y.shape == shape == x.grad.shape
+    assert weight.grad.tolist() == [0, 0]
+    assert mean.tolist() == [0, 0]
 
 
 def test_max_pool_gives_the_gradient_to_the_first_of_equals():

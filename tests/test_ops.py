@@ -9,9 +9,17 @@ import fastdl
 import fastdl.functional as F
 from fastdl import _core, autograd
 from tests.opcases import CALLS, OPS
-from tests.oprow import EPSILON, LAYOUTS, check, relayout, results, round_to, to_array, to_tensor
-
-DEVICES = ["cpu", "cuda"] if fastdl.cuda.is_available() else ["cpu"]
+from tests.oprow import (
+    DEVICES,
+    EPSILON,
+    LAYOUTS,
+    check,
+    relayout,
+    results,
+    round_to,
+    to_array,
+    to_tensor,
+)
 
 
 def cases(wanted=lambda op, call: True, expand=lambda op, call: [()], devices=DEVICES):

@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
-import fastdl
 from fastdl import _core
 from tests import references as ref
-from tests.oprow import EPSILON, round_to, to_array, to_tensor
-
-DEVICES = ["cpu", "cuda"] if fastdl.cuda.is_available() else ["cpu"]
+from tests.oprow import DEVICES, EPSILON, round_to, to_array, to_tensor
 
 SGD = {
     "lr": 0.1,

@@ -1,7 +1,7 @@
-"""The host model of CUDA (docs/simt.md) finds every planted fault, and finds none in correct kernels.
+"""The host model of CUDA (docs/simt.md) finds every planted fault, and none in correct kernels.
 
-The model is built with -DFASTDL_SIMT=ON; FASTDL_CUDA_LIBRARY names its library, and the program with
-the faults lies beside it.
+The model is built with -DFASTDL_SIMT=ON; FASTDL_CUDA_LIBRARY names its library, and the program
+with the faults lies beside it.
 """
 
 import os

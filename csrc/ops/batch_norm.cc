@@ -27,6 +27,7 @@ BatchNormShape check_operands(const Tensor& x, std::initializer_list<Operand> pe
   }
   BatchNormShape s{x.size(0), x.size(1), 1};
   for (int i = 2; i < x.dim(); ++i) s.inner *= x.size(i);
+  if (s.inner == 0) s.n = 0;  // no elements, in the form that kernels expect
   return s;
 }
 

@@ -278,7 +278,7 @@ void bias_grad(const Context& context, const Conv2dShape& s, const T* dy, T* dbi
   reduced.size[1] = s.n;
   reduced.stride[0][0] = 1;
   reduced.stride[0][1] = s.k * plane;
-  reduce(context, kept, reduced, ConvSum<T>{}, dy, dbias);
+  reduce(context, kept, reduced, Sum<T>{}, dy, dbias);
 }
 
 template <class T>

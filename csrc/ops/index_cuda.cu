@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kBlock)
   for (uint32_t e = blockIdx.x * kBlock + threadIdx.x; e < columns; e += gridDim.x * kBlock) {
     int64_t at[2];
     walk.offsets(e, at);
-#pragma unroll 4
+#pragma unroll 2
     for (int64_t j = 0; j < m; ++j) {
       const int64_t from = at[0] + j * inner;
       T* const to = y + at[1] + index[from] * inner;

@@ -185,17 +185,6 @@ struct Same {
   }
 };
 
-// A reducer of cuda/reduce.cuh.
-template <class T>
-struct Sum {
-  using Acc = T;
-  __device__ Acc init() const { return T(0); }
-  __device__ Acc add(Acc sum, T x, int64_t) const { return sum + x; }
-  __device__ Acc combine(Acc a, Acc b) const { return a + b; }
-  __device__ T finish(Acc sum) const { return sum; }
-  static __device__ Acc shuffle(Acc sum, int mask) { return shuffle_xor(sum, mask); }
-};
-
 // launchers
 
 // Calls f with the R of the tile for n samples.

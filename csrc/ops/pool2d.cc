@@ -1,5 +1,6 @@
 #include "ops/pool2d.h"
 
+#include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/index.h"
@@ -89,9 +90,14 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& o) {
       const Tensor& g = pass.grad();
       if (grad_enabled()) {  // an indexed sum, whose derivative is known
         const Dims cells{s.planes, s.h * s.w}, windows{s.planes, s.p * s.q};
+        const auto number = [&](double value, const Tensor& like) {
+          return full({}, value, like.dtype(), like.device());
+        };
+        const Tensor has = compare(Compare::ge, index, number(0, index));
+        const Tensor to = where(has, index, number(0, index)), from = where(has, g, number(0, g));
         const Tensor zero = full(cells, 0, g.dtype(), g.device());
         pass.give(
-            0, reshape(scatter_add(zero, 1, reshape(index, windows), reshape(g, windows)), shape));
+            0, reshape(scatter_add(zero, 1, reshape(to, windows), reshape(from, windows)), shape));
         return;
       }
       Tensor dx = empty(shape, g.dtype(), g.device());

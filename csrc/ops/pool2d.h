@@ -16,7 +16,7 @@ struct Pool2dShape {
 };
 
 // index[planes, p, q] = position (row * w + column) of the maximum in its plane: the first of
-// equals, or the first NaN.
+// equals, or the first NaN; -1 for a window of padding alone, whose maximum is -infinity.
 FASTDL_KERNEL(max_pool2d_forward, const Pool2dShape& shape, const void* x, void* y, int64_t* index);
 FASTDL_KERNEL(max_pool2d_backward, const Pool2dShape& shape, const void* dy, const int64_t* index,
               void* dx);

@@ -156,7 +156,7 @@ void max_row_plain(const Pool2dShape& s, const WindowRows<S>& rows, int64_t top,
         best = v, at = (top + r * s.dilation_h) * s.w + left + c * s.dilation_w;
       }
     y[q] = S(best);
-    index[q] = std::max<int64_t>(at, 0);  // a window of padding alone has no position
+    index[q] = at;
   }
 }
 
@@ -207,22 +207,24 @@ void max_forward(const Context& context, const Pool2dShape& s, const void* x_, v
   Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(Lane<S>) + kVecBytes);
   Lane<S>* const first_column = scratch.as<Lane<S>>();
   std::fill_n(first_column + s.q, kVecBytes / sizeof(Lane<S>), Lane<S>(0));  // read, never used
+  bool padding_alone = false;  // whether some windows have no column inside (dilation can do that)
   for (int64_t q = 0; q < s.q; ++q) {
     const int64_t left = q * s.stride_w - s.pad_w;
     const Taps columns = taps_inside(left, s.kernel_w, s.dilation_w, s.w);
-    first_column[q] = static_cast<Lane<S>>(
-        columns.first < columns.last ? left + columns.first * s.dilation_w : 0);
+    const bool inside = columns.first < columns.last;
+    first_column[q] = static_cast<Lane<S>>(inside ? left + columns.first * s.dilation_w : 0);
+    padding_alone |= !inside;
   }
   context.parallel_for(s.planes * s.p, grain(s), [&](int64_t begin, int64_t end) {
     WindowRows<S> rows(context, s, -std::numeric_limits<C>::infinity());
     for_output_rows(s, x, begin, end, [&](int64_t i, const S* plane, int64_t top, Taps taps) {
       if (taps.first >= taps.last) {
         std::fill_n(y + i * s.q, s.q, S(-std::numeric_limits<C>::infinity()));
-        std::fill_n(index + i * s.q, s.q, int64_t{0});
+        std::fill_n(index + i * s.q, s.q, int64_t{-1});
         return;
       }
       rows.enter(plane, top, taps);
-      if (plain)
+      if (plain || padding_alone)
         max_row_plain(s, rows, top, taps, y + i * s.q, index + i * s.q);
       else
         with_stride(s.stride_w, [&](auto stride) {
@@ -265,7 +267,7 @@ void max_backward(const Context& context, const Pool2dShape& s, const void* dy_,
                         const S* const dy = static_cast<const S*>(dy_) + plane * outputs;
                         const int64_t* const at = index + plane * outputs;
                         for (int64_t i = 0; i < outputs; ++i)
-                          sum[at[i]] += static_cast<Compute<S>>(dy[i]);
+                          if (at[i] >= 0) sum[at[i]] += static_cast<Compute<S>>(dy[i]);
                       });
 }
 

@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(kBlock)
     }
     const int64_t out = cell.plane * windows.outputs() + cell.row * columns.outputs + cell.column;
     y[out] = T(best);
-    index[out] = max(best_at, int64_t{0});  // a window of padding alone has no position
+    index[out] = best_at;
   }
 }
 

@@ -28,20 +28,6 @@ __device__ inline T weakest() {
 
 // kernels (reducers of cuda/reduce.cuh)
 
-template <class T>
-struct Sum {
-  using Acc = typename wrapping_type<Compute<T>>::type;
-  __device__ Acc init() const { return Acc(0); }
-  __device__ Acc add(Acc acc, T x, int64_t) const {
-    return static_cast<Acc>(acc + static_cast<Acc>(Compute<T>(x)));
-  }
-  __device__ Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a + b); }
-  __device__ T finish(Acc acc) const { return T(static_cast<Compute<T>>(acc)); }
-  static __device__ Acc shuffle(Acc acc, int mask) {
-    return static_cast<Acc>(shuffle_xor(acc, mask));
-  }
-};
-
 template <Reduce op, class T>
 struct Extreme {
   using Acc = Compute<T>;
@@ -66,7 +52,9 @@ struct ArgExtreme {
   using Value = std::conditional_t<sizeof(Compute<T>) < 4, int32_t, Compute<T>>;
   using Acc = Position<Value>;
   __device__ Acc init() const { return {weakest<op, Value>(), -1}; }
-  __device__ Acc add(Acc acc, T x, int64_t r) const { return combine(acc, {Value(Compute<T>(x)), r}); }
+  __device__ Acc add(Acc acc, T x, int64_t r) const {
+    return combine(acc, {Value(Compute<T>(x)), r});
+  }
   __device__ Acc combine(Acc a, Acc b) const {
     if (b.index < 0) return a;
     if (a.index < 0) return b;
