@@ -14,7 +14,7 @@ from bench.timing import Case, Pair
 from bench.training import training_step
 from fastdl import models, nn, optim
 
-__all__ = ["cases"]
+__all__ = ["cases", "torch_lenet5"]
 
 
 def cases(short: bool) -> Iterator[Case]:
@@ -31,7 +31,8 @@ def cases(short: bool) -> Iterator[Case]:
         yield Case("lenet", "inference", f"batch {batch}", partial(_inference, batch))
 
 
-def _reference() -> torch.nn.Module:
+def torch_lenet5() -> torch.nn.Module:
+    """The same network in PyTorch."""
     layers = torch.nn
     return layers.Sequential(
         layers.Conv2d(1, 6, 5),
@@ -53,7 +54,7 @@ def _step(batch: int) -> Pair:
     labels = np.random.default_rng(1).integers(0, 10, batch)
     return training_step(
         models.LeNet5,
-        _reference,
+        torch_lenet5,
         (nn.CrossEntropyLoss(), torch.nn.CrossEntropyLoss()),
         (
             lambda parameters: optim.SGD(parameters, lr=1e-3, momentum=0.9),
@@ -64,7 +65,7 @@ def _step(batch: int) -> Pair:
 
 
 def _inference(batch: int) -> Pair:
-    model, reference = models.LeNet5().eval(), _reference().eval()
+    model, reference = models.LeNet5().eval(), torch_lenet5().eval()
     model.load_state_dict(
         {
             name: value.numpy()

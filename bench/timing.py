@@ -15,7 +15,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-__all__ = ["FULL", "SHORT", "Case", "Pair", "Plan", "Result", "Spread", "measure", "run"]
+__all__ = [
+    "FULL",
+    "SHORT",
+    "Case",
+    "Pair",
+    "Plan",
+    "Result",
+    "Spread",
+    "measure",
+    "run",
+    "spread",
+]
 
 Call = Callable[[], object]
 
@@ -156,7 +167,7 @@ def measure(calls: tuple[Call, ...], plan: Plan) -> list[Spread]:
     finally:
         if collecting:
             gc.enable()
-    return [_spread(times, count) for times, count in zip(samples, loops, strict=True)]
+    return [spread(times, count) for times, count in zip(samples, loops, strict=True)]
 
 
 def _loops(call: Call, plan: Plan) -> int:
@@ -184,6 +195,7 @@ def _time(call: Call, count: int) -> float:
     return time.perf_counter() - start
 
 
-def _spread(times: list[float], loops: int) -> Spread:
+def spread(times: list[float], loops: int) -> Spread:
+    """Median, quartiles and least of the samples of one side."""
     lower, median, upper = statistics.quantiles(times, n=4, method="inclusive")
     return Spread(median, lower, upper, min(times), loops)

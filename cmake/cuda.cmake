@@ -53,11 +53,15 @@ if(FASTDL_CUDA_FOUND)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
   enable_language(CUDA)
   # A .cu file takes seconds and about a gigabyte for each architecture.
-  set_property(GLOBAL PROPERTY JOB_POOLS cuda=2)
+  set(FASTDL_CUDA_JOBS 2 CACHE STRING "How many .cu files are compiled at once")
+  set_property(GLOBAL PROPERTY JOB_POOLS cuda=${FASTDL_CUDA_JOBS})
 endif()
 
 function(fastdl_cuda_options target)
   set(host -Wall -Wextra -Wno-missing-field-initializers)
+  # Registers that overflow into local memory are a mistake in a kernel's tiles or launch bounds.
+  # ptxas warns of them; nvcc's -Werror=all-warnings reaches ptxas too and refuses them.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=--warn-on-spills>)
   if(FASTDL_WERROR)
     list(APPEND host -Werror)
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)

@@ -1,11 +1,12 @@
 """The machinery of the benchmarks, on calls of known length; what they measure needs PyTorch."""
 
 import json
+import sys
 import time
 
 import pytest
 
-from bench import report
+from bench import gpu, gpu_report, gpu_stages, report
 from bench.timing import Case, Pair, Plan, Result, Spread, measure, run
 
 PLAN = Plan(rounds=3, sample=0.001, settle=0.0, warm_up=0.0)
@@ -90,3 +91,159 @@ def test_json_holds_every_figure(tmp_path):
 )
 def test_duration(seconds, text):
     assert report.duration(seconds) == text
+
+
+# the GPU's (python -m bench.gpu): reports and stages, which need neither GPU nor PyTorch
+
+
+def row(subject="gemm", case="matmul float32", status="ok", ours=2e-3, references=None, **more):
+    base = {"subject": subject, "case": case, "size": "64", "flops": 0.0, "bytes": 0.0}
+    if status != "ok":
+        return base | {"status": status} | more
+    references = {"PyTorch": 1e-3} if references is None else references
+    times = {name: {"median": seconds} for name, seconds in references.items()}
+    return base | {"status": "ok", "fastdl": {"median": ours}, "references": times} | more
+
+
+COPY = row("copy", "copy float32", ours=1.0, references={"clone": 0.8, "copy_": 0.5}, bytes=4e12)
+
+
+def test_gpu_rows_are_the_last_word_on_each_case():
+    started = [row("softmax", "softmax", "started"), row("pool", "max", "started")]
+    lines = [json.dumps(r) for r in (*started, row("softmax", "softmax"))]
+    rows = gpu_report.collect(lines)
+    assert [(r["case"], r["status"]) for r in rows] == [("softmax", "ok"), ("max", "no result")]
+
+
+def test_gpu_ratios_are_those_of_the_fastest_way_and_floors_those_of_the_fastest_copy():
+    assert gpu_report.bandwidth([row(), COPY]) == 8e12
+    assert gpu_report.bandwidth([row(bytes=1.0)]) is None
+    conv = row(ours=2e-3, references={"NCHW": 4e-3, "channels-last": 3e-3}, flops=4e9)
+    assert gpu_report.cells(conv, 8e12)[2:] == ["2", "3 (channels-last)", "1.50", "2 TFLOP/s", ""]
+    add = row(bytes=8e9)
+    assert gpu_report.cells(add, 8e12)[2:] == ["2", "1", "0.50", "4000 GB/s", "50 %"]
+    assert gpu_report.cells(add, None)[-1] == ""
+
+
+def test_gpu_rows_without_figures_say_why():
+    absent = gpu_report.cells(row(status="no kernel"), 8e12)
+    assert absent == ["gemm: matmul float32", "64", "no kernel", "", "", "", ""]
+
+
+def test_gpu_report(tmp_path):
+    stages = [{"stage": "tests", "status": "failed", "seconds": 2.5, "detail": "1 failed"}]
+    rows = [COPY, row(), row("gemm", "matmul float16"), row("LSTM", "training", "no kernel")]
+    summary = gpu_report.summary(stages, rows).splitlines()
+    assert summary[0].split() == ["tests", "failed", "2", "s", "1", "failed"]
+    assert "2 timed, geometric mean  0.50, lowest  0.50 (matmul float32 64)" in summary[2]
+    assert summary[3].split()[1:] == ["0", "timed,", "1", "no", "kernel"]
+    text = gpu_report.markdown({"gpu": "none", "versions": {"torch": "2"}}, stages, rows)
+    assert "* versions: torch 2" in text
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(table) == 2 + 1 + len(rows)
+    gpu_report.save(tmp_path / "gpu.json", {"gpu": "none"}, {"quick": True}, stages, rows)
+    saved = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
+    assert saved["copy_bytes_per_second"] == 8e12
+    assert len(saved["results"]) == 4
+
+
+@pytest.fixture
+def session(tmp_path):
+    return gpu_stages.Session(tmp_path, quick=True)
+
+
+def test_gpu_stage_keeps_the_log_of_a_process(session):
+    print_it = [sys.executable, "-c", "print('first'); print('second')"]
+    assert session.call("a.log", 60, *print_it) == 0
+    assert session.call("a.log", 60, sys.executable, "-c", "raise SystemExit(7)") == 7
+    assert (session.out / "a.log").read_text(encoding="utf-8") == "first\nsecond\n"
+    assert session.tail("a.log") == "second"
+
+
+def test_gpu_stage_kills_what_takes_too_long_with_its_children(session):
+    sleep = "[sys.executable, '-c', 'import time; time.sleep(60)']"
+    words = [sys.executable, "-c", f"import subprocess, sys; subprocess.run({sleep})"]
+    begin = time.monotonic()
+    assert session.call("slow.log", 1, *words) == gpu_stages.TIMED_OUT
+    assert time.monotonic() - begin < 30
+
+
+def test_gpu_failing_stage_is_recorded_and_the_next_one_runs(tmp_path, monkeypatch, capsys):
+    allowed = []
+
+    def broken(session, seconds):
+        raise OSError("no such program")
+
+    def fine(session, seconds):
+        allowed.append(seconds)
+        return gpu_stages.Outcome("passed", "all of it")
+
+    names = {"build": gpu.Stage(broken, 0.5), "tests": gpu.Stage(fine, 0.5)}
+    monkeypatch.setattr(gpu, "STAGES", names)
+    monkeypatch.setattr(gpu, "_machine", lambda *_: {"versions": {}})
+    assert gpu.main(["--out", str(tmp_path), "--minutes", "1"]) == 1
+    assert 55 < allowed[0] <= 60  # what the first stage left
+    printed = capsys.readouterr()
+    assert "OSError: no such program" in printed.out
+    assert "[tests] passed: all of it" in printed.err
+    saved = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
+    assert [stage["status"] for stage in saved["stages"]] == ["failed", "passed"]
+
+
+def test_gpu_stage_names_are_checked(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        gpu.main(["--out", str(tmp_path), "--only", "build,test"])
+    assert "no stage 'test'; there are build, tests, sanitizer" in capsys.readouterr().err
+
+
+def test_gpu_benchmarks_go_on_after_a_case_that_ends_the_process(session, monkeypatch):
+    """The first process dies in its second case, the second one finishes."""
+    lives = [[row(), row("pool", "max", "started")], [row("LSTM", "training")]]
+    codes = iter([-11, 0])
+
+    def call(log, seconds, *words, **options):
+        session.logs.add(log)
+        with session.results.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(r) + "\n" for r in lives.pop(0))
+        return next(codes)
+
+    monkeypatch.setattr(session, "call", call)
+    assert gpu_stages.bench(session, 60) == ("failed", "2 ok")
+    rows = gpu_report.collect(session.lines())
+    assert [r["status"] for r in rows] == ["ok", "no result", "ok"]
+
+
+def test_gpu_sanitizer_reports_each_tool(session, monkeypatch):
+    codes = {"memcheck": 0, "racecheck": 9}
+    monkeypatch.setattr(gpu_stages.shutil, "which", lambda *_, **__: "compute-sanitizer")
+
+    def call(log, seconds, *words, **environment):
+        assert environment == {"FASTDL_CUDA_CACHE": "0"}
+        return codes.get(words[2], gpu_stages.TIMED_OUT)
+
+    monkeypatch.setattr(session, "call", call)
+    status, detail = gpu_stages.sanitizer(session, 60)
+    assert status == "failed"
+    results = ["memcheck clean", "racecheck found errors", "synccheck timed out"]
+    assert detail.split(", ") == [*results, "initcheck timed out"]
+
+
+def test_gpu_build_is_for_the_device_at_hand(session, monkeypatch):
+    commands = []
+
+    def call(log, seconds, *words):
+        commands.append(" ".join(map(str, words)))
+        return 0
+
+    monkeypatch.setattr(session, "call", call)
+    for capability, arch in (("9.0", "90a-real"), ("8.6", "80-real")):
+        monkeypatch.setattr(
+            gpu_stages, "device", lambda _, found=capability: {"compute capability": found}
+        )
+        assert gpu_stages.build(session, 60) == ("passed", arch)
+        assert f"-DFASTDL_CUDA_ARCHS={arch}" in commands[-2]
+    monkeypatch.setattr(gpu_stages, "device", lambda _: {})
+    assert gpu_stages.build(session, 60) == (
+        "failed",
+        "no code for compute capability unknown: no GPU",
+    )

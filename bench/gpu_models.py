@@ -1,0 +1,164 @@
+"""GPU cases of whole steps: optimisers, a layer of LSTM, and the training of LeNet-5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+import fastdl
+from bench.gpu_sides import agree, normal, shared
+from bench.gpu_timing import DEVICE, Case, Sides
+from bench.lenet import torch_lenet5
+from fastdl import models, nn, optim
+
+__all__ = ["cases"]
+
+# The libraries round differently, and each step starts from the last one's result.
+TOLERANCE = 1e-4
+
+
+def cases(quick: bool) -> Iterator[Case]:
+    """Optimisers over 160 tensors, LSTM for inference and training, LeNet-5's step."""
+    shapes = [(16, 8), (16,)] if quick else 40 * [(768, 768)] + 120 * [(768,)]
+    numbers = sum(torch.Size(shape).numel() for shape in shapes)
+    size = f"{len(shapes)} tensors, {numbers / 1e6:.1f} M"
+    for name, options, tensors in (("SGD", {"momentum": 0.9}, 5), ("Adam", {}, 7)):
+        make = partial(_optimizer, name, options, shapes)
+        yield Case("optimiser", name, size, make, bytes=4.0 * tensors * numbers)
+    for steps, batch, units in ((3, 2, 8),) if quick else ((100, 64, 512), (50, 32, 256)):
+        size = f"T={steps} N={batch} H={units}"
+        flops = 2.0 * steps * batch * 8 * units * units
+        for name, training, factor in (("inference", False, 1), ("training", True, 3)):
+            make = partial(_lstm, steps, batch, units, training)
+            yield Case("LSTM", name, size, make, flops=factor * flops)
+    batch = 1 if quick else 64
+    yield Case("LeNet-5", "training step", f"batch {batch}", partial(_lenet, batch))
+
+
+def _optimizer(name: str, options: dict[str, float], shapes: list[tuple[int, ...]]) -> Sides:
+    """PyTorch's own choice of implementation, and its fused one."""
+    start = [normal(*shape, seed=i) for i, shape in enumerate(shapes)]
+    gradients = [normal(*shape, seed=1000 + i) for i, shape in enumerate(shapes)]
+    ours = [shared(p.clone()) for p in start]
+    for p, g in zip(ours, gradients, strict=True):
+        p.requires_grad = True
+        p.grad = shared(g)
+    step = getattr(optim, name)(ours, lr=1e-3, **options).step
+
+    def reference(dtype: torch.dtype, **more: Any) -> tuple[list[torch.Tensor], Callable[[], Any]]:
+        parameters = [p.to(dtype, copy=True).requires_grad_() for p in start]
+        for p, g in zip(parameters, gradients, strict=True):
+            p.grad = g.to(dtype)
+        return parameters, getattr(torch.optim, name)(parameters, lr=1e-3, **options, **more).step
+
+    ways = {"default": reference(torch.float32), "fused": reference(torch.float32, fused=True)}
+    exact, exact_step = reference(torch.float64)
+
+    def check() -> dict[str, float]:
+        for _ in range(3):
+            step(), exact_step()
+            for _, way in ways.values():
+                way()
+        return {
+            "fastdl": agree(ours, exact, "fastdl"),
+            **{way: agree(parameters, exact, way) for way, (parameters, _) in ways.items()},
+        }
+
+    return Sides(step, {way: call for way, (_, call) in ways.items()}, check)
+
+
+def _load(model: Any, reference: torch.nn.Module) -> Any:
+    """The reference's weights in our model, on CUDA."""
+    state = zip(model.state_dict(), reference.state_dict().values(), strict=True)
+    model.load_state_dict({name: value.cpu().numpy() for name, value in state})
+    return model.to("cuda")
+
+
+def _lstm(steps: int, batch: int, units: int, training: bool) -> Sides:
+    torch.manual_seed(0)
+    reference = torch.nn.LSTM(units, units).to(DEVICE)
+    ours = _load(nn.LSTM(units, units), reference)
+    exact = torch.nn.LSTM(units, units).to(DEVICE)
+    exact.load_state_dict(reference.state_dict())
+    exact.double()
+    x, g = normal(steps, batch, units), normal(steps, batch, units, seed=1)
+
+    def call(library: Any, model: Any, x: Any, g: Any) -> Callable[[], Any]:
+        parameters = list(model.parameters())
+
+        def infer() -> Any:
+            with library.no_grad():
+                return model(x)[0]
+
+        def train() -> Any:
+            x.grad = None
+            for p in parameters:
+                p.grad = None
+            y = model(x)[0]
+            y.backward(g)
+            return [y, x.grad, *(p.grad for p in parameters)]
+
+        x.requires_grad = training
+        return train if training else infer
+
+    ours_call = call(fastdl, ours, shared(x), shared(g))
+    reference_call = call(torch, reference, x.detach(), g)
+    exact_call = call(torch, exact, x.double(), g.double())
+
+    def check() -> dict[str, float]:
+        right = exact_call()
+        return {
+            "fastdl": agree(ours_call(), right, "fastdl", TOLERANCE),
+            "PyTorch": agree(reference_call(), right, "PyTorch", TOLERANCE),
+        }
+
+    return Sides(ours_call, {"PyTorch": reference_call}, check)
+
+
+def _lenet(batch: int) -> Sides:
+    """Forward, loss, backward and a step of SGD; PyTorch in both of its optimiser's ways."""
+    torch.manual_seed(0)
+    first = torch_lenet5().to(DEVICE)
+    model = _load(models.LeNet5(), first)
+    x = normal(batch, 1, 32, 32)
+    y = torch.from_numpy(np.random.default_rng(1).integers(0, 10, batch)).to(DEVICE)
+
+    def call(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
+        def step() -> Any:
+            loss = loss_function(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    def reference(dtype: torch.dtype, **more: Any) -> tuple[Any, Callable[[], Any]]:
+        copy = torch_lenet5().to(DEVICE)
+        copy.load_state_dict(first.state_dict())
+        copy.to(dtype)
+        sgd = torch.optim.SGD(copy.parameters(), lr=1e-3, momentum=0.9, **more)
+        return copy, call(copy, torch.nn.CrossEntropyLoss(), sgd, x.to(dtype), y)
+
+    sgd = optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    ours_call = call(model, nn.CrossEntropyLoss(), sgd, shared(x), shared(y))
+    ways = {"default": reference(torch.float32), "fused": reference(torch.float32, fused=True)}
+    exact, exact_call = reference(torch.float64)
+
+    def check() -> dict[str, float]:
+        errors: dict[str, float] = {}
+        for _ in range(3):
+            right = exact_call()
+            for name, step in {"fastdl": ours_call, **{w: c for w, (_, c) in ways.items()}}.items():
+                errors[name] = agree(step(), right, f"{name}, loss", TOLERANCE)
+        weights = list(exact.parameters())
+        for name, other in {"fastdl": model, **{w: m for w, (m, _) in ways.items()}}.items():
+            error = agree(list(other.parameters()), weights, name, TOLERANCE)
+            errors[name] = max(errors[name], error)
+        return errors
+
+    return Sides(ours_call, {way: step for way, (_, step) in ways.items()}, check)
