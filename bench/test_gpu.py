@@ -10,12 +10,13 @@ import pytest
 import torch
 
 import fastdl
-from bench import gpu, gpu_kernels, gpu_models, gpu_sides
-from bench.gpu_sides import Reference, agree, forward, normal
-from bench.gpu_timing import QUICK, Case, run
+from bench.gpu import __main__ as gpu
+from bench.gpu import kernels, models, sides
+from bench.gpu.sides import Reference, agree, forward, normal
+from bench.gpu.timing import QUICK, Case, run
 
 needs_cuda = pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status())
-CASES = [*gpu_kernels.cases(quick=True), *gpu_models.cases(quick=True)]
+CASES = [*kernels.cases(quick=True), *models.cases(quick=True)]
 
 
 @needs_cuda
@@ -29,12 +30,12 @@ def test_case(case: Case) -> None:
 
 def test_names_are_unique() -> None:
     for quick in (False, True):
-        names = [str(case) for case in (*gpu_kernels.cases(quick), *gpu_models.cases(quick))]
+        names = [str(case) for case in (*kernels.cases(quick), *models.cases(quick))]
         assert len(names) == len(set(names))
 
 
 def test_full_sizes_say_what_they_cost() -> None:
-    for case in gpu_kernels.cases(quick=False):
+    for case in kernels.cases(quick=False):
         assert case.flops > 0 or case.bytes > 0, str(case)
 
 
@@ -59,10 +60,10 @@ def test_agreement_looks_at_shape_and_integers() -> None:
 
 def test_inputs_exceed_the_cache_together(monkeypatch: pytest.MonkeyPatch) -> None:
     properties = SimpleNamespace(L2_cache_size=1000)
-    monkeypatch.setattr(gpu_sides, "DEVICE", "cuda")
+    monkeypatch.setattr(sides, "DEVICE", "cuda")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     for numbers, sets in ((10, 32), (100, 5), (499, 2), (500, 1), (10**6, 1)):
-        drawn = gpu_sides.rotated(lambda seed, n=numbers: [torch.full((n,), float(seed))])
+        drawn = sides.rotated(lambda seed, n=numbers: [torch.full((n,), float(seed))])
         assert [float(tensors[0][0]) for tensors in drawn] == list(range(sets))
 
 

@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from bench import gpu, gpu_report, gpu_stages, report
+from bench import report
+from bench.gpu import __main__ as gpu
+from bench.gpu import report as gpu_report
+from bench.gpu import stages as gpu_stages
 from bench.timing import Case, Pair, Plan, Result, Spread, measure, run
 
 PLAN = Plan(rounds=3, sample=0.001, settle=0.0, warm_up=0.0)

@@ -1,7 +1,7 @@
 """Models train on a CUDA device as they do on the CPU: same seeds, same data, the same losses.
 
-Without a GPU this runs under the host model of CUDA (docs/simt.md); with neither there is nothing to
-compare.
+Without a GPU this runs under the host model of CUDA (docs/simt.md); with neither there is nothing
+to compare.
 """
 
 import numpy as np

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import gpu_report, gpu_stages
-from bench.gpu_stages import ROOT, Outcome, Session
+from bench.gpu import report, stages
+from bench.gpu.stages import ROOT, Outcome, Session
 
 __all__ = ["STAGES", "main"]
 
@@ -29,11 +29,11 @@ class Stage(NamedTuple):
 
 
 STAGES = {
-    "build": Stage(gpu_stages.build, 0.28),
-    "tests": Stage(gpu_stages.tests, 0.20),
-    "sanitizer": Stage(gpu_stages.sanitizer, 0.14),
-    "recipe": Stage(gpu_stages.recipe, 0.08),
-    "bench": Stage(gpu_stages.bench, 0.30),
+    "build": Stage(stages.build, 0.28),
+    "tests": Stage(stages.tests, 0.20),
+    "sanitizer": Stage(stages.sanitizer, 0.14),
+    "recipe": Stage(stages.recipe, 0.08),
+    "bench": Stage(stages.bench, 0.30),
 }
 
 _EPILOG = """\
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     session = Session(out, options.quick, options.filter)
     machine = _machine(session, options.commit)
     end = time.monotonic() + 60 * options.minutes
-    stages: list[dict[str, Any]] = []
+    outcomes: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for i, name in enumerate(chosen):
         rest = sum(STAGES[later].share for later in chosen[i:])
@@ -84,14 +84,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcome = Outcome("failed", f"{type(error).__name__}: {error}")
         seconds = time.monotonic() - begin
         print(f"[{name}] {outcome.status}: {outcome.detail}", file=sys.stderr, flush=True)
-        stages.append({"stage": name, "seconds": round(seconds, 1), **outcome._asdict()})
+        outcomes.append({"stage": name, "seconds": round(seconds, 1), **outcome._asdict()})
         if name == "build" or "versions" not in machine:
             machine = _machine(session, options.commit)
         # After each stage, in case the machine goes away.
-        rows = _report(session, machine, stages)
-    print(gpu_report.summary(stages, rows))
+        rows = _report(session, machine, outcomes)
+    print(report.summary(outcomes, rows))
     print(f"\nwritten to {out / 'gpu.md'} and gpu.json")
-    return int(any(stage["status"] != "passed" for stage in stages))
+    return int(any(stage["status"] != "passed" for stage in outcomes))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,14 +120,14 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _report(session: Session, machine: dict[str, Any], stages: list[Any]) -> list[dict[str, Any]]:
+def _report(session: Session, machine: dict[str, Any], outcomes: list[Any]) -> list[dict[str, Any]]:
     """Write what is known so far, and return the benchmarks' rows."""
-    rows = gpu_report.collect(session.lines())
+    rows = report.collect(session.lines())
     settings: dict[str, Any] = {"quick": session.quick}
     if session.settings.exists():
         settings |= json.loads(session.settings.read_text(encoding="utf-8"))
-    gpu_report.save(session.out / "gpu.json", machine, settings, stages, rows)
-    text = gpu_report.markdown(machine, stages, rows)
+    report.save(session.out / "gpu.json", machine, settings, outcomes, rows)
+    text = report.markdown(machine, outcomes, rows)
     (session.out / "gpu.md").write_text(text, encoding="utf-8")
     return rows
 
@@ -141,8 +141,8 @@ print(json.dumps({"device": fastdl.cuda.status(), **bench.machine.describe()}))
 
 def _machine(session: Session, commit: str) -> dict[str, Any]:
     """GPU, driver and compiler; and, once fastdl can be imported, what other reports say too."""
-    text = gpu_stages.printed([sys.executable, "-c", _DESCRIBE], session.environment)
-    found: dict[str, Any] = gpu_stages.device(session) | (json.loads(text) if text else {})
+    text = stages.printed([sys.executable, "-c", _DESCRIBE], session.environment)
+    found: dict[str, Any] = stages.device(session) | (json.loads(text) if text else {})
     return found | ({"commit": commit} if commit else {})
 
 

@@ -13,8 +13,8 @@ import torch
 
 import fastdl
 from bench.conv import Layer
-from bench.gpu_sides import Reference, Tensors, backward, forward, normal
-from bench.gpu_timing import DEVICE, Case
+from bench.gpu.sides import Reference, Tensors, backward, forward, normal
+from bench.gpu.timing import DEVICE, Case
 from fastdl import functional as F
 
 __all__ = ["cases"]

@@ -1,6 +1,6 @@
 """Runs every op that has CUDA kernels on small inputs, for compute-sanitizer to watch.
 
-    compute-sanitizer --tool racecheck --error-exitcode 9 python -m bench.gpu_sanitize
+    compute-sanitizer --tool racecheck --error-exitcode 9 python -m bench.gpu.sanitize
 
 Each row of the case table is called on its smallest inputs and on about 4096 elements, forward and
 with its gradients, first in float32 and then in float16.
@@ -27,7 +27,7 @@ FAILURES = 10
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the calls; exit status 1 if none was made or one failed."""
-    parser = argparse.ArgumentParser(prog="python -m bench.gpu_sanitize", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu.sanitize", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1e9, help="start no call after this time")
     parser.add_argument("--only", default="", help="only ops whose name contains this")
     options = parser.parse_args(argv)

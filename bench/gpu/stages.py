@@ -30,7 +30,7 @@ __all__ = [
     "tests",
 ]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TIMED_OUT = -1
 ACCURACY = 0.98  # of LeNet-5 on the digits, as in CI
 CRASHES = 5  # how often the benchmarks are started again
@@ -234,7 +234,7 @@ def sanitizer(session: Session, seconds: float) -> Outcome:
         del tools[tool]
         watch = [program, "--tool", tool, "--error-exitcode", "9"] if program else []
         # Less than what is allowed: the report at the end takes its time too.
-        driver = [sys.executable, "-m", "bench.gpu_sanitize", "--seconds", f"{0.7 * left:.0f}"]
+        driver = [sys.executable, "-m", "bench.gpu.sanitize", "--seconds", f"{0.7 * left:.0f}"]
         driver += ["--only", "relu"] if session.quick else []
         log = f"sanitizer-{tool.replace(' ', '-')}.log"
         # Without the allocator's cache every block has its exact size.
@@ -279,7 +279,7 @@ def bench(session: Session, seconds: float) -> Outcome:
     while crashes <= CRASHES:
         left = end - time.monotonic()
         told = ["--seconds", f"{max(0.0, left - 15):.0f}"]  # the last case may take its time
-        driver = [sys.executable, "-m", "bench.gpu_bench", session.results]
+        driver = [sys.executable, "-m", "bench.gpu.measure", session.results]
         before = len(session.lines())
         code = session.call("bench.log", left, *driver, *words, *told, echo=True)
         if code in (0, TIMED_OUT) or len(session.lines()) == before:

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 
 import fastdl
-from bench import gpu_kernels, gpu_models
-from bench.gpu_timing import DEVICE, PLAN, QUICK, Case, run
+from bench.gpu import kernels, models
+from bench.gpu.timing import DEVICE, PLAN, QUICK, Case, run
 from fastdl.errors import DeviceError, DTypeError, OutOfMemoryError
 
 __all__ = ["main"]
@@ -38,7 +38,7 @@ SETTINGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the cases that the file does not hold yet."""
-    parser = argparse.ArgumentParser(prog="python -m bench.gpu_bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu.measure", description=__doc__)
     parser.add_argument("results", type=Path, help="file of JSON lines to append to")
     parser.add_argument("--settings", type=Path, help="file for how it was measured")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, three samples")
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _cases(quick: bool) -> Iterator[Case]:
-    return itertools.chain(gpu_kernels.cases(quick), gpu_models.cases(quick))
+    return itertools.chain(kernels.cases(quick), models.cases(quick))
 
 
 def _measured(case: Case, quick: bool) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 import fastdl
-from bench.gpu_sides import agree, normal, shared
-from bench.gpu_timing import DEVICE, Case, Sides
+from bench.gpu.sides import agree, normal, shared
+from bench.gpu.timing import DEVICE, Case, Sides
 from bench.lenet import torch_lenet5
 from fastdl import models, nn, optim
 

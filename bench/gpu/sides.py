@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import fastdl
-from bench.gpu_timing import DEVICE, Sides
+from bench.gpu.timing import DEVICE, Sides
 from bench.timing import Call
 from fastdl import autograd
 

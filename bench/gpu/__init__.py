@@ -1,0 +1,1 @@
+"""Proof and measurement on a GPU: ``python -m bench.gpu --out DIR``."""
