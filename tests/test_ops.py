@@ -431,21 +431,3 @@ def test_number_of_threads_changes_no_bit(op, device, threads):
         found.append(_run_with_gradients(op, call, [fastdl.tensor(v) for v in values]))
     for other in found[1:]:
         same_bits(other, found[0])
-
-
-# devices
-
-
-if len(DEVICES) > 1:
-
-    @pytest.mark.cuda
-    @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-    def test_cuda_agrees_with_the_cpu(op):
-        """Large inputs on both devices."""
-        call = op.sized(SIZES.get(op.name, 1 << 18))
-        values = [_float32(v) for v in call.draw(op.name)]
-        moved = [to_tensor(v, "float32", "cuda") for v in values]
-        here = results(op.function(*call.fill([fastdl.tensor(v) for v in values]), **call.kwargs))
-        there = results(op.function(*call.fill(moved), **call.kwargs))
-        for a, b in zip(here, there, strict=True):
-            check(b, to_array(a), "float32", op.tolerance)
