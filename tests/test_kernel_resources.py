@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import kernel_coverage as coverage
 from tools import kernel_resources as resources
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,3 +144,29 @@ fastdl_cuda_options(planted)
     done = subprocess.run(build, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     assert "Registers are spilled to local memory in function" in done.stdout + done.stderr
+
+
+def test_coverage_matches_the_names_of_both_compilers(tmp_path, monkeypatch, capsys):
+    """nvcc names an anonymous namespace after the file, g++ does not."""
+    parts = ("6fastdl4cuda", "6kernelI", "EEvPT_")
+    own = "_GLOBAL__N__1234abcd_4_x_cu_5678"
+    by_nvcc = [f"_ZN{parts[0]}{len(own)}{own}{parts[1]}{t}{parts[2]}" for t in "fd"]
+    by_gcc = f"_ZN{parts[0]}12_GLOBAL__N_1{parts[1]}f{parts[2]}"
+    dump = "arch = sm_80\n" + "".join(
+        f" Function {s}:\n  REG:8 STACK:0 SHARED:0 LOCAL:0\n" for s in by_nvcc
+    )
+    real = resources.output
+    monkeypatch.setattr(
+        resources,
+        "output",
+        lambda *words, **o: dump if words[0] == "cuobjdump" else real(*words, **o),
+    )
+    log = tmp_path / "launched"
+    log.write_text(by_gcc + "\n")
+    words = ["kernel_coverage.py", "lib.so", str(log), "--cuobjdump", "cuobjdump"]
+    for least, code in (("50", 0), ("51", 1)):
+        monkeypatch.setattr("sys.argv", [*words, "--least", least])
+        assert coverage.main() == code
+    printed = capsys.readouterr().out
+    assert "never launched: fastdl::cuda::(anonymous namespace)::kernel<double>(double*)" in printed
+    assert "1 of 1 kernels and 1 of 2 instantiations (50.0 %) were launched" in printed

@@ -4,8 +4,8 @@
     python tools/kernel_coverage.py LIBRARY launched.txt --least 90
 
 LIBRARY is libfastdl_cuda.so, which says what there is; the host model of CUDA writes down what it
-launched. Fails if a kernel was never launched in any instantiation, or fewer than --least percent of
-all instantiations; prints those that were not.
+launched. Fails if a kernel was never launched in any instantiation, or fewer than --least percent
+of all instantiations were; prints those that were not.
 """
 
 from __future__ import annotations
