@@ -111,7 +111,7 @@ extern Thread* current;  // in it
 bool ordered(int thread, uint32_t tick, const Thread& by);
 [[noreturn]] void leave_kernel();  // from a fiber, after a fault was recorded
 
-// memory.cc
+// memory.cc, shadow.cc
 // The last two are writes that will land later: by the thread's own cp.async, by the copy engine.
 enum class Access : uint8_t { read, write, atomic, async_read, take_off, async_take_off };
 void check(const void* p, size_t bytes, Access access, const void* pc);
