@@ -167,13 +167,14 @@ def build(session: Session, seconds: float) -> Outcome:
         seconds,
         "cmake",
         *("-S", ROOT, "-B", folder, "-G", "Ninja"),
-        *(f"-DPython_EXECUTABLE={sys.executable}", "-DFASTDL_CUDA=ON"),
+        *(f"-DPython_EXECUTABLE={sys.executable}", "-DFASTDL_CUDA=ON", "-DFASTDL_SIMT=ON"),
         *(f"-DFASTDL_CUDA_ARCHS={arch}", f"-DFASTDL_CUDA_JOBS={os.cpu_count()}"),
         "-DFASTDL_WERROR=OFF",  # another host compiler may warn of other things
     )
     if configure:
         return Outcome("failed", session.tail("build.log"))
-    code = session.call("build.log", end - time.monotonic(), "cmake", "--build", folder)
+    targets = ("--target", "all", "cuda_programs")
+    code = session.call("build.log", end - time.monotonic(), "cmake", "--build", folder, *targets)
     if code == TIMED_OUT:
         return Outcome("timed out", session.tail("build.log"))
     return Outcome("failed" if code else "passed", "see build.log" if code else arch)
@@ -184,12 +185,14 @@ def build(session: Session, seconds: float) -> Outcome:
 
 def tests(session: Session, seconds: float) -> Outcome:
     """What tests/ holds for CUDA; the smaller files first."""
+    programs = session.out / "build/tests/simt/gpu/cuda_programs"
     files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/test_cuda_*.py"))
     suites = {"models and runtime": files, "ops": ["tests/test_ops.py", "-k", "cuda"]}
     if session.quick:
         suites = {"ops": ["tests/test_ops.py", "-k", "cuda and relu"]}
     # The tests of the runtime look at the memory of the whole device: they run alone.
     workers = ["-n", "8"] if importlib.util.find_spec("xdist") and not session.quick else []
+    known = {"FASTDL_CUDA_PROGRAMS": str(programs)} if programs.exists() else {}
     end, status, told = time.monotonic() + seconds, "passed", []
     for name, words in suites.items():
         if not words:
@@ -199,7 +202,7 @@ def tests(session: Session, seconds: float) -> Outcome:
         pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         pytest += workers if name == "ops" else []
         left = end - time.monotonic()
-        code = session.call("tests.log", left, *pytest, f"--junitxml={report}", *words)
+        code = session.call("tests.log", left, *pytest, f"--junitxml={report}", *words, **known)
         if code:
             status = "timed out" if code == TIMED_OUT else "failed"
         told.append(f"{name}: {_counts(report) if report.exists() else session.tail('tests.log')}")
