@@ -51,19 +51,18 @@ __device__ inline void decrease_registers() {
 // The text of an instruction numbers its operands: 0 to N / 2 - 1 are the accumulators, N / 2 and
 // up the others. FASTDL_NAMES_x are the first x numbers, FASTDL_SUMS_x the accumulators
 // themselves.
+// clang-format off
 #define FASTDL_TEN(t) \
   "%" #t "0,%" #t "1,%" #t "2,%" #t "3,%" #t "4,%" #t "5,%" #t "6,%" #t "7,%" #t "8,%" #t "9,"
 #define FASTDL_NAMES_32 FASTDL_TEN() FASTDL_TEN(1) FASTDL_TEN(2) "%30,%31"
-#define FASTDL_NAMES_64 \
-  FASTDL_TEN()          \
-  FASTDL_TEN(1) FASTDL_TEN(2) FASTDL_TEN(3) FASTDL_TEN(4) FASTDL_TEN(5) "%60,%61,%62,%63"
-#define FASTDL_NAMES_128                                                              \
-  FASTDL_TEN()                                                                        \
-  FASTDL_TEN(1)                                                                       \
-  FASTDL_TEN(2)                                                                       \
-  FASTDL_TEN(3)                                                                       \
-  FASTDL_TEN(4) FASTDL_TEN(5) FASTDL_TEN(6) FASTDL_TEN(7) FASTDL_TEN(8) FASTDL_TEN(9) \
-      FASTDL_TEN(10) FASTDL_TEN(11) "%120,%121,%122,%123,%124,%125,%126,%127"
+#define FASTDL_NAMES_64                                                \
+  FASTDL_TEN() FASTDL_TEN(1) FASTDL_TEN(2) FASTDL_TEN(3) FASTDL_TEN(4) \
+  FASTDL_TEN(5) "%60,%61,%62,%63"
+#define FASTDL_NAMES_128                                                \
+  FASTDL_TEN() FASTDL_TEN(1) FASTDL_TEN(2) FASTDL_TEN(3) FASTDL_TEN(4)  \
+  FASTDL_TEN(5) FASTDL_TEN(6) FASTDL_TEN(7) FASTDL_TEN(8) FASTDL_TEN(9) \
+  FASTDL_TEN(10) FASTDL_TEN(11) "%120,%121,%122,%123,%124,%125,%126,%127"
+// clang-format on
 #define FASTDL_SUMS_4(v, i) "+f"(v[i]), "+f"(v[(i) + 1]), "+f"(v[(i) + 2]), "+f"(v[(i) + 3])
 #define FASTDL_SUMS_16(v, i) \
   FASTDL_SUMS_4(v, i), FASTDL_SUMS_4(v, i + 4), FASTDL_SUMS_4(v, i + 8), FASTDL_SUMS_4(v, i + 12)
