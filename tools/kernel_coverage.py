@@ -1,7 +1,7 @@
 """Which CUDA kernels has anything executed?
 
     SIMT_COVERAGE=launched.txt pytest tests/test_ops.py -k cuda    (docs/simt.md)
-    python tools/kernel_coverage.py LIBRARY launched.txt --least 90
+    python -m tools.kernel_coverage LIBRARY launched.txt --least 90
 
 LIBRARY is libfastdl_cuda.so, which says what there is; the host model of CUDA writes down what it
 launched. Fails if a kernel was never launched in any instantiation, or fewer than --least percent
@@ -16,10 +16,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-if __package__:
-    from tools import kernel_resources as resources
-else:  # run as a file, whose folder is on the path
-    import kernel_resources as resources  # type: ignore[import-not-found, no-redef]
+from tools import kernel_resources as resources
 
 
 def names_of(symbols: Iterable[str]) -> set[str]:
