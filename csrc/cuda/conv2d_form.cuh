@@ -159,12 +159,12 @@ inline ConvForm cut(ConvForm form, int dimension, int64_t begin, int64_t end) {
 }
 
 // The dimension along which a form is too large, or -1.
-inline int too_large(const ConvForm& form, int64_t most) {
+inline int too_large(const ConvForm& form) {
   const auto largest = [](const int64_t (&sizes)[3]) {
     return static_cast<int>(std::max_element(sizes, sizes + 3) - sizes);
   };
-  if (product(form.position) > most) return largest(form.position);
-  if (product(form.tap) > most) return 3 + largest(form.tap);
+  if (product(form.position) > kMostElements) return largest(form.position);
+  if (product(form.tap) > kMostElements) return 3 + largest(form.tap);
   // How far x is read along each dimension: in coordinates, then in memory.
   int64_t span[6];
   for (int d = 0; d < 3; ++d) {
@@ -172,11 +172,11 @@ inline int too_large(const ConvForm& form, int64_t most) {
     span[d + 3] = (form.tap[d] - 1) * (d ? std::abs(form.axis[d - 1].reach) : form.x_stride[1]);
   }
   for (int d = 1; d < 3; ++d)
-    if (span[d] + span[d + 3] > most) return span[d] > span[d + 3] ? d : d + 3;
+    if (span[d] + span[d + 3] > kMostElements) return span[d] > span[d + 3] ? d : d + 3;
   span[1] *= form.x_pitch;
   span[4] *= form.x_pitch;
   const int d = static_cast<int>(std::max_element(span, span + 6) - span);
-  return std::accumulate(span, span + 6, int64_t{0}) > most && span[d] > 0 ? d : -1;
+  return std::accumulate(span, span + 6, int64_t{0}) > kMostElements && span[d] > 0 ? d : -1;
 }
 
 // Drops what the form does not reach at the beginning of an axis, so that coordinates are small;
@@ -198,21 +198,20 @@ inline int64_t clip(ConvAxis& axis, int64_t positions, int64_t taps) {
 }  // namespace detail
 
 // Calls f(slice) for forms that ConvPlan can hold and that add up to `form`, in order; nearly
-// always there is one. `most` bounds their indices, coordinates and offsets; only tests give
-// another value.
+// always there is one. kMostElements bounds their indices, coordinates and offsets.
 template <class F>
-void for_slices(ConvForm form, const F& f, int64_t most = kMostElements) {
+void for_slices(ConvForm form, const F& f) {
   for (auto* const sizes : {&form.position, &form.tap})
     if (detail::product(*sizes) == 0) (*sizes)[0] = 0, (*sizes)[1] = (*sizes)[2] = 1;
-  const int dimension = detail::too_large(form, most);
+  const int dimension = detail::too_large(form);
   if (dimension < 0) {
     form.x_base += detail::clip(form.axis[0], form.position[1], form.tap[1]) * form.x_pitch;
     form.x_base += detail::clip(form.axis[1], form.position[2], form.tap[2]);
     return f(form);
   }
   const int64_t size = dimension < 3 ? form.position[dimension] : form.tap[dimension - 3];
-  for_slices(detail::cut(form, dimension, 0, size / 2), f, most);
-  for_slices(detail::cut(form, dimension, size / 2, size), f, most);
+  for_slices(detail::cut(form, dimension, 0, size / 2), f);
+  for_slices(detail::cut(form, dimension, size / 2, size), f);
 }
 
 }  // namespace fastdl::cuda

@@ -110,14 +110,11 @@ void launch_slice(const Context& context, const Strided<sizeof...(In) + 1>& walk
 }
 
 template <int N, class F, class Out, class... In, size_t... I>
-void launch_slices(const Context& context, const Strided<N>& walk, const F& f, int64_t most,
+void launch_slices(const Context& context, const Strided<N>& walk, const F& f,
                    std::index_sequence<I...>, Out* out, const In*... in) {
-  for_slices(
-      walk,
-      [&](const Strided<N>& part, const int64_t (&offset)[N]) {
-        launch_slice(context, part, f, out + offset[N - 1], (in + offset[I])...);
-      },
-      most);
+  for_slices(walk, [&](const Strided<N>& part, const int64_t (&offset)[N]) {
+    launch_slice(context, part, f, out + offset[N - 1], (in + offset[I])...);
+  });
 }
 
 }  // namespace detail
@@ -126,8 +123,7 @@ void launch_slices(const Context& context, const Strided<N>& walk, const F& f, i
 template <class F, class Out, class... In>
 void elementwise(const Context& context, const Strided<sizeof...(In) + 1>& walk, const F& f,
                  Out* out, const In*... in) {
-  detail::launch_slices(context, walk, f, kMostElements, std::index_sequence_for<In...>{}, out,
-                        in...);
+  detail::launch_slices(context, walk, f, std::index_sequence_for<In...>{}, out, in...);
 }
 
 }  // namespace fastdl::cuda

@@ -13,7 +13,11 @@
 
 namespace fastdl::cuda {
 
-inline constexpr int64_t kMostElements = int64_t{1} << 30;  // of one slice
+// Of one slice. A build for tests asks for a few hundred, so that every walk is cut (docs/simt.md).
+#ifndef FASTDL_MOST_ELEMENTS
+#define FASTDL_MOST_ELEMENTS (int64_t{1} << 30)
+#endif
+inline constexpr int64_t kMostElements = FASTDL_MOST_ELEMENTS;
 
 // n / d and n % d for n < 2^31 and 1 <= d < 2^31.
 struct Divisor {
@@ -96,25 +100,25 @@ struct Offsets {
 };
 
 template <int N, class F>
-void slice(const Strided<N>& walk, const Offsets<N>& offsets, int64_t most, F& f) {
+void slice(const Strided<N>& walk, const Offsets<N>& offsets, F& f) {
   // Memory bounds how many steps a stride of 2^31 elements can make, so this stays a short loop.
   for (int d = 0; d < walk.ndim; ++d) {
     if (!has_long_stride(walk, d)) continue;
     const Strided<N> inner = drop_dimension(walk, d);
-    for (int64_t i = 0; i < walk.size[d]; ++i) slice(inner, offsets.advanced(walk, d, i), most, f);
+    for (int64_t i = 0; i < walk.size[d]; ++i) slice(inner, offsets.advanced(walk, d, i), f);
     return;
   }
-  if (walk.numel <= most) return f(walk, offsets.at);
+  if (walk.numel <= kMostElements) return f(walk, offsets.at);
   const int last = walk.ndim - 1;
   const Strided<N> inner = drop_dimension(walk, last);
-  const int64_t step = inner.numel < most ? most / inner.numel : 1;
+  const int64_t step = inner.numel < kMostElements ? kMostElements / inner.numel : 1;
   for (int64_t begin = 0; begin < walk.size[last]; begin += step) {
     const Offsets<N> here = offsets.advanced(walk, last, begin);
     Strided<N> part = walk;
     part.size[last] = walk.size[last] - begin < step ? walk.size[last] - begin : step;
     part.numel = inner.numel * part.size[last];
     if (step == 1)
-      slice(inner, here, most, f);
+      slice(inner, here, f);
     else
       f(part, here.at);
   }
@@ -125,8 +129,8 @@ void slice(const Strided<N>& walk, const Offsets<N>& offsets, int64_t most, F& f
 // Calls f(slice, offsets) for slices that cover the walk and that Index can hold; offsets[n] is
 // where the slice of operand n starts, in elements. Nearly always there is one slice.
 template <int N, class F>
-void for_slices(const Strided<N>& walk, F&& f, int64_t most = kMostElements) {
-  if (walk.numel > 0) detail::slice(walk, detail::Offsets<N>{}, most, f);
+void for_slices(const Strided<N>& walk, F&& f) {
+  if (walk.numel > 0) detail::slice(walk, detail::Offsets<N>{}, f);
 }
 
 }  // namespace fastdl::cuda

@@ -264,10 +264,9 @@ bool reduces_vectors(const Strided<2>& kept, const Strided<1>& reduced, const In
 
 }  // namespace detail
 
-// `most` bounds the size of a slice; only tests give another value.
 template <class R, class In, class Out>
 void reduce(const Context& context, const Strided<2>& kept, const Strided<1>& reduced,
-            const R& reducer, const In* x, Out* y, int64_t most = kMostElements) {
+            const R& reducer, const In* x, Out* y) {
   using Acc = typename R::Acc;
   if (kept.numel == 0) return;
   const detail::ReduceLayout layout = detail::reduce_layout(kept, reduced);
@@ -276,8 +275,7 @@ void reduce(const Context& context, const Strided<2>& kept, const Strided<1>& re
   const auto parts_of = [&](const Strided<1>& slice) {
     return ceil_div(slice.numel, layout.chunk);
   };
-  for_slices(
-      reduced, [&](const Strided<1>& s, const int64_t (&)[1]) { parts += parts_of(s); }, most);
+  for_slices(reduced, [&](const Strided<1>& s, const int64_t (&)[1]) { parts += parts_of(s); });
   const Scratch scratch(context, parts > 1 ? sizeof(Acc) * parts * kept.numel : 0);
   Acc* const partials = scratch.as<Acc>();
 
@@ -312,14 +310,14 @@ void reduce(const Context& context, const Strided<2>& kept, const Strided<1>& re
     if (reduced.numel == 0)
       run(reduced, 0);
     else
-      for_slices(reduced, [&](const Strided<1>& r, const int64_t (&o)[1]) { run(r, o[0]); }, most);
+      for_slices(reduced, [&](const Strided<1>& r, const int64_t (&o)[1]) { run(r, o[0]); });
     if (parts > 1)
       launch(context, combine_kernel<R, Out>, dim3(static_cast<unsigned>(ceil_div(k.numel, kWarp))),
              dim3(kWarp, kBlock / kWarp), plan.kept, plan.outputs, first_output, kept.numel, parts,
              reducer, partials, y + k_offset[1]);
     first_output += k.numel;
   };
-  for_slices(kept, run_slice, most);
+  for_slices(kept, run_slice);
 }
 
 }  // namespace fastdl::cuda

@@ -254,6 +254,8 @@ cudaError_t simt::launch_kernel(const cudaLaunchConfig_t& config, const void* ke
     if (launch.shared > most) return note(cudaErrorInvalidValue);
   }
   return enqueue(config.stream, current_device, [launch, body, argument] {
+    // After a fault nothing runs until somebody has asked: what it left behind would only bury it.
+    if (last_error == cudaErrorLaunchFailure) return last_error;
     return note(static_cast<cudaError_t>(simt::launch(launch, body, argument.get())));
   });
 }

@@ -43,3 +43,18 @@ __global__ void left_over(float* y, bool always) {
 PROGRAM(shared_of_an_earlier_block) {
   launch(context(), left_over, dim3(2), dim3(1), device_array<float>(2), !faulty);
 }
+
+// The first fault counts: the second launch would read what the first did not come to write.
+template <bool faulty>
+__global__ void first_launch(float* y) {
+  if (faulty) y[threadIdx.x + 64] = 1;  // FAULT: out-of-bounds
+  y[threadIdx.x] = 1;
+}
+__global__ void second_launch(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+PROGRAM(fault_before_a_good_launch) {
+  void* fresh = nullptr;
+  cudaMalloc(&fresh, 64 * sizeof(float));
+  float* y = static_cast<float*>(fresh);
+  launch(context(), faulty ? first_launch<true> : first_launch<false>, dim3(1), dim3(64), y);
+  launch(context(), second_launch, dim3(1), dim3(64), y, device_array<float>(64));
+}

@@ -1,0 +1,93 @@
+"""Corners of CUDA kernels that the case table does not reach: many of something, and views."""
+
+import numpy as np
+import pytest
+
+import fastdl
+import fastdl.functional as F
+from tests import test_optimizer_steps as steps
+from tests.opcases import row
+from tests.oprow import call, to_array, uniform
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status()),
+]
+
+
+def test_a_product_whose_rows_are_aligned_and_batches_are_not():
+    rng = np.random.default_rng(0)
+    x, w = (rng.uniform(-1, 1, s).astype("float32") for s in ((3, 2, 6), (2, 6, 4)))
+    turned = F.permute(fastdl.tensor(x, device="cuda"), [1, 0, 2])
+    y = F.matmul(turned, fastdl.tensor(w, device="cuda"))
+    np.testing.assert_allclose(y.cpu().numpy(), x.transpose(1, 0, 2) @ w, atol=1e-6)
+
+
+def test_filling_a_view_leaves_the_rest():
+    z = fastdl.zeros((4, 8), device="cuda")
+    z[:, :6] = 5.0
+    expected = np.zeros((4, 8))
+    expected[:, :6] = 5
+    np.testing.assert_array_equal(z.cpu().numpy(), expected)
+
+
+def test_more_elements_than_threads_of_a_launch():
+    x = np.arange(2_200_000, dtype="float32").reshape(1100, 2000)
+    y = F.neg(F.permute(fastdl.tensor(x, device="cuda"), [1, 0]))
+    np.testing.assert_array_equal(y.cpu().numpy(), -x.T)
+
+
+def test_an_lstm_of_more_samples_than_a_tile_has():
+    shapes = [(2, 1030, 1), (1030, 1), (1030, 1), (4, 1), (4, 1)]
+    one = call(*[uniform(*s, low=-0.7, high=0.7) for s in shapes])
+    found = []
+    for device in ("cpu", "cuda"):
+        leaves = [fastdl.tensor(v, device=device).requires_grad_() for v in one.draw("lstm")]
+        y = row("lstm").function(*leaves)[0]
+        (y * y).sum().backward()
+        found.append([to_array(t.grad) for t in leaves])
+    for here, there in zip(*found, strict=True):
+        np.testing.assert_allclose(here, there, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 257, 1000])
+def test_arange(n):
+    there = fastdl.arange(n, device="cuda").cpu().numpy()
+    np.testing.assert_array_equal(there, np.arange(n))
+
+
+@pytest.mark.parametrize("n", [1, 5, 257, 4001])
+@pytest.mark.parametrize("name", ["rand", "randn"])
+def test_draws_are_those_of_the_cpu(name, n):
+    """Two in a row, from one generator. The devices' sine and logarithm differ in the last bit."""
+    make = getattr(fastdl, name)
+    here, there = fastdl.Generator(3), fastdl.Generator(3)
+    for _ in range(2):
+        a = make((n,), generator=here).numpy()
+        b = make((n,), generator=there, device="cuda").cpu().numpy()
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_draws_into_a_view():
+    filled = []
+    for device in ("cpu", "cuda"):
+        z = fastdl.zeros((10,), device=device)
+        z[1:].uniform_(0, 1, generator=fastdl.Generator(3))
+        filled.append(z.cpu().numpy())
+    np.testing.assert_array_equal(*filled)
+
+
+def test_more_parameters_than_a_launch_takes(monkeypatch):
+    monkeypatch.setattr(steps, "PARAMETERS", (*steps.PARAMETERS, *[(3,)] * 70))
+    steps.test_sgd_step({"momentum": 0.9}, "float32", "cuda")
+
+
+@pytest.mark.parametrize(("dtype", "epsilon"), [("float16", 2**-10), ("bfloat16", 2**-7)])
+@pytest.mark.parametrize("width", [1, 8])
+def test_a_scattered_sum_of_16_bits_is_rounded_once(dtype, epsilon, width):
+    """128 numbers near 1.1 to one place: rounded at each addition, bfloat16 would stand still."""
+    x = fastdl.tensor(np.linspace(1.1, 1.2, 128 * width).reshape(128, width)).to(dtype)
+    index = fastdl.zeros((128, width), dtype="int64", device="cuda")
+    y = F.scatter_add(fastdl.zeros((1, width), dtype=dtype, device="cuda"), 0, index, x.to("cuda"))
+    expected = x.double().numpy().sum(axis=0, keepdims=True)
+    np.testing.assert_allclose(y.cpu().double().numpy(), expected, rtol=epsilon / 2)
