@@ -165,14 +165,10 @@ class KeySort {
         n_(n),
         limit_(limit),
         tiles_(ceil_div(n, detail::kTileKeys)),
-        scratch_(context, sizeof(Word) * static_cast<size_t>(4 * n + (tiles_ + 1) * kCounts)) {
-    Word* const words = scratch_.template as<Word>();
-    keys_ = words;
-    keys_out_ = words + n;
-    positions_ = words + 2 * n;
-    positions_out_ = words + 3 * n;
-    before_ = words + 4 * n;
-  }
+        scratch_{
+            {context, bytes(n)}, {context, bytes(n)}, {context, bytes(n)}, {context, bytes(n)}},
+        before_(context, bytes(tiles_ > 1 ? tiles_ * kCounts : 0)),
+        total_(context, bytes(tiles_ > 1 ? kCounts : 0)) {}
 
   Word* keys() { return keys_; }  // to be filled before sort()
 
@@ -180,8 +176,7 @@ class KeySort {
   void sort() {
     using namespace detail;
     const dim3 tiles(static_cast<unsigned>(tiles_)), block(kBlock);
-    Word* const before = tiles_ > 1 ? before_ : nullptr;
-    Word* const total = tiles_ > 1 ? before_ + tiles_ * kCounts : nullptr;
+    Word *const before = before_.template as<Word>(), *const total = total_.template as<Word>();
     int shift = 0;
     do {
       if (before) {
@@ -200,13 +195,17 @@ class KeySort {
 
  private:
   static constexpr int64_t kCounts = detail::kDigits;
+  static size_t bytes(int64_t words) { return sizeof(Word) * static_cast<size_t>(words); }
 
   const Context& context_;
   const int64_t n_;
   const uint64_t limit_;
   const int64_t tiles_;
-  const Scratch scratch_;
-  Word *keys_, *keys_out_, *positions_, *positions_out_, *before_;
+  const Scratch scratch_[4], before_, total_;  // the last two where there are several tiles
+  Word* keys_ = scratch_[0].template as<Word>();
+  Word* keys_out_ = scratch_[1].template as<Word>();
+  Word* positions_ = scratch_[2].template as<Word>();
+  Word* positions_out_ = scratch_[3].template as<Word>();
 };
 
 }  // namespace fastdl::cuda

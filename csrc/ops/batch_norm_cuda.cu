@@ -286,10 +286,9 @@ void backward_launch(const Context& context, const BatchNormShape& s, bool train
   const C* const weight = static_cast<const C*>(weight_);
   const double count = static_cast<double>(s.n * s.inner);
   const bool centred = training && dx && count > 0;
-  const int64_t room = ceil_div(s.c, 8) * 8;  // keeps `shift` aligned
-  const Scratch scratch(context, centred ? sizeof(C) * 2 * room : 0);
-  C* const slope = scratch.as<C>();
-  C* const shift = slope ? slope + room : nullptr;
+  const size_t bytes = centred ? sizeof(C) * static_cast<size_t>(s.c) : 0;
+  const Scratch slopes(context, bytes), shifts(context, bytes);
+  C *const slope = slopes.as<C>(), *const shift = shifts.as<C>();
   if (centred || dweight || dbias)
     sum_channels<kVector<T>>(context, s.n, s.c, s.inner, is_aligned(x, 16) && is_aligned(dy, 16),
                              GradientSums<T>{x, dy, mean, rstd, weight, static_cast<C*>(dweight),

@@ -295,9 +295,10 @@ void steps_back(const Context& context, const LstmShape& s, const LstmSaved& sav
   const T* const cells = static_cast<const T*>(saved.cells);
   const T* const dy = static_cast<const T*>(grads.dy);
   T* const dc0 = static_cast<T*>(grads.dc0);
-  const Scratch scratch(context, static_cast<size_t>(wide * hidden + kGates * state) * sizeof(T));
-  T* const w = scratch.as<T>();  // [hidden, 4 hidden], so that sums run along rows
-  T* const parts = w + wide * hidden;
+  const Scratch turned(context, static_cast<size_t>(wide * hidden) * sizeof(T));
+  const Scratch by_gate(context, static_cast<size_t>(kGates * state) * sizeof(T));
+  T* const w = turned.as<T>();  // [hidden, 4 hidden], so that sums run along rows
+  T* const parts = by_gate.as<T>();
   if (s.t > 0) transpose(context, wide, hidden, static_cast<const T*>(saved.w_hh), w);
 
   HiddenGradient<T> dh{static_cast<const T*>(grads.dh), nullptr, state};
