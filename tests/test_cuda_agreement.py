@@ -13,10 +13,10 @@ from fastdl import autograd
 from tests.opcases import OPS
 from tests.oprow import EPSILON, call, index, results, round_to, to_array, to_tensor, uniform
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status()),
-]
+if not fastdl.cuda.is_available():
+    pytest.skip(fastdl.cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 
 ROWS = {op.name: op for op in OPS}
 

@@ -9,10 +9,10 @@ from tests import test_optimizer_steps as steps
 from tests.opcases import row
 from tests.oprow import call, to_array, uniform
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status()),
-]
+if not fastdl.cuda.is_available():
+    pytest.skip(fastdl.cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 
 
 def test_a_product_whose_rows_are_aligned_and_batches_are_not():

@@ -13,10 +13,10 @@ from tests.opcases import CALLS, row
 from tests.oprow import call, index, results, uniform
 from tests.test_ops import _float32, same_bits
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status()),
-]
+if not fastdl.cuda.is_available():
+    pytest.skip(fastdl.cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 
 LAYOUTS = ("offset", "transposed", "strided", "pitched", "loose")
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.test_simt import FAULTS, WRAPPERS, parameters
+from tests.planted import FAULTS, WRAPPERS, parameters
 
 PROGRAMS = os.environ.get("FASTDL_CUDA_PROGRAMS", "")
 SANITIZER = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
@@ -31,10 +31,10 @@ NOT_SEEN = {
     "barrier_in_both_branches": "barriers are counted by thread since Volta",
 }
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not PROGRAMS, reason="FASTDL_CUDA_PROGRAMS names no program"),
-]
+pytestmark = pytest.mark.cuda
+
+if not PROGRAMS:
+    pytest.skip("FASTDL_CUDA_PROGRAMS names no program", allow_module_level=True)
 
 
 def run(*words):

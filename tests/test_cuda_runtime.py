@@ -5,9 +5,6 @@ does a stream's work) is tested in children.
 """
 
 import contextlib
-import os
-import subprocess
-import sys
 import textwrap
 import threading
 
@@ -17,102 +14,19 @@ import fastdl
 from fastdl import cuda
 from fastdl.data import DataLoader, TensorDataset
 from fastdl.errors import ArgumentError, DeviceError
+from tests.children import run_child
 
-needs_device = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not cuda.is_available(), reason=cuda.status()),
-]
+if not cuda.is_available():
+    pytest.skip(cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 MODEL = cuda.status() == "host model of CUDA"
-
-
-def run_child(source: str, **environment: str) -> str:
-    """What a fresh interpreter prints that runs `source` with these environment variables.
-
-    Under the host model work on a stream is done as late as it may be, so that a wait that is
-    missing shows as a wrong value.
-    """
-    settings = {"FASTDL_CUDA_CACHE": "1", "SIMT_STREAMS": "late"} | environment
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import fastdl\nfrom fastdl import cuda\n" + textwrap.dedent(source),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | settings,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-# without a device
-
-WITHOUT = """
-import contextlib, io
-from fastdl.cli import main
-from fastdl.errors import DeviceError
-from fastdl.data import DataLoader, TensorDataset
-x = fastdl.ones((4, 4))
-assert not cuda.is_available() and cuda.device_count() == 0
-assert "no CUDA library" in cuda.status()
-assert not x.is_pinned()
-for call in (
-    lambda: x.to("cuda"),
-    lambda: x.cuda(),
-    lambda: fastdl.zeros((2,), device="cuda"),
-    lambda: x.pin_memory(),
-    lambda: fastdl.empty((2,), pin_memory=True),
-    lambda: next(iter(DataLoader(TensorDataset(x.numpy()), pin_memory=True))),
-    lambda: cuda.Stream(),
-    lambda: cuda.Event(),
-    lambda: cuda.current_stream(),
-    lambda: cuda.synchronize(),
-    lambda: cuda.memory_stats(),
-    lambda: cuda.memory_info(),
-    lambda: cuda.set_memory_limit(0.5),
-    lambda: cuda.empty_cache(),
-):
-    try:
-        call()
-    except DeviceError as error:
-        assert "no CUDA library" in error.problem, error
-        assert "fastdl doctor" in error.remedy, error
-    else:
-        raise AssertionError(call)
-out = io.StringIO()
-with contextlib.redirect_stdout(out):
-    main(["doctor"])
-assert "no CUDA library" in out.getvalue()
-assert (x @ x).sum().item() == 64
-"""
-
-
-def test_without_cuda_everything_says_why():
-    run_child(WITHOUT, FASTDL_CUDA_LIBRARY="/nowhere/libfastdl_cuda.so")
-
-
-def test_the_figures_of_the_cpu_have_the_same_names():
-    stats = fastdl.memory_stats("cpu")
-    assert stats["waiting"] == 0
-    assert {"in_use", "peak", "cached", "largest_cached", "requests", "raw_requests"} < set(stats)
-
-
-def test_sync_debug_can_be_switched_anywhere():
-    before = cuda.sync_debug()
-    cuda.set_sync_debug(True)
-    assert cuda.sync_debug()
-    cuda.set_sync_debug(before)
 
 
 # streams and events
 
 
 class TestStreams:
-    pytestmark = needs_device
-
     def test_the_current_stream_follows_the_block(self):
         default = cuda.current_stream()
         assert default.handle == 0
@@ -247,8 +161,6 @@ class TestStreams:
 
 
 class TestAllocator:
-    pytestmark = needs_device
-
     def test_blocks_are_used_again_on_their_stream_only(self):
         run_child("""
             def place(): return fastdl.empty((5000,), device="cuda").data_ptr()
@@ -422,8 +334,6 @@ class TestAllocator:
 
 
 class TestPinned:
-    pytestmark = needs_device
-
     def test_pinned_tensors(self):
         x = fastdl.arange(12.0).reshape(3, 4)
         assert not x.is_pinned()
@@ -513,8 +423,6 @@ x = beyond()
 
 
 class TestFailures:
-    pytestmark = needs_device
-
     @pytest.mark.parametrize("how", ["environment", "switch"])
     def test_sync_debug_blames_the_op(self, how):
         source = """

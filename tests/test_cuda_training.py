@@ -12,10 +12,10 @@ import fastdl.functional as F
 from fastdl import models, nn, optim
 from fastdl.data import digits
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not fastdl.cuda.is_available(), reason=fastdl.cuda.status()),
-]
+if not fastdl.cuda.is_available():
+    pytest.skip(fastdl.cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 
 # A float32 sum over at most 4,608 products (LeNet-5's first linear layer and the weight gradients)
 # rounds to about sqrt(4608) * 6e-8 = 4e-6 of its terms on either device, in different orders, and

@@ -8,10 +8,10 @@ from fastdl.errors import DeviceError
 from tests.opcases import OPS
 from tests.oprow import to_tensor
 
-needs_device = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not cuda.is_available(), reason=cuda.status()),
-]
+if not cuda.is_available():
+    pytest.skip(cuda.status(), allow_module_level=True)
+
+pytestmark = pytest.mark.cuda
 
 
 def several_tensors():
@@ -30,8 +30,6 @@ def test_the_table_has_ops_of_several_tensors():
 
 
 class TestMixedDevices:
-    pytestmark = needs_device
-
     @pytest.mark.parametrize(("op", "call"), several_tensors())
     @pytest.mark.parametrize("common", ["cpu", "cuda"])
     def test_one_operand_elsewhere(self, op, call, common):

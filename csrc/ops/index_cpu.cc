@@ -112,11 +112,16 @@ void gather_launch(const Context& context, int64_t outer, int64_t n, int64_t m, 
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
   context.parallel_for(outer * m, grain_for(inner), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const T* const from = x + line / m * n * inner;
-      const int64_t* const at = index + line * inner;
-      T* const to = y + line * inner;
-      for (int64_t i = 0; i < inner; ++i) to[i] = from[at[i] * inner + i];
+    for (int64_t line = begin, stop; line < end; line = stop) {
+      const int64_t o = line / m;  // divided once for the lines of one outer index
+      const T* const from = x + o * n * inner;
+      stop = std::min(end, (o + 1) * m);
+      if (inner == 1) {
+        for (int64_t j = line; j < stop; ++j) y[j] = from[index[j]];
+        continue;
+      }
+      for (int64_t j = line * inner; j < stop * inner; j += inner)
+        for (int64_t i = 0; i < inner; ++i) y[j + i] = from[index[j + i] * inner + i];
     }
   });
 }
