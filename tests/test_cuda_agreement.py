@@ -40,6 +40,8 @@ MORE = {
         call(uniform(1, 6, 30, 30), uniform(6, 1, 5, 5), uniform(6), 2, 2, 1, 6),
         call(uniform(1, 24, 12, 12), uniform(48, 12, 3, 3), None, 2, 1, 1, 2),
         call(uniform(1, 160, 6, 6), uniform(4, 160, 3, 3), None, 1, 1),
+        call(uniform(1, 2, 32, 33), uniform(18, 1, 1, 1), None, 1, 0, 1, 2),
+        call(uniform(1, 2, 34, 33), uniform(2, 1, 3, 1), None, 1, 0, 1, 2),
     ],
     "max_pool2d": [call(uniform(2, 3, 17, 19), 3, stride=2, padding=1)],
     "avg_pool2d": [

@@ -7,7 +7,7 @@ import fastdl
 import fastdl.functional as F
 from tests import test_optimizer_steps as steps
 from tests.opcases import row
-from tests.oprow import call, to_array, uniform
+from tests.oprow import call, index, to_array, uniform
 
 if not fastdl.cuda.is_available():
     pytest.skip(fastdl.cuda.status(), allow_module_level=True)
@@ -87,7 +87,17 @@ def test_more_parameters_than_a_launch_takes(monkeypatch):
 def test_a_scattered_sum_of_16_bits_is_rounded_once(dtype, epsilon, width):
     """128 numbers near 1.1 to one place: rounded at each addition, bfloat16 would stand still."""
     x = fastdl.tensor(np.linspace(1.1, 1.2, 128 * width).reshape(128, width)).to(dtype)
-    index = fastdl.zeros((128, width), dtype="int64", device="cuda")
-    y = F.scatter_add(fastdl.zeros((1, width), dtype=dtype, device="cuda"), 0, index, x.to("cuda"))
+    at = fastdl.zeros((128, width), dtype="int64", device="cuda")
+    y = F.scatter_add(fastdl.zeros((1, width), dtype=dtype, device="cuda"), 0, at, x.to("cuda"))
     expected = x.double().numpy().sum(axis=0, keepdims=True)
     np.testing.assert_allclose(y.cpu().double().numpy(), expected, rtol=epsilon / 2)
+
+
+def test_a_sort_of_more_tiles_than_a_block_has_threads():
+    """Adding by index sorts. Both devices add in the order of the index: the same bits."""
+    one = call(uniform(5000), 0, index(530_000, below=5000), uniform(530_000))
+    found = []
+    for device in ("cpu", "cuda"):
+        y, at, x = (fastdl.tensor(v, device=device) for v in one.draw("tiles"))
+        found.append(F.scatter_add(y.float(), 0, at, x.float()).cpu().numpy())
+    np.testing.assert_array_equal(*found)
