@@ -4,12 +4,15 @@
 #include <execinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "image.h"
 #include "machine.h"
 
 namespace simt {
@@ -17,7 +20,7 @@ namespace {
 
 std::string last = "no fault";
 
-const Dl_info& image() {
+const Dl_info& library() {
   static const Dl_info info = [] {
     Dl_info out{};
     dladdr(reinterpret_cast<void*>(&in_kernel), &out);
@@ -39,7 +42,7 @@ std::string shorten(std::string path) {
 std::vector<std::string> lines_of(const void* pc) {
   std::vector<std::string> out;
   char command[4096], text[4096];
-  snprintf(command, sizeof command, "addr2line -i -e '%s' %#lx 2>/dev/null", image().dli_fname,
+  snprintf(command, sizeof command, "addr2line -i -e '%s' %#lx 2>/dev/null", library().dli_fname,
            static_cast<unsigned long>(offset_of(pc)) - 1);
   FILE* pipe = popen(command, "r");
   if (!pipe) return out;
@@ -60,30 +63,28 @@ std::string format_arguments(const char* format, va_list arguments) {
   return text;
 }
 
+// Without namespaces, template arguments and parameters.
 std::string kernel_name(const void* kernel) {
-  char command[4096], text[4096] = "";
-  snprintf(command, sizeof command, "addr2line -Cfe '%s' %#lx 2>/dev/null", image().dli_fname,
-           static_cast<unsigned long>(offset_of(kernel)));
-  FILE* pipe = popen(command, "r");
-  if (!pipe) return "a kernel";
-  if (!fgets(text, sizeof text, pipe)) text[0] = 0;
-  pclose(pipe);
-  text[strcspn(text, "\n(<")] = 0;
-  const char* name = strrchr(text, ':');
-  name = name ? name + 1 : text;
-  const char* type = strrchr(name, ' ');  // "void reduce_row_kernel"
-  return type ? type + 1 : name;
+  const std::string symbol = symbol_of(kernel);
+  char* const demangled = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, nullptr);
+  std::string name = demangled ? demangled : symbol;
+  std::free(demangled);
+  constexpr char kAnonymous[] = "(anonymous namespace)::";
+  for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;)
+    name.erase(at, sizeof kAnonymous - 1);
+  name.erase(std::min(name.find_first_of("(<"), name.size()));
+  return name.substr(name.find_last_of(": ") + 1);  // "void fastdl::cuda::reduce_row_kernel"
 }
 
 }  // namespace
 
 uint32_t offset_of(const void* pc) {
   return pc ? static_cast<uint32_t>(static_cast<const char*>(pc) -
-                                    static_cast<const char*>(image().dli_fbase))
+                                    static_cast<const char*>(library().dli_fbase))
             : 0;
 }
 const void* pc_of(uint32_t offset) {
-  return offset ? static_cast<const char*>(image().dli_fbase) + offset : nullptr;
+  return offset ? static_cast<const char*>(library().dli_fbase) + offset : nullptr;
 }
 
 std::string describe_pc(const void* pc) {
@@ -105,7 +106,7 @@ void record_fault(const char* kind, const void* pc, const char* text) {
     for (int i = 0, shown = 0; i < count && shown < 3; ++i) {
       if (below) {
         Dl_info info{};
-        if (!dladdr(frames[i], &info) || info.dli_fbase != image().dli_fbase) break;
+        if (!dladdr(frames[i], &info) || info.dli_fbase != library().dli_fbase) break;
         for (const std::string& line : lines_of(frames[i])) {
           if (line.find("csrc/") != 0 && line.find("tests/simt/faults") != 0 &&
               line.find("tests/simt/wrappers") != 0)

@@ -45,12 +45,17 @@ PROGRAM(shared_of_an_earlier_block) {
 }
 
 // The first fault counts: the second launch would read what the first did not come to write.
+namespace {  // as most kernels are: messages name them all the same
+
 template <bool faulty>
 __global__ void first_launch(float* y) {
   if (faulty) y[threadIdx.x + 64] = 1;  // FAULT: out-of-bounds
   y[threadIdx.x] = 1;
 }
 __global__ void second_launch(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x]; }
+
+}  // namespace
+
 PROGRAM(fault_before_a_good_launch) {
   void* fresh = nullptr;
   cudaMalloc(&fresh, 64 * sizeof(float));
