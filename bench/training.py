@@ -10,7 +10,7 @@ import torch
 
 import fastdl
 from bench.libraries import Array, agree, both
-from bench.timing import Pair
+from bench.timing import Sides
 
 __all__ = ["training_step"]
 
@@ -23,7 +23,7 @@ def training_step(
     data: tuple[Array, Array],
     steps: int = 10,
     tolerance: float = 1e-4,
-) -> Pair:
+) -> Sides:
     """One step of each library on the same batch.
 
     The check gives both models the same weights, trains both for some steps, and compares every
@@ -50,7 +50,7 @@ def training_step(
         for a, b in zip(model.parameters(), reference.parameters(), strict=True):
             agree(a, b, tolerance)
 
-    return Pair(ours, theirs, check)
+    return Sides(ours, {"torch": theirs}, check)
 
 
 def _step(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
