@@ -18,10 +18,10 @@ class Value:
 
     __slots__ = ("device", "dtype", "shape")
 
-    def __init__(self, tensor: _core.Tensor) -> None:
+    def __init__(self, tensor: _core.Tensor | Value) -> None:
         self.shape: tuple[int, ...] = tuple(tensor.shape)
-        self.dtype = tensor.dtype
-        self.device = tensor.device
+        self.dtype: Any = tensor.dtype
+        self.device: Any = tensor.device
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}{list(self.shape)}"
@@ -63,11 +63,19 @@ class Node:
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes in order, the values that come in, and what goes out (values in tuples, dicts, ...)."""
+    """What a model computes.
+
+    Attributes:
+        inputs: the values that come in.
+        nodes: in order.
+        outputs: the values that go out, in the tuples and dicts that the model returns.
+        formats: the memory format that an input is brought into, if any.
+    """
 
     inputs: list[Value]
     nodes: list[Node]
     outputs: Any
+    formats: dict[Value, _core.memory_format] = field(default_factory=dict)
 
     def uses(self) -> Counter[Value]:
         """How often each value is read, being an output included."""

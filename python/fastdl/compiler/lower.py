@@ -13,11 +13,12 @@ from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
 from fastdl.compiler import fused
+from fastdl.compiler.formats import choose_format
 from fastdl.compiler.graph import Graph, Node, Value, replace, values_in
 
 __all__ = ["Folded", "lower"]
 
-_PRODUCTS = {"conv2d": fused.conv2d, "linear": fused.linear}
+_PRODUCTS = {"conv2d": _core.conv2d_fused, "linear": fused.linear}
 _PARAMETERS = {
     row["name"]: [
         parameter.split(":")[0].strip()
@@ -49,6 +50,7 @@ def lower(graph: Graph, folded: Folded) -> Graph:
     _drop_unused(graph)
     _allow_formats(graph)
     _fuse(graph, folded)
+    choose_format(graph)
     return graph
 
 
@@ -109,7 +111,7 @@ def _make_product(node: Node) -> bool:
         return False
     if x.device != "cpu" or x.dtype not in (_core.float32, _core.float64):
         return False
-    bound["weight"] = weight.detach()
+    bound["weight"] = weight.detach().contiguous()  # which would be done in every call
     bound["bias"] = None if bias is None else bias.detach()
     node.operation, node.args = _PRODUCTS[node.name], ()
     node.kwargs = bound | {"residual": None, "activation": "none"}

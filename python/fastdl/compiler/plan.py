@@ -54,6 +54,7 @@ class Plan:
             Step(node, slots, dead)
             for node, dead in zip(graph.nodes, _last_uses(graph, slots), strict=True)
         ]
+        self._forms = [graph.formats.get(value) for value in graph.inputs]
 
     def __call__(self, inputs: list[Tensor]) -> Any:
         """The model's outputs, which no later call changes."""
@@ -64,9 +65,16 @@ class Plan:
         """What holds for all steps."""
         return [f"steps: {len(self.steps)}"]
 
+    def brought_in(self, inputs: list[Tensor]) -> list[Tensor]:
+        """The inputs in the memory format that the steps want."""
+        return [
+            x if form is None else x.contiguous(memory_format=form)
+            for x, form in zip(inputs, self._forms, strict=True)
+        ]
+
     def run(self, inputs: list[Tensor]) -> Any:
         """The model's outputs for `inputs`, step by step from Python."""
-        memory = self.memory(inputs)
+        memory = self.memory(self.brought_in(inputs))
         for step in self.steps:
             step.run(memory)
         return map_leaves(self._outputs, Slot, memory.__getitem__)

@@ -57,6 +57,7 @@ def describe_plan(plan: Plan) -> Report:
 
 def profile_plan(plan: Plan, inputs: list[Tensor], repeats: int) -> Report:
     """Run the steps one by one, `repeats` times; the times are medians."""
+    inputs = plan.brought_in(inputs)
     times: list[list[float]] = [[] for _ in plan.steps]
     for _ in range(repeats):
         memory = plan.memory(inputs)
