@@ -126,8 +126,7 @@ class Elementwise {
     } else if constexpr (kSameTypes) {
       if (walk.numel <= grain) return loop(walk.numel, y, x...);
       const bool in_place = ((static_cast<const void*>(x) == static_cast<const void*>(y)) || ...);
-      if (walk.numel * static_cast<int64_t>(sizeof(Out)) >= kStreamBytes && !in_place &&
-          is_line_aligned(y))
+      if (!in_place && streams(y, walk.numel * static_cast<int64_t>(sizeof(Out))))
         return context.parallel_for(walk.numel, grain, [&](int64_t begin, int64_t end) {
           alignas(64) Out block[kBlock];  // a detour through the first-level cache costs little
           for (int64_t i = begin; i < end; i += kBlock) {

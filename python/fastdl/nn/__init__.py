@@ -6,7 +6,7 @@ from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
 from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
-from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d
+from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import LSTM
@@ -27,6 +27,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MSELoss",
