@@ -13,7 +13,20 @@ from bench import report
 from bench.machine import describe, usable_cores
 from bench.timing import FULL, SHORT, Case, Plan, Result, run
 
-SUBJECTS = ("eager", "mlp", "lenet", "ops", "tensors", "matmul", "conv", "lstm", "memory")
+SUBJECTS = (
+    "eager",
+    "mlp",
+    "lenet",
+    "ops",
+    "tensors",
+    "matmul",
+    "conv",
+    "lstm",
+    "memory",
+    "models",
+    "jax_mlp",
+    "peak",
+)
 
 # What --short --check holds to, and to how much of its gates: small sizes and few samples on a
 # machine that others use say whether something broke, not how fast it is.

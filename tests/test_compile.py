@@ -150,6 +150,25 @@ class TestGraphs:
         )  # fmt: skip
         check(prepared(model), values(2, 3, 4, 4))
 
+    def test_batch_norm_with_an_epilogue_of_its_own(self):
+        model = Calls(
+            lambda m, x: (
+                m.norm(m.conv(x), x, "relu"), m.norm(m.conv(x), m.conv(x)), m.norm(m.conv(x) + x, x),
+                F.relu(m.norm(m.conv(x), x)), F.relu(m.norm(m.conv(x), None, "relu") + x),
+            ),
+            conv=nn.Conv2d(3, 3, 1), norm=nn.BatchNorm2d(3),
+        )  # fmt: skip
+        compiled = check(prepared(model), values(2, 3, 4, 4))
+        assert operations(compiled) == [
+            "conv2d+batch_norm", "conv2d", "conv2d+batch_norm", "conv2d+add", "batch_norm",
+            "conv2d+batch_norm+relu", "conv2d+batch_norm", "add", "relu",
+        ]  # fmt: skip
+
+    def test_batch_norm_that_is_not_folded_takes_an_epilogue(self):
+        model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 1))
+        compiled = check(prepared(model), values(2, 3, 4, 4))
+        assert operations(compiled) == ["batch_norm+relu", "conv2d"]
+
     def test_views_of_images_in_another_format(self):
         model = Calls(
             lambda m, x: (

@@ -304,13 +304,17 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-05,
+    residual: ArrayLike | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
 ) -> Tensor:
     """(x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
-    (Ioffe and Szegedy, 2015).
+    (Ioffe and Szegedy, 2015), then `+ residual`, then the activation, in one pass over memory.
 
     In training the statistics are the batch's (biased variance), and the running ones move
     towards them by `momentum` (unbiased variance), in place; else the running ones are used.
-    Raises ShapeError for a training batch of one value per channel."""
+    The residual has the input's shape; activation: 'none', 'relu' or 'leaky_relu', whose negative
+    side has the `slope`. Raises ShapeError for a training batch of one value per channel."""
 
 def binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded
@@ -467,6 +471,18 @@ def isfinite(input: ArrayLike) -> Tensor:
 
 def isnan(input: ArrayLike) -> Tensor:
     """True where x is not a number."""
+
+def layer_norm(
+    input: ArrayLike,
+    normalized_shape: int | Sequence[int],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
+
+    Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
+    normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit."""
 
 def le(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input <= other, elementwise, as bool."""

@@ -64,7 +64,7 @@ def _pays(convolutions: list[Node]) -> bool:
 
 
 def _is_convolution(node: Node) -> bool:
-    return node.operation is _core.conv2d_fused
+    return node.name == "conv2d" and node.operation is _core.conv2d_fused
 
 
 def _reads(node: Node, last: dict[Value, Value]) -> bool:

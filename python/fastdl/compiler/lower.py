@@ -19,6 +19,7 @@ from fastdl.compiler.graph import Graph, Node, Value, replace, values_in
 __all__ = ["Folded", "lower"]
 
 _PRODUCTS = {"conv2d": _core.conv2d_fused, "linear": fused.linear}
+_TAKERS = _PRODUCTS | {"batch_norm": _core.batch_norm}
 _PARAMETERS = {
     row["name"]: [
         parameter.split(":")[0].strip()
@@ -77,22 +78,22 @@ def _allow_formats(graph: Graph) -> None:
 def _fuse(graph: Graph, folded: Folded) -> None:
     uses = graph.uses()
     new: dict[Value, Value] = {}
-    products: dict[Value, Node] = {}
+    makers: dict[Value, Node] = {}  # those that take an epilogue, by their result
     nodes: dict[Node, None] = {}  # in order, quick to remove from
     for node in graph.nodes:
         node.substitute(new)
-        product = _absorbed(node, products, uses, folded)
-        if product is None:
+        maker = _absorber(node, makers, uses, folded)
+        if maker is None:
             nodes[node] = None
-            if _make_product(node):
-                products[node.result] = node
+            if _take_epilogue(node):
+                makers[node.result] = node
             continue
         # It moves behind its new operand, which nothing in between can notice: only `node` read it.
-        del nodes[product]
-        nodes[product] = None
-        product.fused.append(node.name)
-        new[node.result] = product.result
-        uses[product.result] = uses[node.result]
+        del nodes[maker]
+        nodes[maker] = None
+        maker.fused.append(node.name)
+        new[node.result] = maker.result
+        uses[maker.result] = uses[node.result]
     graph.nodes = list(nodes)
     graph.outputs = replace(graph.outputs, new)
 
@@ -101,76 +102,79 @@ def _bound(node: Node) -> dict[str, Any]:
     return dict(zip(_PARAMETERS[node.name], node.args, strict=False)) | node.kwargs
 
 
-def _make_product(node: Node) -> bool:
-    """Rewrite a convolution or linear layer as the one that takes an epilogue, where it may be."""
-    if node.name not in _PRODUCTS:
+def _take_epilogue(node: Node) -> bool:
+    """Rewrite a node as a call that takes a residual and an activation, where there is one."""
+    if node.name not in _TAKERS:
         return False
     bound = _bound(node)
-    x, weight, bias = bound["input"], bound["weight"], bound.get("bias")
-    if not isinstance(x, Value) or not isinstance(weight, Tensor) or isinstance(bias, Value):
+    x, weight, bias = bound["input"], bound.get("weight"), bound.get("bias")
+    if not isinstance(x, Value) or isinstance(weight, Value) or isinstance(bias, Value):
         return False
     if x.device != "cpu" or x.dtype not in (_core.float32, _core.float64):
         return False
-    bound["weight"] = weight.detach().contiguous()  # which would be done in every call
+    # In the order that the kernel wants; else that would be made in every call.
+    bound["weight"] = None if weight is None else weight.detach().contiguous()
     bound["bias"] = None if bias is None else bias.detach()
-    node.operation, node.args = _PRODUCTS[node.name], ()
-    node.kwargs = bound | {"residual": None, "activation": "none"}
+    node.operation, node.args = _TAKERS[node.name], ()
+    node.kwargs = {"residual": None, "activation": "none"} | bound
     return True
 
 
-def _absorbed(
-    node: Node, products: dict[Value, Node], uses: Counter[Value], folded: Folded
+def _absorber(
+    node: Node, makers: dict[Value, Node], uses: Counter[Value], folded: Folded
 ) -> Node | None:
-    """The product that does `node`'s work from now on, or None."""
+    """The maker of an operand that does `node`'s work from now on, or None."""
     rule = {"batch_norm": _fold, "add": _add_residual, "relu": _activate}.get(node.name)
     if rule is None:
         return None
     bound = _bound(node)
     for operand in (bound["input"], bound.get("other")):
-        product = products.get(operand) if isinstance(operand, Value) else None
+        maker = makers.get(operand) if isinstance(operand, Value) else None
         if (
-            product is not None
-            and uses[product.result] == 1
-            and product.kwargs["activation"] == "none"
-            and rule(product, node, bound, folded)
+            maker is not None
+            and uses[maker.result] == 1
+            and maker.kwargs["activation"] == "none"
+            and rule(maker, node, bound, folded)
         ):
-            return product
+            return maker
     return None
 
 
-def _activate(product: Node, node: Node, _bound: dict[str, Any], _folded: Folded) -> bool:
-    product.kwargs["activation"] = node.name
+def _activate(maker: Node, node: Node, _bound: dict[str, Any], _folded: Folded) -> bool:
+    maker.kwargs["activation"] = node.name
     return True
 
 
-def _add_residual(product: Node, node: Node, bound: dict[str, Any], _folded: Folded) -> bool:
-    other = bound["other"] if bound["input"] is product.result else bound["input"]
-    if product.kwargs["residual"] is not None or not isinstance(other, Value):
+def _add_residual(maker: Node, node: Node, bound: dict[str, Any], _folded: Folded) -> bool:
+    other = bound["other"] if bound["input"] is maker.result else bound["input"]
+    if maker.kwargs["residual"] is not None or not isinstance(other, Value):
         return False
-    if not product.result.shape == other.shape == node.result.shape:
+    if not maker.result.shape == other.shape == node.result.shape:
         return False
-    product.kwargs["residual"] = other
+    maker.kwargs["residual"] = other
     return True
 
 
-def _fold(product: Node, node: Node, bound: dict[str, Any], folded: Folded) -> bool:
+def _fold(maker: Node, node: Node, bound: dict[str, Any], folded: Folded) -> bool:
     mean, variance = bound.get("running_mean"), bound.get("running_var")
     affine = bound.get("weight"), bound.get("bias")
-    if bound.get("training", False) or product.kwargs["residual"] is not None:
+    if maker.name not in _PRODUCTS or maker.kwargs["residual"] is not None:
         return False
-    if any(isinstance(part, Value) for part in affine):
+    if bound.get("training", False) or any(isinstance(part, Value) for part in affine):
         return False
     if not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
         return False
-    if product.name == "linear" and len(node.result.shape) != 2:
+    if maker.name == "linear" and len(node.result.shape) != 2:
         return False  # the channels of a sequence are not the features that the layer made
-    sources = product.kwargs["weight"], product.kwargs["bias"], mean, variance, *affine
+    sources = maker.kwargs["weight"], maker.kwargs["bias"], mean, variance, *affine
     eps = bound.get("eps", 1e-5)
     key = (eps, *(None if part is None else part.data_ptr() for part in sources))
     if key not in folded:
         with no_grad():
             folded[key] = Fold(*_fold_affine(*sources, eps), sources)
-    product.kwargs["weight"], product.kwargs["bias"], _ = folded[key]
+    maker.kwargs["weight"], maker.kwargs["bias"], _ = folded[key]
+    epilogue = ("residual", "activation", "slope")  # it may have one of its own
+    maker.kwargs |= {name: bound[name] for name in epilogue if name in bound}
     return True
 
 

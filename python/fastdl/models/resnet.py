@@ -181,7 +181,7 @@ def _stage(
     """Blocks of one resolution; the first changes resolution and channels."""
     channels = width * block.expansion
     downsample = None
-    if stride != 1 or in_channels != channels:
+    if in_channels != channels:
         downsample = nn.Sequential(
             nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
         )
