@@ -224,9 +224,7 @@ def layer_rows():
             call(uniform(0, 5), 5, uniform(5), uniform(5)),
             large(uniform(401, 112), 112, uniform(112), uniform(112)),
             large(uniform(5, 3, 1100), [3, 1100], uniform(3, 1100), uniform(3, 1100)),
-            sized=lambda n: call(
-                uniform(max(1, n // 256), 256), 256, uniform(256), uniform(256)
-            ),
+            sized=lambda n: call(uniform(max(1, n // 256), 256), 256, uniform(256), uniform(256)),
             tolerance=normal,
         ),
         Op(
