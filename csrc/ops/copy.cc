@@ -140,7 +140,7 @@ Tensor full(const Dims& shape, double value, DType dtype, const Device& device) 
   Tensor y = empty(shape, dtype, device);
   const uint64_t bits = bits_of(value, dtype);
   if (y.numel() == 1 && device.is_cpu())
-    memcpy(y.mutable_data(), &bits, item_size(dtype));
+    on_host([to = y.mutable_data(), bits, size = item_size(dtype)] { memcpy(to, &bits, size); });
   else
     launch<fill>("full", device, dtype, y.numel(), walk_over(shape, y), bits, y.mutable_data());
   return y;
