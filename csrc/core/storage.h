@@ -13,12 +13,12 @@
 
 namespace fastdl {
 
+class CaptureMemory;
+
 // What a layer above keeps with memory (ops/packed.h); the core only owns it.
 struct Attachment {
   virtual ~Attachment() = default;
 };
-
-class CaptureMemory;
 
 class Storage final : public RefCounted {
  public:
