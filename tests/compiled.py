@@ -41,13 +41,14 @@ def agree(ours, expected, **tolerance):
 
 
 def check(model, *inputs, **tolerance):
-    """Compile, compare the first and a later call with eager, and return the compiled model."""
+    """Compile, compare calls from Python, captured and replayed, and return the compiled model."""
     compiled = fastdl.compile(model)
     expected = model(*inputs)
     agree(compiled(*inputs), expected, **tolerance)
     other = [x * 0.5 if x.dtype.is_floating_point else x for x in inputs]
     agree(compiled(*other), model(*other), **tolerance)
     agree(compiled(*inputs), expected, **tolerance)
+    assert "replays" in str(compiled.explain())
     return compiled
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import fastdl
 import fastdl.functional as F
-from fastdl import nn
+from fastdl import errors, nn
 from fastdl.models import MLP, LeNet5, LSTMClassifier
 from tests.compiled import Calls, agree, check, operations, prepared, small_resnet, values
 
@@ -45,6 +45,11 @@ class TestModels:
         tokens = fastdl.tensor(np.random.default_rng(0).integers(0, 50, (4, 7)))
         compiled = check(model, tokens)
         assert "lstm" in operations(compiled)
+        for _ in range(2):
+            with pytest.raises(errors.IndexRangeError) as caught:
+                compiled(tokens + 50)
+            assert caught.value.layer == "embedding (Embedding)"
+        agree(compiled(tokens), model(tokens))
 
     def test_functional_api(self):
         a, b = fastdl.Input((4, 8, 8), "float64"), fastdl.Input((4, 8, 8), "float64")
@@ -153,7 +158,8 @@ class TestGraphs:
     def test_batch_norm_with_an_epilogue_of_its_own(self):
         model = Calls(
             lambda m, x: (
-                m.norm(m.conv(x), x, "relu"), m.norm(m.conv(x), m.conv(x)), m.norm(m.conv(x) + x, x),
+                m.norm(m.conv(x), x, "relu"), m.norm(m.conv(x), m.conv(x)),
+                m.norm(m.conv(x) + x, x),
                 F.relu(m.norm(m.conv(x), x)), F.relu(m.norm(m.conv(x), None, "relu") + x),
             ),
             conv=nn.Conv2d(3, 3, 1), norm=nn.BatchNorm2d(3),

@@ -297,6 +297,25 @@ class TestObject:
             fastdl.set_num_threads(before)
         assert len(set(results)) == 1
 
+    def test_inside_a_capture(self):
+        model = prepared(LeNet5())
+        compiled = fastdl.compile(model)
+        step = fastdl.capture(lambda x: compiled(x) * 2)
+        for seed in range(5):
+            x = values(1, 1, 32, 32, seed=seed)
+            with fastdl.no_grad():
+                agree(step(x), model(x) * 2)
+
+    def test_memory_is_given_back(self):
+        compiled = fastdl.compile(prepared(small_resnet(), "float32"))
+        compiled.reset()
+        before = fastdl.memory_stats()["in_use"]
+        for batch in range(1, 20):
+            for _ in range(3):
+                compiled(values(batch, 3, 32, 32, dtype="float32"))
+        compiled.reset()
+        assert fastdl.memory_stats()["in_use"] <= before
+
     def test_compiled_models_nest(self):
         inner = fastdl.compile(prepared(LeNet5()))
         outer = Calls(lambda m, x: m.inner(x) * 2, inner=inner).eval()

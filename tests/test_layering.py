@@ -28,7 +28,7 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
-    {"_repr", "_table", "autograd", "functional"},
+    {"_repr", "_table", "autograd", "capture", "functional"},
     {"init", "symbolic"},
     {"nn"},
     {"compiler", "cuda", "graph", "io", "metrics", "optim", "progress"},

@@ -10,6 +10,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/arithmetic.h"
 #include "autograd/node.h"
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/layout.h"
 
@@ -105,7 +106,10 @@ class Pass {
   }
 
   void accumulate() {
-    for (LeafGrad& l : leaves_) store(*variable(l.leaf), std::move(l.grad));
+    for (LeafGrad& l : leaves_) {
+      if (Capture* c = capturing()) note_store(*c, l.leaf);
+      store(*variable(l.leaf), std::move(l.grad));
+    }
     for (auto& [v, grad] : retained_)
       if (grad.defined()) store(*v, std::move(grad));
   }
@@ -159,10 +163,28 @@ class Pass {
   static void store(Variable& v, Tensor g) {
     const bool ours_alone = g.impl()->use_count() == 1 && g.storage().use_count() == 1;
     const bool dense = g.is_contiguous() || is_channels_last(g);
-    if (v.grad.defined())
+    if (v.grad.defined() && capturing())  // where a replay finds it
+      gradient_arithmetic.add_(v.grad, g);
+    else if (v.grad.defined())
       v.grad = gradient_arithmetic.add(v.grad, g);
     else
       v.grad = ours_alone && dense ? std::move(g) : gradient_arithmetic.clone(g);
+  }
+
+  // A replay writes to the same memory whatever .grad is by then. So .grad is put back after it,
+  // and it is asked before it whether .grad is what it was, unless the step itself cleared it.
+  static void note_store(Capture& capture, const Tensor& leaf) {
+    Variable& v = *variable(leaf);
+    if (v.stored_in == capture.id()) return;
+    v.stored_in = capture.id();
+    if (v.cleared_in != capture.id())
+      capture.guard([leaf, before = v.grad] {
+        const Tensor& now = variable(leaf)->grad;
+        return now.defined() == before.defined() && (!now.defined() || now.impl() == before.impl());
+      });
+    capture.at_end([&capture, leaf] {
+      capture.afterwards([leaf, grad = variable(leaf)->grad] { variable(leaf)->grad = grad; });
+    });
   }
 
   // All nodes behind `heap`, the newest first. What a node was computed from is older than it, so a

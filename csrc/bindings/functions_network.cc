@@ -7,7 +7,6 @@
 #include "ops/loss.h"
 #include "ops/lstm.h"
 #include "ops/matmul.h"
-#include "ops/optimizer.h"
 #include "ops/pool2d.h"
 #include "ops/random.h"
 #include "ops/softmax.h"
@@ -103,16 +102,16 @@ side has the `slope`. Raises ShapeError for a training batch of one value per ch
                           {training, momentum, eps, {activation, slope}});
       });
   t.function(
-      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = "
+      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | "
+      "None = "
       "None, bias: ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
 
 Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
 normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit.)",
       [](const Tensor& x, const Dims& normalized, const OptionalTensor& weight,
-         const OptionalTensor& bias, double eps) {
-        return layer_norm(x, normalized, weight.tensor, bias.tensor, eps);
-      });
+         const OptionalTensor& bias,
+         double eps) { return layer_norm(x, normalized, weight.tensor, bias.tensor, eps); });
   t.function(
       "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
       "None = None) -> Tensor",
@@ -176,35 +175,6 @@ reduction: 'mean', 'sum' or 'none'.)",
       });
 }
 
-void define_optimizers(FunctionTable& t) {
-  t.function(
-      "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: "
-      "Sequence[Tensor], lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: "
-      "float = 0.0, nesterov: bool = False, first_step: bool = False) -> None",
-      "Stochastic gradient descent on all parameters, in place, in one call. The buffers may "
-      "be\nan empty list where momentum is 0; at the first step they become the gradient.",
-      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-         const std::vector<Tensor>& buffers, double lr, double momentum, double dampening,
-         double weight_decay, bool nesterov, bool first_step) {
-        sgd_step(params, grads, buffers,
-                 {lr, momentum, dampening, weight_decay, nesterov, first_step});
-        return Py_NewRef(Py_None);
-      });
-  t.function(
-      "adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avg: Sequence[Tensor], "
-      "exp_avg_sq: Sequence[Tensor], step: int, lr: float = 0.001, beta1: float = 0.9, beta2: "
-      "float = 0.999, eps: float = 1e-08, weight_decay: float = 0.0, decoupled: bool = False) -> "
-      "None",
-      "Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), "
-      "on\nall parameters, in place, in one call. `step` counts from 1.",
-      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-         const std::vector<Tensor>& m, const std::vector<Tensor>& v, int64_t step, double lr,
-         double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
-        adam_step(params, grads, m, v, {lr, beta1, beta2, eps, weight_decay, step, decoupled});
-        return Py_NewRef(Py_None);
-      });
-}
-
 // Private: what fastdl.compile makes of a layer and the activation that follows it.
 void define_fused(FunctionTable& t) {
   t.function(
@@ -230,8 +200,6 @@ void define_network_functions(FunctionTable& t) {
   define_layers(t);
   define_losses(t);
 }
-
-void define_runtime_functions(FunctionTable& t) { define_optimizers(t); }
 
 void define_fused_functions(FunctionTable& t) { define_fused(t); }
 

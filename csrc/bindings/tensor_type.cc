@@ -9,6 +9,7 @@
 #include "bindings/indexing.h"
 #include "bindings/module.h"
 #include "bindings/signature.h"
+#include "core/capture.h"
 #include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -114,6 +115,7 @@ PyObject* compare_slot(PyObject* a, PyObject* b, int how) {
 int truth(PyObject* self) {
   return guarded([&]() -> int {
     const Tensor& t = tensor_of(self);
+    refuse_reading("bool");
     if (t.numel() != 1)
       throw argument_error("bool", "a tensor of several elements has no truth value")
           .show("input", t)
@@ -187,7 +189,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
     const Tensor& t = tensor_of(self);
     if (!value || value == Py_None) {
-      if (variable(t)) variable(t)->grad = {};
+      clear_grad(t);
       return 0;
     }
     const Tensor g = from_python<Tensor>(value, {"grad", "value"});
@@ -197,6 +199,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
           .show("tensor", t)
           .show("grad", g)
           .remedy("assign a tensor of that shape");
+    clear_grad(t);
     make_variable(t).grad = g;
     return 0;
   });

@@ -42,6 +42,12 @@ class Ref {
     if (p_ && p_->release()) delete p_;
   }
 
+  static Ref adopt(T* p) {  // takes over a reference that was retained by hand
+    Ref r;
+    r.p_ = p;
+    return r;
+  }
+
   T* get() const { return p_; }
   T* operator->() const { return p_; }
   T& operator*() const { return *p_; }

@@ -61,6 +61,7 @@ from fastdl._core import (
     zeros_like,
 )
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from fastdl.capture import capture
 from fastdl.errors import Error
 from fastdl.graph import Input, Model
 from fastdl.nn.container import Sequential
@@ -84,6 +85,7 @@ __all__ = [
     "autograd",
     "bfloat16",
     "bool_",
+    "capture",
     "cat",
     "channels_last",
     "compile",
@@ -151,4 +153,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *__all__})
+    return sorted({*globals(), *_LAZY, "compile"})

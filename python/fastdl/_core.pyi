@@ -189,6 +189,39 @@ def grad(
 def zero_grads(tensors: Sequence[Tensor]) -> None:
     """Sets .grad of each to None."""
 
+class Capture:
+    """Work of ops, recorded; see fastdl.capture."""
+    def __init__(self, inputs: Sequence[Tensor] = (), strict: bool = True) -> None: ...
+    def begin(self) -> None:
+        """Records what this thread does from here on."""
+    def end(self) -> None:
+        """Ends the recording."""
+    def replay(self) -> bool:
+        """Does the recorded work again; False, with nothing done, where it does not fit any
+        more."""
+    def replay_on(self, inputs: tuple[Any, ...]) -> bool | None:
+        """replay() after `inputs` were copied into its own; None where they are not alike, or the
+        mode of gradients is another."""
+    @property
+    def broken(self) -> str:
+        """Why a capture that is not strict cannot be replayed, or ''."""
+    @property
+    def steps(self) -> int:
+        """How many kernels a replay runs."""
+    @property
+    def memory(self) -> int:
+        """Bytes that the capture holds."""
+
+def is_capturing() -> bool:
+    """Whether this thread's work is being captured."""
+
+def replay_if(function: Callable[[], bool]) -> None:
+    """Calls function() before each replay of the capture that is being made; False says that it
+    does not fit any more."""
+
+def uncaptured(function: Callable[[], Any]) -> Any:
+    """function(), which is no part of a capture that is being made."""
+
 def is_grad_enabled() -> bool:
     """Whether ops are recorded in this thread."""
 
@@ -211,9 +244,13 @@ def adam_step(
     eps: float = 1e-08,
     weight_decay: float = 0.0,
     decoupled: bool = False,
+    group: dict[str, Any] | None = None,
+    states: list[dict[str, Any]] | None = None,
 ) -> None:
     """Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), on
-    all parameters, in place, in one call. `step` counts from 1."""
+    all parameters, in place, in one call. `step` counts from 1. `group` holds lr, betas,
+    eps and weight_decay instead. `states`, one of each parameter: a captured step counts in
+    their 'step'."""
 
 def add(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input + other, with broadcasting.
@@ -653,15 +690,17 @@ def sgd_step(
     params: Sequence[Tensor],
     grads: Sequence[Tensor],
     momentum_buffers: Sequence[Tensor],
-    lr: float,
+    lr: float = 0.001,
     momentum: float = 0.0,
     dampening: float = 0.0,
     weight_decay: float = 0.0,
     nesterov: bool = False,
     first_step: bool = False,
+    group: dict[str, Any] | None = None,
 ) -> None:
     """Stochastic gradient descent on all parameters, in place, in one call. The buffers may be
-    an empty list where momentum is 0; at the first step they become the gradient."""
+    an empty list where momentum is 0; at the first step they become the gradient. `group`
+    holds the options from lr to nesterov instead."""
 
 def sigmoid(input: ArrayLike) -> Tensor:
     """Elementwise 1 / (1 + exp(-x))."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from contextlib import suppress
 from threading import RLock
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from fastdl.compiler.lower import Folded, lower
 from fastdl.compiler.plan import Plan
 from fastdl.compiler.report import Report, describe_plan, profile_plan
 from fastdl.compiler.trace import Untraceable, trace
-from fastdl.errors import ArgumentError
+from fastdl.errors import ArgumentError, Error
 from fastdl.nn.module import Module
 from fastdl.symbolic import STAND_INS
 
@@ -56,15 +57,21 @@ class CompiledModel:
     """What `fastdl.compile` returns. Attributes that it does not have are those of the model.
 
     Threads may share it; their calls take turns.
-
-    Attributes:
-        model: the model that was compiled.
     """
 
     def __init__(self, model: Module) -> None:
-        self.model = model
+        self._model = model
         self._lock = RLock()
         self.reset()
+
+    @property
+    def model(self) -> Module:
+        """The model that was compiled."""
+        return self._model
+
+    def __fastdl_guarded__(self) -> Module:
+        """What another compiled model has to watch in this one: plans come and go."""
+        return self._model
 
     def reset(self) -> None:
         """Forget everything that was compiled, as after a change that the guard cannot see."""
@@ -77,11 +84,14 @@ class CompiledModel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves: list[Tensor] = []
         key = None if self.model.training else _signature((args, kwargs), leaves)
-        if key is not None and not _wants_gradient(leaves):
+        # The ops of the model itself can be part of a capture that is being made.
+        if key is not None and not _wants_gradient(leaves) and not _core.is_capturing():
             with self._lock:
                 plan = self._plan_for(key, args, kwargs, leaves)
                 if isinstance(plan, Plan):
-                    return plan(leaves)
+                    # The model raises it again, with the layer's path.
+                    with suppress(Error):
+                        return plan(leaves)
         return self.model(*args, **kwargs)
 
     def explain(self) -> Report:
@@ -156,9 +166,9 @@ class CompiledModel:
     # what belongs to the model
 
     def __getattr__(self, name: str) -> Any:
-        if name == "model":  # not set yet, as while copying
+        if name == "_model":  # not set yet, as while copying
             raise AttributeError(name)
-        return getattr(self.model, name)
+        return getattr(self._model, name)
 
     def train(self, mode: bool = True) -> Self:
         """As `Module.train`; in training mode the model itself runs."""

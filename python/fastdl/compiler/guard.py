@@ -96,6 +96,8 @@ class Guard:
             elif isinstance(item, list | tuple | set | frozenset):
                 self._holders.append(item)
                 todo.extend(item)
+            elif hasattr(type(item), "__fastdl_guarded__"):
+                todo.append(item.__fastdl_guarded__())
             elif hasattr(item, "__dict__"):
                 self._mappings.append(vars(item))
                 todo.extend(vars(item).values())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
-from fastdl.compiler.graph import Graph, Node, Value
+from fastdl.compiler.graph import Graph, Node, Value, values_in
 from fastdl.symbolic import map_leaves
 
 __all__ = ["Plan", "Step"]
@@ -36,52 +37,85 @@ class Step:
 
 
 class Plan:
-    """Runs a lowered graph.
+    """Runs a lowered graph: first from Python, then captures it, then replays it from C++.
 
     Attributes:
-        graph: what it runs.
         steps: in order.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
         slots: dict[Value, Slot] = {}
         for value in [*graph.inputs, *(v for node in graph.nodes for v in node.results())]:
             slots[value] = Slot(len(slots))
         self._size = len(slots)
-        self._outputs = map_leaves(graph.outputs, Value, slots.__getitem__)
+        self._output_slots = map_leaves(graph.outputs, Value, slots.__getitem__)
         self.steps = [
             Step(node, slots, dead)
             for node, dead in zip(graph.nodes, _last_uses(graph, slots), strict=True)
         ]
-        self._forms = [graph.formats.get(value) for value in graph.inputs]
+        self._formats = [graph.formats.get(value) for value in graph.inputs]
+        self._warm = False
+        self._capture: _core.Capture | None = None
+        self._inputs: list[Tensor] = []
+        self._outputs: Any = None  # in the memory of the capture: the next replay overwrites them
+        on_cpu = all(value.device == "cpu" for value in graph.inputs)
+        self._obstacle = "" if on_cpu else "not on the CPU"
 
     def __call__(self, inputs: list[Tensor]) -> Any:
         """The model's outputs, which no later call changes."""
         with no_grad():
-            return self.run(inputs)
-
-    def remarks(self) -> list[str]:
-        """What holds for all steps."""
-        return [f"steps: {len(self.steps)}"]
+            if self._capture is None:
+                if self._obstacle or not self._warm:
+                    # Weights are packed in the first run, which is to be no part of a capture.
+                    self._warm = True
+                    return self._run(self.brought_in(inputs))
+                self._record(inputs)
+            else:
+                for own, given in zip(self._inputs, inputs, strict=True):
+                    own.copy_(given)
+                if not self._capture.replay():
+                    self._record(inputs)
+            return map_leaves(self._outputs, Tensor, Tensor.clone)
 
     def brought_in(self, inputs: list[Tensor]) -> list[Tensor]:
         """The inputs in the memory format that the steps want."""
         return [
             x if form is None else x.contiguous(memory_format=form)
-            for x, form in zip(inputs, self._forms, strict=True)
+            for x, form in zip(inputs, self._formats, strict=True)
         ]
-
-    def run(self, inputs: list[Tensor]) -> Any:
-        """The model's outputs for `inputs`, step by step from Python."""
-        memory = self.memory(self.brought_in(inputs))
-        for step in self.steps:
-            step.run(memory)
-        return map_leaves(self._outputs, Slot, memory.__getitem__)
 
     def memory(self, inputs: list[Tensor]) -> list[Any]:
         """What the steps run in: the inputs, and room for every other value."""
         return [*inputs, *[None] * (self._size - len(inputs))]
+
+    def remarks(self) -> list[str]:
+        """What holds for all steps."""
+        remarks = [f"{len(self.steps)} steps"]
+        if any(self._formats):
+            remarks[0] += ", images in channels-last"
+        if self._capture is not None:
+            kib = self._capture.memory / 1024
+            remarks.append(f"replays {self._capture.steps} kernels over {kib:,.0f} KiB")
+        elif self._obstacle:
+            remarks.append(f"runs from Python: {self._obstacle}")
+        return remarks
+
+    def _run(self, inputs: list[Tensor]) -> Any:
+        memory = self.memory(inputs)
+        for step in self.steps:
+            step.run(memory)
+        return map_leaves(self._output_slots, Slot, memory.__getitem__)
+
+    def _record(self, inputs: list[Tensor]) -> None:
+        self._inputs = [x.detach().clone() for x in self.brought_in(inputs)]
+        capture = _core.Capture(strict=False)
+        capture.begin()
+        try:
+            self._outputs = self._run(self._inputs)
+        finally:
+            capture.end()
+        self._obstacle = capture.broken
+        self._capture = None if capture.broken else capture
 
 
 def _store(results: Any, outcome: Any, memory: list[Any]) -> None:
@@ -94,8 +128,7 @@ def _store(results: Any, outcome: Any, memory: list[Any]) -> None:
 
 def _last_uses(graph: Graph, slots: dict[Value, Slot]) -> list[list[Slot]]:
     """For each node the values that nothing after it reads."""
-    read: set[Value] = set()
-    map_leaves(graph.outputs, Value, read.add)
+    read: set[Value] = set(values_in(graph.outputs))
     dead: list[list[Slot]] = []
     for node in reversed(graph.nodes):
         values = dict.fromkeys([*node.operands(), *node.results()])
