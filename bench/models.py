@@ -34,17 +34,22 @@ GATES = {
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """Inference at batch 1 and a training step at batch 8 on 224x224 images; `short`: 64x64."""
+    """Inference at batch 1 and a training step at batch 8 on 224x224 images; `short`: 64x64.
+
+    Inference is timed as the model comes, and by `fastdl.compile`, of which the gates are.
+    """
     side = 64 if short else 224
     for network in ("resnet18",) if short else MAKERS:
-        yield Case(
-            "models",
-            f"{NAMES[network]}, inference",
-            f"1x3x{side}x{side}",
-            partial(_inference, network, 1, side),
-            gates={} if short else GATES[network],
-            group="models, inference",
-        )
+        for compiled in (True, False):
+            how = "compiled" if compiled else "eager"
+            yield Case(
+                "models",
+                f"{NAMES[network]}, inference, {how}",
+                f"1x3x{side}x{side}",
+                partial(_inference, network, 1, side, compiled),
+                gates=GATES[network] if compiled and not short else {},
+                group=f"models, {how}",
+            )
     yield Case(
         "models",
         "ResNet-18, training step",
@@ -79,7 +84,7 @@ def random_weights(model: Any, seed: int = 0) -> dict[str, Array]:
     return {name: np.asarray(value, order="C") for name, value in state.items()}
 
 
-def _inference(network: str, batch: int, side: int) -> Sides:
+def _inference(network: str, batch: int, side: int, compiled: bool) -> Sides:
     make, make_reference = MAKERS[network]
     model, reference = make().eval(), make_reference().eval()
     weights = random_weights(reference)
@@ -88,9 +93,11 @@ def _inference(network: str, batch: int, side: int) -> Sides:
     images = normal(batch, 3, side, side)
     x, other = fastdl.tensor(images), torch.tensor(images)
 
+    call = fastdl.compile(model) if compiled else model
+
     def ours() -> Any:
         with fastdl.no_grad():
-            return model(x)
+            return call(x)
 
     def theirs() -> Any:
         with torch.inference_mode():
