@@ -48,6 +48,12 @@ int64: dtype
 uint8: dtype
 bool_: dtype
 
+class memory_format:
+    """How the elements of a tensor [N, C, H, W] lie in memory."""
+
+contiguous_format: memory_format
+channels_last: memory_format
+
 class device:
     """Where tensors live: device('cpu'), device('cuda:0'). Equal to its name, too."""
     def __init__(self, name: str) -> None: ...
@@ -254,6 +260,8 @@ class Tensor:
         """A view with the dimensions reversed."""
     @property
     def _version(self) -> _Int: ...
+    @property
+    def _shared(self) -> _Bool: ...
 
     requires_grad: _Bool
     """Whether gradients flow to this tensor; settable on leaves."""

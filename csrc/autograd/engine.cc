@@ -12,6 +12,7 @@
 #include "autograd/node.h"
 #include "core/capture.h"
 #include "core/error.h"
+#include "core/layout.h"
 
 namespace fastdl {
 namespace {
@@ -163,12 +164,13 @@ class Pass {
   // A .grad is the user's to edit: it shares its memory with nothing else.
   static void store(Variable& v, Tensor g) {
     const bool ours_alone = g.impl()->use_count() == 1 && g.storage().use_count() == 1;
+    const bool dense = g.is_contiguous() || is_channels_last(g);
     if (v.grad.defined() && capturing())  // where a replay finds it
       gradient_arithmetic.add_(v.grad, g);
     else if (v.grad.defined())
       v.grad = gradient_arithmetic.add(v.grad, g);
     else
-      v.grad = ours_alone && g.is_contiguous() ? std::move(g) : gradient_arithmetic.clone(g);
+      v.grad = ours_alone && dense ? std::move(g) : gradient_arithmetic.clone(g);
   }
 
   // A replay writes to the same memory whatever .grad is by then. So .grad is put back after it,

@@ -2,6 +2,8 @@
 #include "bindings/signature.h"
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
+#include "ops/epilogue.h"
+#include "ops/layer_norm.h"
 #include "ops/loss.h"
 #include "ops/lstm.h"
 #include "ops/matmul.h"
@@ -22,6 +24,14 @@ Pool2dOptions pool_options(const Pair& kernel, const std::optional<Pair>& stride
           {dilation.at[0], dilation.at[1]},
           ceil_mode,
           count_include_pad};
+}
+
+Conv2dOptions conv_options(const Pair& stride, const Pair& padding, const Pair& dilation,
+                           int64_t groups) {
+  return {{stride.at[0], stride.at[1]},
+          {padding.at[0], padding.at[1]},
+          {dilation.at[0], dilation.at[1]},
+          groups};
 }
 
 void define_layers(FunctionTable& t) {
@@ -45,11 +55,7 @@ Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for 
 dilation or groups below 1 or a padding below 0.)",
       [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const Pair& stride,
          const Pair& padding, const Pair& dilation, int64_t groups) {
-        const Conv2dOptions o{{stride.at[0], stride.at[1]},
-                              {padding.at[0], padding.at[1]},
-                              {dilation.at[0], dilation.at[1]},
-                              groups};
-        return conv2d(x, w, b.tensor, o);
+        return conv2d(x, w, b.tensor, conv_options(stride, padding, dilation, groups));
       });
   t.function(
       "max_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] "
@@ -79,19 +85,33 @@ count_include_pad is False.)",
   t.function(
       "batch_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | None "
       "= None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = "
-      "False, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
+      "False, momentum: float = 0.1, eps: float = 1e-05, residual: ArrayLike | None = None, "
+      "activation: "
+      "str = 'none', slope: float = 0.01) -> Tensor",
       R"((x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
-(Ioffe and Szegedy, 2015).
+(Ioffe and Szegedy, 2015), then `+ residual`, then the activation, in one pass over memory.
 
 In training the statistics are the batch's (biased variance), and the running ones move
 towards them by `momentum` (unbiased variance), in place; else the running ones are used.
-Raises ShapeError for a training batch of one value per channel.)",
+The residual has the input's shape; activation: 'none', 'relu' or 'leaky_relu', whose negative
+side has the `slope`. Raises ShapeError for a training batch of one value per channel.)",
       [](const Tensor& x, const OptionalTensor& mean, const OptionalTensor& var,
          const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
-         double eps) {
-        return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, training,
-                          momentum, eps);
+         double eps, const OptionalTensor& residual, const std::string& activation, double slope) {
+        return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, residual.tensor,
+                          {training, momentum, eps, {activation, slope}});
       });
+  t.function(
+      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | "
+      "None = "
+      "None, bias: ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
+      R"((x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
+
+Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
+normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit.)",
+      [](const Tensor& x, const Dims& normalized, const OptionalTensor& weight,
+         const OptionalTensor& bias,
+         double eps) { return layer_norm(x, normalized, weight.tensor, bias.tensor, eps); });
   t.function(
       "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
       "None = None) -> Tensor",
@@ -155,11 +175,32 @@ reduction: 'mean', 'sum' or 'none'.)",
       });
 }
 
+// Private: what fastdl.compile makes of a layer and the activation that follows it.
+void define_fused(FunctionTable& t) {
+  t.function(
+      "conv2d_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
+      "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01, stride: int | "
+      "Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, "
+      "groups: int = 1) -> Tensor",
+      R"(activation(conv2d(input, weight, bias) + residual) in one pass; for inference.
+
+residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+Raises AutogradError where a gradient would be recorded, and what conv2d raises.)",
+      [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const OptionalTensor& residual,
+         const std::string& activation, double slope, const Pair& stride, const Pair& padding,
+         const Pair& dilation, int64_t groups) {
+        return conv2d_fused(x, w, b.tensor, residual.tensor, {activation, slope},
+                            conv_options(stride, padding, dilation, groups));
+      });
+}
+
 }  // namespace
 
 void define_network_functions(FunctionTable& t) {
   define_layers(t);
   define_losses(t);
 }
+
+void define_fused_functions(FunctionTable& t) { define_fused(t); }
 
 }  // namespace fastdl::bindings

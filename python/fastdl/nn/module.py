@@ -17,7 +17,7 @@ from fastdl.errors import ArgumentError, DTypeError, Error
 from fastdl.nn import state
 from fastdl.nn.hooks import Handle, Hooks
 from fastdl.nn.parameter import Parameter
-from fastdl.symbolic import Symbol, record
+from fastdl.symbolic import STAND_INS
 
 __all__ = ["Module"]
 
@@ -52,8 +52,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for arg in args:
-            if type(arg) is Symbol:
-                return record(self, args, kwargs)
+            if type(arg) in STAND_INS:
+                return arg.__fastdl_module__(self, args, kwargs)
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)
@@ -201,12 +201,17 @@ class Module:
         """
         return state.load(self, tensors, strict)
 
-    def to(self, target: Any) -> Self:
+    def to(self, target: Any = None, *, memory_format: _core.memory_format | None = None) -> Self:
         """Move parameters and buffers to a device, or convert floating ones to a dtype.
 
         Tensors that change are replaced by new ones, so make the optimizer afterwards.
+
+        Args:
+            target: a device or a dtype. Default: None, neither changes.
+            memory_format: how parameters and buffers of 4 dimensions lie in memory,
+                `fastdl.channels_last` say. Default: None, as they do.
         """
-        state.convert(self, target)
+        state.convert(self, target, memory_format)
         return self
 
     def cpu(self) -> Self:
