@@ -98,6 +98,17 @@ class TestChanges:
         scale.mul_(2.0)
         agree(compiled(values(3)), values(3) * scale)
 
+    def test_weights_in_memory_that_others_see(self):
+        weight = np.random.default_rng(0).standard_normal((4, 3, 3, 3))
+        conv = nn.Conv2d(3, 4, 3, dtype="float64").eval()
+        conv.weight = nn.Parameter(fastdl.from_numpy(weight))
+        compiled = check(conv, x := values(1, 3, 5, 5))
+        # What is kept with such memory could be stale, so nothing is; the plan has its own copy.
+        assert not compiled._newest.steps[0].kwargs["weight"]._shared
+        weight *= 2.0
+        compiled.reset()
+        agree(compiled(x), conv(x))
+
     def test_another_dtype(self):
         model = prepared(LeNet5())
         compiled = fastdl.compile(model)

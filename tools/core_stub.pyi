@@ -261,6 +261,8 @@ class Tensor:
         """A view with the dimensions reversed."""
     @property
     def _version(self) -> _Int: ...
+    @property
+    def _shared(self) -> _Bool: ...
 
     requires_grad: _Bool
     """Whether gradients flow to this tensor; settable on leaves."""

@@ -169,6 +169,9 @@ PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(te
 PyObject* get_version(PyObject* self, void*) {
   return PyLong_FromLong(tensor_of(self).storage().version);
 }
+PyObject* get_shared(PyObject* self, void*) {
+  return PyBool_FromLong(tensor_of(self).storage().shared);
+}
 PyObject* get_transposed(PyObject* self, void*) {
   return guarded([&] {
     Dims order;
@@ -224,6 +227,7 @@ PyGetSetDef attributes[] = {
     {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this tensor, or None.", nullptr},
     {"T", get_transposed, nullptr, "A view with the dimensions reversed.", nullptr},
     {"_version", get_version, nullptr, "Counts in-place edits of the memory.", nullptr},
+    {"_shared", get_shared, nullptr, "Whether another library has seen the memory.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyNumberMethods numbers = [] {

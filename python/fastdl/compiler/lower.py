@@ -112,12 +112,16 @@ def _take_epilogue(node: Node) -> bool:
         return False
     if x.device != "cpu" or x.dtype not in (_core.float32, _core.float64):
         return False
-    # In the order that the kernel wants; else that would be made in every call.
-    bound["weight"] = None if weight is None else weight.detach().contiguous()
+    bound["weight"] = None if weight is None else _packable(weight.detach())
     bound["bias"] = None if bias is None else bias.detach()
     node.operation, node.args = _TAKERS[node.name], ()
     node.kwargs = {"residual": None, "activation": "none"} | bound
     return True
+
+
+def _packable(weight: Tensor) -> Tensor:
+    """The weight as one whose packed form is kept, which would be made anew in every call else."""
+    return weight.clone() if weight._shared else weight.contiguous()
 
 
 def _absorber(
