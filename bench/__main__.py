@@ -13,7 +13,20 @@ from bench import report
 from bench.machine import describe, usable_cores
 from bench.timing import FULL, SHORT, Case, Plan, Result, run
 
-SUBJECTS = ("eager", "mlp", "lenet", "ops", "tensors", "matmul", "conv", "lstm", "memory")
+SUBJECTS = (
+    "eager",
+    "mlp",
+    "lenet",
+    "ops",
+    "tensors",
+    "matmul",
+    "conv",
+    "lstm",
+    "memory",
+    "models",
+    "jax_mlp",
+    "peak",
+)
 
 # What --short --check holds to, and to how much of its gates: small sizes and few samples on a
 # machine that others use say whether something broke, not how fast it is.
@@ -41,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words of the command line. Default: those of this process.
 
     Returns:
-        The exit code: 1 where --check was given and a gate was missed, else 0.
+        The exit code: 1 where a result was wrong, or --check was given and a gate missed, else 0.
     """
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -82,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     subjects = {
         name: importlib.import_module(f"bench.{name}") for name in options.subjects or SUBJECTS
     }
-    results = _run(subjects, options, plan)
+    results, wrong = _run(subjects, options, plan)
     gates = {
         group: own for s in subjects.values() for group, own in getattr(s, "MEANS", {}).items()
     }
@@ -98,13 +111,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in report.verdict(results, summary):
         print(line)
     failed = _failed(results, summary, options.short)
-    return 1 if options.check and failed else 0
+    for line in wrong:
+        print(f"FAILED: {line}")
+    return 1 if wrong or (options.check and failed) else 0
 
 
-def _run(subjects: Mapping[str, Any], options: argparse.Namespace, plan: Plan) -> list[Result]:
+def _run(
+    subjects: Mapping[str, Any], options: argparse.Namespace, plan: Plan
+) -> tuple[list[Result], list[str]]:
+    """What was timed, and what failed: a wrong result, or a case that could not be run."""
     from bench.libraries import set_threads
 
-    table, results = report.Table(), []
+    table = report.Table()
+    results: list[Result] = []
+    wrong: list[str] = []
     every = sorted({1, usable_cores()})
     for name, subject in subjects.items():
         counts = options.threads or ([1] if options.short and name not in GUARDED else every)
@@ -115,9 +135,13 @@ def _run(subjects: Mapping[str, Any], options: argparse.Namespace, plan: Plan) -
                 continue
             for threads in counts:
                 set_threads(threads)
-                results.append(run(case, plan, threads))
-                print(table.row(results[-1]), flush=True)
-    return results
+                try:
+                    results.append(run(case, plan, threads))
+                    print(table.row(results[-1]), flush=True)
+                except Exception as error:  # the others are still to be had
+                    wrong.append(f"{name}: {case}, {threads} threads: {error}")
+                    print(f"FAILED: {wrong[-1]}", flush=True)
+    return results, wrong
 
 
 def _failed(results: Sequence[Result], summary: Sequence[report.Mean], short: bool) -> bool:

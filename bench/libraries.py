@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "both",
     "forward",
     "forward_backward",
+    "jax_here",
     "normal",
     "numpy_call",
     "optional",
@@ -63,6 +65,21 @@ def optional(name: str) -> ModuleType | None:
 def numpy_call(call: Call) -> Call | None:
     """A call of NumPy's BLAS, or None where its threads cannot be set for want of threadpoolctl."""
     return call if _blas() is not None else None
+
+
+def jax_here() -> Any:
+    """JAX with a client of the number of threads that was set, or None.
+
+    A client has as many threads as the variable NPROC says when it is made, so one of another
+    number is dropped; what was compiled for it has to be compiled again.
+    """
+    count = str(threads())
+    changed = os.environ.get("NPROC") != count
+    os.environ["NPROC"] = count
+    jax = optional("jax")
+    if jax is not None and changed:
+        importlib.import_module("jax.extend.backend").clear_backends()
+    return jax
 
 
 @functools.cache

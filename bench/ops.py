@@ -101,6 +101,10 @@ def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
     return output, h_n[0], c_n[0]
 
 
+def _layer_norm(x: Any, shape: Any, *more: Any, **options: Any) -> Any:
+    return R.layer_norm(x, [shape] if isinstance(shape, int) else shape, *more, **options)
+
+
 def _loss(name: str) -> Callable[..., Any]:
     function = getattr(R, name)
     return lambda x, target, reduction="mean": function(x, target, reduction=reduction)
@@ -111,6 +115,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "view": lambda x, shape: x.view(shape),
     "expand": lambda x, shape: x.expand(shape),
     "scatter_add": torch.scatter_add,
+    "layer_norm": _layer_norm,
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),

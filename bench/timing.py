@@ -215,7 +215,7 @@ def run(case: Case, plan: Plan, threads: int) -> Result:
         plan = replace(plan, settle=max(plan.settle, SPINNING))
     present = {name: call for name, call in sides.references.items() if call is not None}
     calls = [sides.ours, *present.values(), *(limit.call for limit in sides.limits.values())]
-    spreads = _amounts(calls) if case.figure == "memory" else measure(calls, plan)
+    spreads = _amounts(calls, plan) if case.figure == "memory" else measure(calls, plan)
     ours, others = spreads[0], iter(spreads[1:])
     references = {name: next(others) for name in present}
     limits = {name: (next(others), limit.work) for name, limit in sides.limits.items()}
@@ -243,10 +243,10 @@ def measure(calls: Sequence[Call], plan: Plan) -> list[Spread]:
     return [spread(times, count) for times, count in zip(samples, loops, strict=True)]
 
 
-def _amounts(calls: Sequence[Call]) -> list[Spread]:
-    """What the calls return, in turns."""
+def _amounts(calls: Sequence[Call], plan: Plan) -> list[Spread]:
+    """What the calls return, in turns; they vary little, and a call may take seconds."""
     samples: list[list[float]] = [[] for _ in calls]
-    for _ in range(3):
+    for _ in range(min(3, max(2, plan.rounds // 2))):
         for call, amounts in zip(calls, samples, strict=True):
             amounts.append(float(call()))  # type: ignore[arg-type]  # a number, says the case
     return [spread(amounts, 1) for amounts in samples]

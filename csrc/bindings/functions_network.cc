@@ -102,16 +102,16 @@ side has the `slope`. Raises ShapeError for a training batch of one value per ch
                           {training, momentum, eps, {activation, slope}});
       });
   t.function(
-      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = "
+      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | "
+      "None = "
       "None, bias: ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
 
 Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
 normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit.)",
       [](const Tensor& x, const Dims& normalized, const OptionalTensor& weight,
-         const OptionalTensor& bias, double eps) {
-        return layer_norm(x, normalized, weight.tensor, bias.tensor, eps);
-      });
+         const OptionalTensor& bias,
+         double eps) { return layer_norm(x, normalized, weight.tensor, bias.tensor, eps); });
   t.function(
       "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
       "None = None) -> Tensor",

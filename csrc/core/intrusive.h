@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/object_pool.h"
+
 namespace fastdl {
 
-class RefCounted {
+class RefCounted : public Pooled {
  public:
   RefCounted() = default;
   RefCounted(const RefCounted&) = delete;

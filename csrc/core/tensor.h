@@ -14,7 +14,7 @@
 namespace fastdl {
 
 // What autograd keeps with a tensor; the core only owns it (autograd/variable.h defines it).
-struct AutogradState {
+struct AutogradState : Pooled {
   virtual ~AutogradState() = default;
 };
 

@@ -131,6 +131,10 @@ struct Vec {
   void store(T* p) const { memcpy(p, &v, sizeof v); }
   // Past the caches, to an address that is a multiple of the register's size. See cpu/stream.h.
   void stream(T* p) const { detail::stream(p, v); }
+  template <bool streams>
+  void put(T* p) const {
+    streams ? stream(p) : store(p);
+  }
 
   // The first n <= size elements; the rest read as zero, or as `fill`, and are not written.
   static Vec load(const T* p, int64_t n) {

@@ -66,7 +66,7 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  Tensor y = empty("to", x.shape(), dtype, x.device());
+  Tensor y = empty_in("to", layout_of(x), x.shape(), dtype, x.device());
   convert_into(y, x);
   if (!is_floating(dtype)) return y;
   if (Recording r{"to", {&x}})

@@ -64,15 +64,13 @@ class BasicBlock(_Block):
     ) -> None:
         self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU()
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = downsample
 
     def forward(self, input: Tensor) -> Tensor:
-        h = self.relu(self.bn1(self.conv1(input)))
-        h = self.bn2(self.conv2(h))
-        output: Tensor = self.relu(h + self.shortcut(input))
+        h = self.bn1(self.conv1(input), activation="relu")
+        output: Tensor = self.bn2(self.conv2(h), self.shortcut(input), activation="relu")
         return output
 
 
@@ -106,14 +104,12 @@ class Bottleneck(_Block):
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, self.expansion * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(self.expansion * width)
-        self.relu = nn.ReLU()
         self.downsample = downsample
 
     def forward(self, input: Tensor) -> Tensor:
-        h = self.relu(self.bn1(self.conv1(input)))
-        h = self.relu(self.bn2(self.conv2(h)))
-        h = self.bn3(self.conv3(h))
-        output: Tensor = self.relu(h + self.shortcut(input))
+        h = self.bn1(self.conv1(input), activation="relu")
+        h = self.bn2(self.conv2(h), activation="relu")
+        output: Tensor = self.bn3(self.conv3(h), self.shortcut(input), activation="relu")
         return output
 
 
@@ -147,7 +143,6 @@ class ResNet(nn.Module):
     ) -> None:
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = _stage(block, 64, 64, layers[0])
         self.layer2 = _stage(block, 64 * block.expansion, 128, layers[1], stride=2)
@@ -165,7 +160,7 @@ class ResNet(nn.Module):
                 init.zeros_(last.weight)
 
     def forward(self, images: Tensor) -> Tensor:
-        h = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        h = self.maxpool(self.bn1(self.conv1(images), activation="relu"))
         h = self.layer4(self.layer3(self.layer2(self.layer1(h))))
         logits: Tensor = self.fc(self.flatten(self.avgpool(h)))
         return logits
@@ -181,7 +176,7 @@ def _stage(
     """Blocks of one resolution; the first changes resolution and channels."""
     channels = width * block.expansion
     downsample = None
-    if stride != 1 or in_channels != channels:
+    if in_channels != channels:
         downsample = nn.Sequential(
             nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
         )

@@ -132,9 +132,9 @@ class BatchNorm1d(_BatchNorm):
 
 
 class LayerNorm(Module):
-    """Normalise each sample over its last dimensions to mean 0 and variance 1.
+    """Normalise each sample over its last dimensions, then scale by `weight`, shift by `bias`.
 
-    Then scale by `weight` and shift by `bias`, element by element; training and inference do the same.
+    A sample gets mean 0 and variance 1, in training and in inference alike.
 
     Args:
         normalized_shape: sizes of the last dimensions, over which a sample is normalised; one
