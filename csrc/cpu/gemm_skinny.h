@@ -89,9 +89,10 @@ template <class T, int R>
 void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
   constexpr int64_t kSize = Vec<T>::size, kUnroll = 4;
   alignas(64) T sum[R][kStrip];
+  const int64_t step = block_k<T>(g.k);
   int64_t p0 = 0;
   do {
-    const int64_t kn = std::min(kBlockK, g.k - p0);
+    const int64_t kn = std::min(step, g.k - p0);
     const T *a = g.a + p0 * g.a_col, *b = g.b + p0 * g.b_row + j0;
     for (int r = 0; r < R; ++r) std::fill(sum[r], sum[r] + cols, T(0));
     const auto rows = [&](int64_t p, auto count) __attribute__((always_inline)) {
@@ -101,7 +102,7 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
       for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int i = 0; i < kCount; ++i) x[r][i] = Vec<T>(a[r * g.a_row + (p + i) * g.a_col]);
-      const auto step = [&](int64_t j, auto get, auto put) __attribute__((always_inline)) {
+      const auto column = [&](int64_t j, auto get, auto put) __attribute__((always_inline)) {
         Vec<T> y[kCount];
 #pragma GCC unroll 4
         for (int i = 0; i < kCount; ++i) y[i] = get(b + (p + i) * g.b_row + j);
@@ -115,9 +116,9 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
       };
       int64_t j = 0;
       for (; j + kSize <= cols; j += kSize)
-        step(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
+        column(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
       if (const int64_t n = cols - j; n > 0)
-        step(
+        column(
             j, [n](const T* q) { return Vec<T>::load(q, n); },
             [n](Vec<T> v, T* q) { v.store(q, n); });
     };
@@ -131,7 +132,7 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
         c[j] = p0 > 0 || g.accumulate ? c[j] + x : x;
       }
     }
-    p0 += kBlockK;
+    p0 += step;
   } while (p0 < g.k);
   finish(g, 0, R, j0, cols);
 }
