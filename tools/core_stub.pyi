@@ -48,6 +48,12 @@ int64: dtype
 uint8: dtype
 bool_: dtype
 
+class memory_format:
+    """How the elements of a tensor [N, C, H, W] lie in memory."""
+
+contiguous_format: memory_format
+channels_last: memory_format
+
 class device:
     """Where tensors live: device('cpu'), device('cuda:0'). Equal to its name, too."""
     def __init__(self, name: str) -> None: ...

@@ -11,6 +11,7 @@
 #include "autograd/arithmetic.h"
 #include "autograd/node.h"
 #include "core/error.h"
+#include "core/layout.h"
 
 namespace fastdl {
 namespace {
@@ -157,10 +158,11 @@ class Pass {
   // A .grad is the user's to edit: it shares its memory with nothing else.
   static void store(Variable& v, Tensor g) {
     const bool ours_alone = g.impl()->use_count() == 1 && g.storage().use_count() == 1;
+    const bool dense = g.is_contiguous() || is_channels_last(g);
     if (v.grad.defined())
       v.grad = gradient_arithmetic.add(v.grad, g);
     else
-      v.grad = ours_alone && g.is_contiguous() ? std::move(g) : gradient_arithmetic.clone(g);
+      v.grad = ours_alone && dense ? std::move(g) : gradient_arithmetic.clone(g);
   }
 
   // All nodes behind `heap`, the newest first. What a node was computed from is older than it, so a

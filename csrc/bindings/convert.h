@@ -11,6 +11,7 @@
 #include "bindings/python.h"
 #include "bindings/tensor_type.h"
 #include "core/dtype.h"
+#include "core/layout.h"
 #include "core/rng.h"
 #include "core/shape.h"
 #include "core/stream.h"
@@ -67,6 +68,8 @@ template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>
 DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
+template <>
+Layout from_python<Layout>(PyObject* o, const Place& at);  // a memory_format
 template <>
 Device from_python<Device>(PyObject* o, const Place& at);  // a device or its name
 template <>

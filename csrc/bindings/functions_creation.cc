@@ -22,9 +22,15 @@ Tensor filled(const Dims& shape, double value, std::optional<DType> dtype,
   return finish(full(shape, value, dtype.value_or(DType::f32), d), wants_grad);
 }
 
+// A fresh tensor of x's shape, laid out like x.
+Tensor laid_out_like(const Tensor& x, const Tensor& fresh) {
+  return fresh.view(x.shape(), strides_in(layout_of(x), x.shape()), 0);
+}
+
 Tensor like(const Tensor& x, double value, std::optional<DType> dtype,
             std::optional<Device> device) {
-  return filled(x.shape(), value, dtype.value_or(x.dtype()), device.value_or(x.device()), false);
+  return laid_out_like(
+      x, filled(x.shape(), value, dtype.value_or(x.dtype()), device.value_or(x.device()), false));
 }
 
 #define FASTDL_PLACE "dtype: DTypeLike | None = None, device: DeviceLike | None = None"
@@ -85,7 +91,8 @@ void define_filled(FunctionTable& t) {
   t.function("empty_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
              "A tensor like the input, its elements not set.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
-               return empty(x.shape(), dtype.value_or(x.dtype()), device.value_or(x.device()));
+               return empty_in(layout_of(x), x.shape(), dtype.value_or(x.dtype()),
+                               device.value_or(x.device()));
              });
   t.function(
       "arange(start: float, end: float | None = None, step: float = 1, " FASTDL_PLACE ") -> Tensor",

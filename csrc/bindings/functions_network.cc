@@ -2,6 +2,7 @@
 #include "bindings/signature.h"
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
+#include "ops/epilogue.h"
 #include "ops/loss.h"
 #include "ops/lstm.h"
 #include "ops/matmul.h"
@@ -25,6 +26,14 @@ Pool2dOptions pool_options(const Pair& kernel, const std::optional<Pair>& stride
           count_include_pad};
 }
 
+Conv2dOptions conv_options(const Pair& stride, const Pair& padding, const Pair& dilation,
+                           int64_t groups) {
+  return {{stride.at[0], stride.at[1]},
+          {padding.at[0], padding.at[1]},
+          {dilation.at[0], dilation.at[1]},
+          groups};
+}
+
 void define_layers(FunctionTable& t) {
   t.function("linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor",
              "input[..., in] times weight[out, in] transposed, plus bias[out]: [..., "
@@ -46,11 +55,7 @@ Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for 
 dilation or groups below 1 or a padding below 0.)",
       [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const Pair& stride,
          const Pair& padding, const Pair& dilation, int64_t groups) {
-        const Conv2dOptions o{{stride.at[0], stride.at[1]},
-                              {padding.at[0], padding.at[1]},
-                              {dilation.at[0], dilation.at[1]},
-                              groups};
-        return conv2d(x, w, b.tensor, o);
+        return conv2d(x, w, b.tensor, conv_options(stride, padding, dilation, groups));
       });
   t.function(
       "max_pool2d(input: ArrayLike, kernel_size: int | Sequence[int], stride: int | Sequence[int] "
@@ -185,6 +190,25 @@ void define_optimizers(FunctionTable& t) {
       });
 }
 
+// Private: what fastdl.compile makes of a layer and the activation that follows it.
+void define_fused(FunctionTable& t) {
+  t.function(
+      "conv2d_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
+      "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01, stride: int | "
+      "Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, "
+      "groups: int = 1) -> Tensor",
+      R"(activation(conv2d(input, weight, bias) + residual) in one pass; for inference.
+
+residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+Raises AutogradError where a gradient would be recorded, and what conv2d raises.)",
+      [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const OptionalTensor& residual,
+         const std::string& activation, double slope, const Pair& stride, const Pair& padding,
+         const Pair& dilation, int64_t groups) {
+        return conv2d_fused(x, w, b.tensor, residual.tensor, {activation, slope},
+                            conv_options(stride, padding, dilation, groups));
+      });
+}
+
 }  // namespace
 
 void define_network_functions(FunctionTable& t) {
@@ -193,5 +217,7 @@ void define_network_functions(FunctionTable& t) {
 }
 
 void define_runtime_functions(FunctionTable& t) { define_optimizers(t); }
+
+void define_fused_functions(FunctionTable& t) { define_fused(t); }
 
 }  // namespace fastdl::bindings

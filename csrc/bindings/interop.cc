@@ -197,6 +197,7 @@ PyObject* tensor_to_dlpack(const Tensor& t) {
     throw argument_error("__dlpack__", "the tensor's memory is read-only")
         .show("tensor", t)
         .remedy("share a .clone()");
+  t.storage().shared = true;
   auto* e = new Exported{{}, t, t.shape(), t.stride()};
   e->managed.view = {t.mutable_data(),
                      {t.device().is_cpu() ? 1 : 2, t.device().index},
@@ -224,6 +225,7 @@ PyObject* tensor_to_numpy(PyObject* self) {
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), stride;
   for (int64_t s : t.stride()) stride.push_back(s * static_cast<int64_t>(item_size(t.dtype())));
   py::array array(py::dtype(name_of(t.dtype())), shape, stride, t.data(), py::handle(self));
+  t.storage().shared = true;
   if (t.storage().readonly) array.attr("setflags")(py::arg("write") = false);
   return array.release().ptr();
 }

@@ -38,13 +38,14 @@ py::list signatures() {
 
 void register_functions(py::module_& m) {
   FunctionTable functional("functional"), creation("creation"), methods("methods"),
-      runtime("runtime");
+      runtime("runtime"), fused("fused");
   define_math_functions(functional);
   define_shape_functions(functional);
   define_network_functions(functional);
   define_creation_functions(creation);
   define_tensor_methods(methods);
   define_runtime_functions(runtime);
+  define_fused_functions(fused);
   for (Signature& s : all_signatures()) {
     if (s.kind == "method") continue;
     PyObject* f = PyCFunction_NewEx(&s.function_def, nullptr, m.attr("__name__").ptr());

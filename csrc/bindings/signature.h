@@ -147,5 +147,6 @@ void define_network_functions(FunctionTable& table);
 void define_creation_functions(FunctionTable& table);
 void define_tensor_methods(FunctionTable& table);
 void define_runtime_functions(FunctionTable& table);
+void define_fused_functions(FunctionTable& table);
 
 }  // namespace fastdl::bindings

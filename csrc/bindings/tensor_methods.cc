@@ -40,28 +40,31 @@ PyObject* to_list(const Tensor& x) {
 
 // to(dtype), to(device), to(device, dtype): each may also be named.
 Tensor convert_to(const Tensor& x, PyObject* first, std::optional<DType> dtype,
-                  std::optional<Device> device, bool non_blocking) {
+                  std::optional<Device> device, bool non_blocking, std::optional<Layout> layout) {
   if (first != Py_None) {
     if (is_device_like(first))
       device = from_python<Device>(first, {"to", "target"});
     else
       dtype = from_python<DType>(first, {"to", "target"});
   }
-  const Tensor y = dtype ? cast(x, *dtype) : x;
-  return device ? to_device(y, *device, non_blocking) : y;
+  Tensor y = dtype ? cast(x, *dtype) : x;
+  if (device) y = to_device(y, *device, non_blocking);
+  return layout ? in_layout(y, *layout) : y;
 }
 
 void define_conversions(FunctionTable& t) {
   t.method(
       "to(self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = "
-      "None, non_blocking: bool = False) -> Tensor",
-      "The tensor in another dtype or on another device; itself where nothing changes.\n\n"
+      "None, non_blocking: bool = False, memory_format: memory_format | None = None) -> Tensor",
+      "The tensor in another dtype, on another device or in another memory format; itself where\n"
+      "nothing changes.\n\n"
       "With non_blocking, copies from pinned memory to a GPU, and from a GPU into new pinned "
       "memory,\nrun on while the caller goes on. Wait for the stream before the source is changed, "
       "or the\nresult read, on the CPU.",
       [](const Tensor& x, PyObject* target, std::optional<DType> dtype,
-         std::optional<Device> device,
-         bool non_blocking) { return convert_to(x, target, dtype, device, non_blocking); });
+         std::optional<Device> device, bool non_blocking, std::optional<Layout> layout) {
+        return convert_to(x, target, dtype, device, non_blocking, layout);
+      });
   t.method("cpu(self) -> Tensor", "The tensor on the CPU.",
            [](const Tensor& x) { return to_device(x, Device{}); });
   t.method("cuda(self) -> Tensor", "The tensor on the first GPU.",
@@ -86,16 +89,22 @@ void define_conversions(FunctionTable& t) {
   t.method("numpy(self) -> Any",
            "A NumPy array that shares the tensor's memory; CPU tensors outside the graph only.",
            [](PyObject* self) { return tensor_to_numpy(self); });
-  t.method("contiguous(self) -> Tensor",
-           "The tensor, or a copy if its elements are not in order without gaps.",
-           [](const Tensor& x) { return contiguous(x); });
+  t.method(
+      "contiguous(self, memory_format: memory_format | None = None) -> Tensor",
+      "The tensor, or a copy if its elements are not in order without gaps.\n\nmemory_format: "
+      "channels_last, for a tensor [N, C, H, W], makes the channels of a pixel neighbours;\nthe "
+      "shape stays. ShapeError where there are not 4 dimensions.",
+      [](const Tensor& x, std::optional<Layout> layout) {
+        return in_layout(x, layout.value_or(Layout::first));
+      });
   t.method(
       "pin_memory(self) -> Tensor",
       "The tensor in page-locked memory, which a GPU copies from while the CPU goes on; itself "
       "where\nit is.\n\n    batch = x.pin_memory().to(\"cuda\", non_blocking=True)",
       [](const Tensor& x) { return pin_memory(x); });
-  t.method("clone(self) -> Tensor", "A contiguous copy; gradients flow through it.",
-           [](const Tensor& x) { return clone(x); });
+  t.method("clone(self) -> Tensor",
+           "A copy without gaps, in channels last where the tensor is; gradients flow through it.",
+           [](const Tensor& x) { return clone_in(x, layout_of(x)); });
   t.method("detach(self) -> Tensor", "A view of the same memory outside the graph.",
            [](const Tensor& x) { return detach(x); });
 }
@@ -112,8 +121,12 @@ void define_queries(FunctionTable& t) {
   t.method("stride(self) -> tuple[int, ...]",
            "The distance between neighbours per dimension, in elements.",
            [](const Tensor& x) { return wrap(x.stride()); });
-  t.method("is_contiguous(self) -> bool", "Whether the elements are in order without gaps.",
-           [](const Tensor& x) { return x.is_contiguous(); });
+  t.method("is_contiguous(self, memory_format: memory_format | None = None) -> bool",
+           "Whether the elements are in order without gaps. An image of one channel or pixel is so "
+           "in\neither memory format.",
+           [](const Tensor& x, std::optional<Layout> layout) {
+             return lies_in(layout.value_or(Layout::first), x);
+           });
   t.method("is_pinned(self) -> bool", "Whether the memory is page-locked by pin_memory.",
            [](const Tensor& x) { return is_pinned(x.storage()); });
   t.method("record_stream(self, stream: Stream) -> None",
@@ -262,7 +275,7 @@ void define_protocols(FunctionTable& t) {
                            "only leaves can be copied; this tensor has a history")
                    .show("tensor", x)
                    .remedy("copy x.detach()");
-             const Owned copy(wrap(clone(detach(x))));
+             const Owned copy(wrap(clone_in(detach(x), layout_of(x))));
              Owned same(check(
                  PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(self)), copy.get())));
              set_requires_grad(tensor_of(same.get()), requires_grad(x));

@@ -19,6 +19,9 @@ namespace py = pybind11;
 struct PyDType {
   DType value;
 };
+struct PyMemoryFormat {
+  Layout value;
+};
 struct PyDevice {
   Device value;
 };
@@ -60,6 +63,13 @@ DType from_python<DType>(PyObject* o, const Place& at) {
     if (text == name_of(static_cast<DType>(i))) return static_cast<DType>(i);
   throw Error(ErrorKind::dtype, at.op, "unknown dtype '" + text + "'")
       .remedy("use one of: float16, bfloat16, float32, float64, int32, int64, uint8, bool");
+}
+
+template <>
+Layout from_python<Layout>(PyObject* o, const Place& at) {
+  if (!py::isinstance<PyMemoryFormat>(py::handle(o)))
+    throw_type_error(at, "fastdl.channels_last or fastdl.contiguous_format", o);
+  return py::cast<PyMemoryFormat&>(py::handle(o)).value;
 }
 
 template <>
@@ -106,6 +116,20 @@ void register_types(py::module_& m) {
     m.attr(t == DType::boolean ? "bool_" : name_of(t)) = o;
     dtype_objects[static_cast<size_t>(i)] = o.release().ptr();
   }
+
+  py::class_<PyMemoryFormat>(m, "memory_format",
+                             "How the elements of a tensor [N, C, H, W] lie in memory: "
+                             "fastdl.contiguous_format, fastdl.channels_last.")
+      .def("__reduce__",
+           [](const PyMemoryFormat& f) {
+             return std::string(f.value == Layout::first ? "contiguous_format" : "channels_last");
+           })
+      .def("__repr__", [](const PyMemoryFormat& f) {
+        return std::string(f.value == Layout::first ? "fastdl.contiguous_format"
+                                                    : "fastdl.channels_last");
+      });
+  m.attr("contiguous_format") = PyMemoryFormat{Layout::first};
+  m.attr("channels_last") = PyMemoryFormat{Layout::last};
 
   py::class_<PyDevice>(m, "device", "Where tensors live: device('cpu'), device('cuda:0').")
       .def(py::init([](const std::string& name) { return PyDevice{parse_device(name)}; }),

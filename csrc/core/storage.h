@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "core/device.h"
 #include "core/intrusive.h"
@@ -11,12 +12,23 @@
 
 namespace fastdl {
 
+// What a layer above keeps with memory (ops/packed.h); the core only owns it.
+struct Attachment {
+  virtual ~Attachment() = default;
+};
+
 class Storage final : public RefCounted {
  public:
   Storage(Device device, size_t bytes);  // from the device's cache, not initialised
   // Memory that another library owns; `drop(owner)` is called when the last view is gone.
   Storage(Device device, size_t bytes, void* data, void* owner, void (*drop)(void*), bool readonly)
-      : device(device), bytes(bytes), data(data), readonly(readonly), owner_(owner), drop_(drop) {}
+      : device(device),
+        bytes(bytes),
+        data(data),
+        readonly(readonly),
+        shared(true),
+        owner_(owner),
+        drop_(drop) {}
   ~Storage() override;
 
   const Device device;
@@ -24,6 +36,8 @@ class Storage final : public RefCounted {
   void* const data;
   const bool readonly;
   uint32_t version = 0;
+  bool shared = false;  // another library sees the memory, whose edits change no version
+  std::unique_ptr<Attachment> attachment;
   bool viewed = false;  // a differentiable view exists: in-place edits would make its history wrong
 
  private:

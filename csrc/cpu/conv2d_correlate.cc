@@ -198,7 +198,7 @@ class CorrelateLauncher {
   const Context& context_;
   const CorrelateConv<T>& c_;
   const Window& w_;
-  Layout layout_;
+  ShiftLayout layout_;
   int64_t k_;
   int64_t block_, blocks_;  // output rows
   int64_t together_;        // samples that a tile runs over

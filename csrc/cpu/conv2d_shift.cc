@@ -296,7 +296,7 @@ class ShiftLauncher {
   const Context& context_;
   const ShiftConv<T>& c_;
   const Window& w_;
-  Layout layout_;
+  ShiftLayout layout_;
   int64_t k_, rows_, panels_;       // of the weights: depth, rows of a panel
   int64_t block_, blocks_, parts_;  // output rows of a block; shares of the panels
   int64_t *offset_, *place_, *scatter_;

@@ -31,9 +31,9 @@ struct Window {
   int64_t n_taps;
 };
 
-class Layout {
+class ShiftLayout {
  public:
-  Layout(const Window& window, int64_t item_size) : w_(window) {
+  ShiftLayout(const Window& window, int64_t item_size) : w_(window) {
     int64_t max_row = 0, max_col = 0;
     min_row_ = min_col_ = 0;
     for (int64_t t = 0; t < w_.n_taps; ++t) {

@@ -5,6 +5,7 @@
 
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/epilogue.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -93,35 +94,52 @@ int64_t work_of(const Conv2dShape& s) {
       std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
+// Kernels for channels last are the CPU's.
+Layout kernel_layout(const Tensor& x) { return x.device().is_cpu() ? layout_of(x) : Layout::first; }
+
 // Both gradients that read dy by output channel, in one pass; not recorded.
 std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy,
                                                const Dims& weight_shape, const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   Tensor db = empty({weight_shape[0]}, x.dtype(), x.device());
   const Conv2dShape s = shape_of("conv2d_weight_grad", x, dw, o);
-  const Tensor xs = contiguous(x), gs = contiguous(dy);
-  launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,
+  const Layout layout = kernel_layout(x);
+  const Tensor xs = in_layout(x, layout), gs = in_layout(dy, layout);
+  launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s, layout,
                                  xs.data(), gs.data(), dw.mutable_data(), db.mutable_data());
   return {dw, db};
+}
+
+// y = activation(conv2d + bias + residual), not recorded.
+Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                   const Tensor& residual, Epilogue epilogue, const Conv2dOptions& o) {
+  check_same_kind(op, {{"input", x}, {"weight", weight}, {"bias", bias}, {"residual", residual}});
+  check_floating(op, {"input", x});
+  const Conv2dShape s = shape_of(op, x, weight, o);
+  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != s.k))
+    throw shape_error(op, text("the bias should have ", s.k, " elements"))
+        .show("weight", weight)
+        .show("bias", bias)
+        .remedy("give a bias of shape [out_channels]");
+  const Dims y_shape{s.n, s.k, s.p, s.q};
+  check_residual(op, residual, y_shape);
+  const Layout layout = kernel_layout(x);
+  Tensor y = empty_in(op, layout, y_shape, x.dtype(), x.device());
+  if (y.numel() == 0) return y;
+  const Tensor xs = in_layout(detach(x), layout), ws = contiguous(detach(weight));
+  const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
+  const Tensor rs = residual.defined() ? in_layout(detach(residual), layout) : residual;
+  epilogue.bias = bs.defined() ? bs.data() : nullptr;
+  epilogue.residual = rs.defined() ? rs.data() : nullptr;
+  launch<conv2d_forward>(op, x.device(), x.dtype(), work_of(s), s, layout, xs.data(), ws.data(),
+                         static_cast<const void*>(nullptr), epilogue, y.mutable_data());
+  return y;
 }
 
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& o) {
-  check_same_kind("conv2d", {{"input", x}, {"weight", weight}, {"bias", bias}});
-  check_floating("conv2d", {"input", x});
-  const Conv2dShape s = shape_of("conv2d", x, weight, o);
-  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != s.k))
-    throw shape_error("conv2d", text("the bias should have ", s.k, " elements"))
-        .show("weight", weight)
-        .show("bias", bias)
-        .remedy("give a bias of shape [out_channels]");
-  Tensor y = empty({s.n, s.k, s.p, s.q}, x.dtype(), x.device());
-  const Tensor xs = contiguous(detach(x)), ws = contiguous(detach(weight));
-  const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
-  if (y.numel() > 0)
-    launch<conv2d_forward>("conv2d", x.device(), x.dtype(), work_of(s), s, xs.data(), ws.data(),
-                           bs.defined() ? bs.data() : nullptr, y.mutable_data());
+  const Tensor y = run_forward("conv2d", x, weight, bias, {}, Epilogue{}, o);
   if (Recording r{"conv2d", {&x, &weight, &bias}})
     r.result(y, [x = Saved(x), w = Saved(weight), o](Backward& pass) {
       const Tensor& g = pass.grad();
@@ -139,14 +157,27 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   return y;
 }
 
+Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                    const Tensor& residual, const FusedOptions& fused, const Conv2dOptions& o) {
+  check_inference("conv2d_fused", {&x, &weight, &bias, &residual});
+  const Activation activation = parse_activation("conv2d_fused", fused.activation);
+  if (!x.device().is_cpu())
+    throw Error(ErrorKind::device, "conv2d_fused", "fused convolution is the CPU's")
+        .show("input", x)
+        .remedy("use conv2d and the separate ops");
+  return run_forward("conv2d_fused", x, weight, bias, residual,
+                     {nullptr, nullptr, activation, fused.slope}, o);
+}
+
 Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_shape,
                          const Conv2dOptions& o) {
-  Tensor dx = empty(x_shape, dy.dtype(), dy.device());
+  const Layout layout = kernel_layout(dy);
+  Tensor dx = empty_in(layout, x_shape, dy.dtype(), dy.device());
   const Conv2dShape s = shape_of("conv2d_input_grad", dx, weight, o);
-  const Tensor gs = contiguous(detach(dy)), ws = contiguous(detach(weight));
+  const Tensor gs = in_layout(detach(dy), layout), ws = contiguous(detach(weight));
   if (dx.numel() > 0)
     launch<conv2d_backward_data>("conv2d_input_grad", dy.device(), dy.dtype(), work_of(s), s,
-                                 gs.data(), ws.data(), dx.mutable_data());
+                                 layout, gs.data(), ws.data(), dx.mutable_data());
   if (Recording r{"conv2d_input_grad", {&dy, &weight}})
     r.result(dx, [dy = Saved(dy), w = Saved(weight), o](Backward& pass) {
       const Tensor ws = w.get(pass);
@@ -160,10 +191,11 @@ Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_
                           const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   const Conv2dShape s = shape_of("conv2d_weight_grad", x, dw, o);
-  const Tensor xs = contiguous(detach(x)), gs = contiguous(detach(dy));
+  const Layout layout = kernel_layout(x);
+  const Tensor xs = in_layout(detach(x), layout), gs = in_layout(detach(dy), layout);
   if (dw.numel() > 0)
     launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,
-                                   xs.data(), gs.data(), dw.mutable_data(),
+                                   layout, xs.data(), gs.data(), dw.mutable_data(),
                                    static_cast<void*>(nullptr));
   if (Recording r{"conv2d_weight_grad", {&x, &dy}})
     r.result(dw, [x = Saved(x), dy = Saved(dy), o](Backward& pass) {

@@ -1,8 +1,10 @@
 // Two-dimensional convolution (cross-correlation, as in every framework), with groups.
 #pragma once
 
+#include "core/epilogue.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
+#include "core/layout.h"
 
 namespace fastdl {
 
@@ -15,18 +17,27 @@ struct Conv2dShape {
   int64_t groups;
 };
 
-// All operands contiguous. `bias` and `dbias` may be null.
-FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, const void* x, const void* weight,
-              const void* bias, void* y);
-FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, const void* dy, const void* weight,
-              void* dx);
-FASTDL_KERNEL(conv2d_backward_weight, const Conv2dShape& shape, const void* x, const void* dy,
-              void* dweight, void* dbias);
+// x, y, their gradients and the epilogue's residual lie densely in `layout`; the weight and its
+// gradient are contiguous. On CUDA `layout` is first and the epilogue has a bias at most.
+//
+// `packed` is null, or the weight as conv2d_pack made it for this shape and layout.
+FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const void* x,
+              const void* weight, const void* packed, const Epilogue& epilogue, void* y);
+FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
+              const void* weight, void* dx);
+// `dbias` may be null.
+FASTDL_KERNEL(conv2d_backward_weight, const Conv2dShape& shape, Layout layout, const void* x,
+              const void* dy, void* dweight, void* dbias);
 
+struct FusedOptions;  // ops/epilogue.h
 struct Conv2dOptions {
   int64_t stride[2], padding[2], dilation[2], groups;
 };
+// The result lies as x does, channels first or last.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& o);
+// activation(conv2d(...) + residual) in one pass, for inference: no operand may record a gradient.
+Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                    const Tensor& residual, const FusedOptions& fused, const Conv2dOptions& o);
 // The two gradients are ops of their own: each is linear in both operands, so that their
 // derivatives are again these three.
 Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_shape,

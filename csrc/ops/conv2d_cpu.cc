@@ -6,7 +6,10 @@
 
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_shift.h"
+#include "cpu/elementwise.h"
+#include "cpu/epilogue.h"
 #include "cpu/register.h"
+#include "cpu/transpose.h"
 
 namespace fastdl::cpu {
 namespace {
@@ -36,16 +39,79 @@ Window forward_window(const Conv2dShape& s, Taps& taps) {
   return {s.c / s.groups, s.h, s.w, s.p, s.q, s.stride_h, s.stride_w, taps.data(), taps.size()};
 }
 
+// Samples of a rows by b columns, transposed.
 template <class T>
-void conv2d_forward_launch(const Context& context, const Conv2dShape& s, const void* x,
-                           const void* weight, const void* bias, void* y) {
+void transpose_samples(const Context& context, int64_t n, int64_t a, int64_t b, const T* x, T* y) {
+  context.parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      transpose(a, b, reinterpret_cast<const Bytes<T>*>(x) + i * a * b, b,
+                reinterpret_cast<Bytes<T>*>(y) + i * a * b, a, false);
+  });
+}
+
+// An operand in channels first, for kernels that know no other layout.
+template <class T>
+class First {
+ public:
+  First(const Context& context, Layout layout, int64_t n, int64_t channels, int64_t plane,
+        const void* x)
+      : context_(context),
+        n_(n),
+        channels_(channels),
+        plane_(plane),
+        scratch_(context, layout == Layout::last
+                              ? static_cast<size_t>(n * channels * plane) * sizeof(T)
+                              : 0),
+        data_(layout == Layout::last ? scratch_.as<T>()
+                                     : const_cast<T*>(static_cast<const T*>(x))) {}
+
+  T* read(const void* x) const {
+    if (data_ != x)
+      transpose_samples(context_, n_, plane_, channels_, static_cast<const T*>(x), data_);
+    return data_;
+  }
+  T* data() const { return data_; }
+  void write(void* x) const {
+    if (data_ != x) transpose_samples(context_, n_, channels_, plane_, data_, static_cast<T*>(x));
+  }
+
+ private:
+  const Context& context_;
+  int64_t n_, channels_, plane_;
+  Scratch scratch_;
+  T* data_;
+};
+
+// The epilogue's part after the bias, where the product's kernel does not do it.
+template <class T>
+void finish(const Context& context, const Epilogue& e, int64_t size, T* y) {
+  if (!e.residual && e.activation == Activation::none) return;
+  const T* const residual = static_cast<const T*>(e.residual);
+  context.parallel_for(size, kCheapGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += Vec<T>::size) {
+      const int64_t lanes = std::min<int64_t>(Vec<T>::size, end - i);
+      Vec<T> v = Vec<T>::load(y + i, lanes);
+      if (residual) v += Vec<T>::load(residual + i, lanes);
+      activate(v, e.activation, static_cast<T>(e.slope)).store(y + i, lanes);
+    }
+  });
+}
+
+template <class T>
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                           const void* x, const void* weight, const void*, const Epilogue& epilogue,
+                           void* y) {
+  const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
+  const First<T> ys(context, layout, s.n, s.k, s.p * s.q, y);
   Taps taps(context, s);
   const Window window = forward_window(s, taps);
   const int64_t m = s.k / s.groups, filter = window.channels * s.r * s.s;
   shift_conv(context,
-             ShiftConv<T>{window, s.n, s.groups, m, static_cast<const T*>(x),
-                          static_cast<const T*>(weight), m * filter, filter, s.r * s.s,
-                          static_cast<const T*>(bias), static_cast<T*>(y), s.p * s.q, s.q, 1});
+             ShiftConv<T>{window, s.n, s.groups, m, xs.read(x), static_cast<const T*>(weight),
+                          m * filter, filter, s.r * s.s, static_cast<const T*>(epilogue.bias),
+                          ys.data(), s.p * s.q, s.q, 1});
+  ys.write(y);
+  finish(context, epilogue, s.n * s.k * s.p * s.q, static_cast<T*>(y));
 }
 
 // The output rows that are congruent to `phase`, and a tap's row for the first of them.
@@ -62,8 +128,11 @@ struct Phase {
 };
 
 template <class T>
-void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, const void* dy,
-                                 const void* weight, void* dx) {
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                                 const void* dy, const void* weight, void* dx) {
+  const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
+  const First<T> xs(context, layout, s.n, s.c, s.h * s.w, dx);
+  const T* const source = gs.read(dy);
   const int64_t m = s.c / s.groups, channels = s.k / s.groups, filter = s.r * s.s;
   const Phase rows{s.stride_h, s.pad_h, s.dilation_h}, cols{s.stride_w, s.pad_w, s.dilation_w};
   Taps taps(context, s);
@@ -76,21 +145,24 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, c
             taps.add(rows.source(r, a), cols.source(c, b), r * s.s + c);
       const Window window{channels, s.p, s.q,         rows.count(s.h, a), cols.count(s.w, b),
                           1,        1,   taps.data(), taps.size()};
-      shift_conv(context, ShiftConv<T>{window, s.n, s.groups, m, static_cast<const T*>(dy),
-                                       static_cast<const T*>(weight), channels * m * filter, filter,
-                                       m * filter, nullptr, static_cast<T*>(dx) + a * s.w + b,
-                                       s.h * s.w, s.stride_h * s.w, s.stride_w});
+      shift_conv(context,
+                 ShiftConv<T>{window, s.n, s.groups, m, source, static_cast<const T*>(weight),
+                              channels * m * filter, filter, m * filter, nullptr,
+                              xs.data() + a * s.w + b, s.h * s.w, s.stride_h * s.w, s.stride_w});
     }
+  xs.write(dx);
 }
 
 template <class T>
-void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, const void* x,
-                                   const void* dy, void* dweight, void* dbias) {
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                                   const void* x, const void* dy, void* dweight, void* dbias) {
+  const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
+  const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
   Taps taps(context, s);
   const Window window = forward_window(s, taps);
-  correlate_conv(context, CorrelateConv<T>{window, s.n, s.groups, s.k / s.groups,
-                                           static_cast<const T*>(x), static_cast<const T*>(dy),
-                                           static_cast<T*>(dweight), static_cast<T*>(dbias)});
+  correlate_conv(context,
+                 CorrelateConv<T>{window, s.n, s.groups, s.k / s.groups, xs.read(x), gs.read(dy),
+                                  static_cast<T*>(dweight), static_cast<T*>(dbias)});
 }
 
 }  // namespace

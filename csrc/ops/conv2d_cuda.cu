@@ -179,10 +179,10 @@ ConvForm forward_form(const Conv2dShape& s) {
 }
 
 template <class T>
-void conv2d_forward_launch(const Context& context, const Conv2dShape& s, const void* x,
-                           const void* weight, const void* bias, void* y) {
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout, const void* x,
+                           const void* weight, const void*, const Epilogue& epilogue, void* y) {
   run_form<T, Over::taps>(context, forward_form(s), static_cast<const T*>(x),
-                          static_cast<const T*>(weight), static_cast<const T*>(bias),
+                          static_cast<const T*>(weight), static_cast<const T*>(epilogue.bias),
                           static_cast<T*>(y));
 }
 
@@ -242,8 +242,8 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
 }
 
 template <class T>
-void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, const void* dy,
-                                 const void* weight, void* dx) {
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout,
+                                 const void* dy, const void* weight, void* dx) {
   const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
   const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
   if (!rows.complete() || !columns.complete()) {
@@ -282,8 +282,8 @@ void bias_grad(const Context& context, const Conv2dShape& s, const T* dy, T* dbi
 }
 
 template <class T>
-void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, const void* x,
-                                   const void* dy, void* dweight, void* dbias) {
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout,
+                                   const void* x, const void* dy, void* dweight, void* dbias) {
   if (s.k * s.c > 0)
     run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
                                  static_cast<const T*>(dy), nullptr, static_cast<T*>(dweight));

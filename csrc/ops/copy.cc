@@ -47,11 +47,19 @@ void transfer(const Tensor& to, const Tensor& from, bool may_run_on) {
 
 }  // namespace
 
-Tensor clone(const Tensor& x) {
-  Tensor y = empty("clone", x.shape(), x.dtype(), x.device());
+Tensor clone_in(const Tensor& x, Layout layout) {
+  Tensor y = empty_in("clone", layout, x.shape(), x.dtype(), x.device());
   convert_into(y, x);
   if (Recording r{"clone", {&x}}) r.result(y, [](Backward& pass) { pass.give(0, pass.grad()); });
   return y;
+}
+
+Tensor clone(const Tensor& x) { return clone_in(x, Layout::first); }
+
+Tensor in_layout(const Tensor& x, Layout layout) {
+  if (lies_in(layout, x)) return x;
+  if (layout == Layout::last) check_dim("contiguous", {"input", x}, 4, "[N, C, H, W]");
+  return clone_in(x, layout);
 }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }

@@ -4,6 +4,7 @@
 #include "core/dtype.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
+#include "core/layout.h"
 #include "core/strided.h"
 
 namespace fastdl {
@@ -16,8 +17,11 @@ FASTDL_KERNEL(fill, const Strided<1>& walk, uint64_t bits, void* y);
 FASTDL_KERNEL(arange_fill, int64_t n, double start, double step, void* y);
 
 Tensor contiguous(const Tensor& x);  // x itself where it is contiguous
-Tensor clone(const Tensor& x);
-Tensor cast(const Tensor& x, DType dtype);  // x itself where it has that dtype
+// x itself where it lies in the layout. Throws ShapeError for channels last of other than 4-D.
+Tensor in_layout(const Tensor& x, Layout layout);
+Tensor clone(const Tensor& x);                    // contiguous
+Tensor clone_in(const Tensor& x, Layout layout);  // last: of 4-D tensors only
+Tensor cast(const Tensor& x, DType dtype);        // x itself where it has that dtype
 // x itself where it is there. `non_blocking`: see docs/cuda.md.
 Tensor to_device(const Tensor& x, const Device& device, bool non_blocking = false);
 Tensor pin_memory(const Tensor& x);  // x itself where it is pinned; on the CPU only

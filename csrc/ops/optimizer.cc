@@ -26,6 +26,7 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
   for (size_t i = 0; i < params.size(); ++i) {
     const Tensor& p = params[i];
     Tensor g = grads[i];
+    const Layout layout = layout_of(p);
     const Tensor m = first.empty() ? Tensor() : first[i], v = second.empty() ? Tensor() : second[i];
     for (const Operand& o :
          {Operand{"gradient", g}, Operand{"first moment", m}, Operand{"second moment", v}}) {
@@ -39,12 +40,14 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
     }
     for (const Tensor* t : {&p, &m, &v}) {
       if (!t->defined()) continue;
-      if (!t->is_contiguous() || t->storage().readonly)
-        throw argument_error(op, "a parameter or its state is not contiguous and writable")
+      if (!lies_in(layout, *t) || t->storage().readonly)
+        throw argument_error(op,
+                             "a parameter or its state has gaps, another memory format than the "
+                             "parameter, or cannot be written")
             .show("tensor", *t)
             .remedy("use a .clone()");
     }
-    if (!g.is_contiguous()) copies.push_back(g = contiguous(g));
+    if (!lies_in(layout, g)) copies.push_back(g = in_layout(g, layout));
     if (p.device() != params[0].device() || p.dtype() != params[0].dtype())
       check_same_kind(op, {{"first parameter", params[0]}, {"parameter", p}});
     slots.push_back({p.numel(), p.mutable_data(), g.data(),

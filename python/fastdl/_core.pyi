@@ -48,6 +48,12 @@ int64: dtype
 uint8: dtype
 bool_: dtype
 
+class memory_format:
+    """How the elements of a tensor [N, C, H, W] lie in memory."""
+
+contiguous_format: memory_format
+channels_last: memory_format
+
 class device:
     """Where tensors live: device('cpu'), device('cuda:0'). Equal to its name, too."""
     def __init__(self, name: str) -> None: ...
@@ -299,6 +305,23 @@ def conv2d(
 
     Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for a stride,
     dilation or groups below 1 or a padding below 0."""
+
+def conv2d_fused(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    residual: ArrayLike | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """activation(conv2d(input, weight, bias) + residual) in one pass; for inference.
+
+    residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+    Raises AutogradError where a gradient would be recorded, and what conv2d raises."""
 
 def cos(input: ArrayLike) -> Tensor:
     """Elementwise the cosine of x in radians."""
@@ -850,9 +873,12 @@ class Tensor:
     def bool(self) -> Tensor:
         """As bool: true where not 0."""
     def clone(self) -> Tensor:
-        """A contiguous copy; gradients flow through it."""
-    def contiguous(self) -> Tensor:
-        """The tensor, or a copy if its elements are not in order without gaps."""
+        """A copy without gaps, in channels last where the tensor is; gradients flow through it."""
+    def contiguous(self, memory_format: memory_format | None = None) -> Tensor:
+        """The tensor, or a copy if its elements are not in order without gaps.
+
+        memory_format: channels_last, for a tensor [N, C, H, W], makes the channels of a pixel neighbours;
+        the shape stays. ShapeError where there are not 4 dimensions."""
     def copy_(self, source: ArrayLike) -> Tensor:
         """Takes the values of `source`, which may broadcast, have another dtype or device."""
     def cos(self) -> Tensor:
@@ -902,8 +928,9 @@ class Tensor:
         """As float16."""
     def int(self) -> Tensor:
         """As int32."""
-    def is_contiguous(self) -> builtins.bool:
-        """Whether the elements are in order without gaps."""
+    def is_contiguous(self, memory_format: memory_format | None = None) -> builtins.bool:
+        """Whether the elements are in order without gaps. An image of one channel or pixel is so in
+        either memory format."""
     def is_pinned(self) -> builtins.bool:
         """Whether the memory is page-locked by pin_memory."""
     def isfinite(self) -> Tensor:
@@ -1048,8 +1075,10 @@ class Tensor:
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         non_blocking: builtins.bool = False,
+        memory_format: memory_format | None = None,
     ) -> Tensor:
-        """The tensor in another dtype or on another device; itself where nothing changes.
+        """The tensor in another dtype, on another device or in another memory format; itself where
+        nothing changes.
 
         With non_blocking, copies from pinned memory to a GPU, and from a GPU into new pinned memory,
         run on while the caller goes on. Wait for the stream before the source is changed, or the

@@ -201,12 +201,17 @@ class Module:
         """
         return state.load(self, tensors, strict)
 
-    def to(self, target: Any) -> Self:
+    def to(self, target: Any = None, *, memory_format: _core.memory_format | None = None) -> Self:
         """Move parameters and buffers to a device, or convert floating ones to a dtype.
 
         Tensors that change are replaced by new ones, so make the optimizer afterwards.
+
+        Args:
+            target: a device or a dtype. Default: None, neither changes.
+            memory_format: how parameters and buffers of 4 dimensions lie in memory,
+                `fastdl.channels_last` say. Default: None, as they do.
         """
-        state.convert(self, target)
+        state.convert(self, target, memory_format)
         return self
 
     def cpu(self) -> Self:

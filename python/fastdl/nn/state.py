@@ -115,9 +115,9 @@ def _enumerate(names: list[str]) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def convert(module: Module, target: Any) -> None:
-    """Replace parameters and buffers by themselves on another device or of another dtype."""
-    to_dtype = _is_dtype(target)
+def convert(module: Module, target: Any, memory_format: _core.memory_format | None = None) -> None:
+    """Replace parameters and buffers by themselves on another device, or in another form."""
+    to_dtype = target is not None and _is_dtype(target)
     done: dict[int, Tensor] = {}  # a shared parameter stays shared
     for part in module.modules():
         for name, value in list(vars(part).items()):
@@ -126,14 +126,20 @@ def convert(module: Module, target: Any) -> None:
             if value is None or (to_dtype and not value.dtype.is_floating_point):
                 continue
             if id(value) not in done:
-                done[id(value)] = _converted(value, target)
+                done[id(value)] = _converted(
+                    value, target, memory_format if value.dim() == 4 else None
+                )
             setattr(part, name, done[id(value)])
 
 
-def _converted(value: Tensor, target: Any) -> Tensor:
+def _converted(value: Tensor, target: Any, memory_format: _core.memory_format | None) -> Tensor:
     with no_grad():
-        moved = value.detach().to(target)
-    if moved.dtype == value.dtype and moved.device == value.device:
+        moved = value.detach().to(target, memory_format=memory_format)
+    if (
+        moved.dtype == value.dtype
+        and moved.device == value.device
+        and moved.stride() == value.stride()
+    ):
         return value
     if isinstance(value, Parameter):
         return Parameter(moved, requires_grad=value.requires_grad)
