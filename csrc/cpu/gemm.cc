@@ -17,6 +17,8 @@ constexpr int64_t kPackPanels = 4, kPackRows = 4, kPackDepth = 128, kPackGroups 
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+int64_t round_up(int64_t n, int64_t to) { return divide_up(n, to) * to; }
+
 // The length of nearly equal parts of `n`, none longer than `most`.
 int64_t even(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
 
@@ -52,6 +54,12 @@ Gemm<T, S> part_of(Gemm<T, S> g, int64_t i, int64_t m, int64_t j, int64_t n) {
   return g;
 }
 
+// Copying B pays for itself when several groups of rows read it.
+template <class T>
+bool reads_b_in_place(const Gemm<T>& g) {
+  return g.b_col == 1 && g.m <= 2 * kTileRows && kMaskedAccess;
+}
+
 }  // namespace
 
 template <class T, class S>
@@ -65,7 +73,6 @@ void gemm_serial(const Gemm<T, S>& g) {
   alignas(64) T packed_a[kSame ? 1 : kBlockK<T> * kTileRows];
   const int64_t step = block_k<T>(g.k);
   const int64_t rows = g.m > 0 ? balanced_rows(g.m) : 1;
-  // Copying B pays for itself when several groups of rows read it.
   const bool b_in_place = kSame && g.b_col == 1 && g.m <= 2 * kTileRows;
   int64_t p0 = 0;
   do {  // also for k = 0
@@ -171,6 +178,44 @@ void pack_panels(const Context& context, int64_t k, int64_t n, const T* b, int64
 
 namespace {
 
+// The tiles of rows [i0, i1) and panels [first, last) over depth k of B from p0 on, block by block.
+// A is read in place where `packed_a`, groups of `rows` rows one after another, is null.
+template <class T, class S>
+void multiply(const Gemm<T, S>& g, int64_t rows, int64_t i0, int64_t i1, int64_t first,
+              int64_t last, int64_t p0, int64_t k, const T* packed_a, const T* packed_b,
+              int64_t panel_size) {
+  constexpr int64_t kCols = kTileCols<T>;
+  const int64_t step = block_k<T>(g.k);
+  TileArgs<T> t;
+  t.b_row = kCols;
+  t.c_row = g.c_row;
+  int64_t p = 0;
+  do {  // also for k = 0
+    t.k = std::min(step, k - p);
+    for (int64_t i = i0; i < i1; i += rows) {
+      const int64_t r = std::min(rows, i1 - i);
+      if (packed_a) {
+        t.a = packed_a + (i - i0) * k + p * r;
+      } else if constexpr (std::is_same_v<T, S>) {
+        t.a = g.a + i * g.a_row + (p0 + p) * g.a_col;
+        t.a_row = g.a_row;
+        t.a_col = g.a_col;
+      }
+      for (int64_t q = first; q < last; ++q) {
+        t.cols = std::min(kCols, g.n - q * kCols);
+        t.b = packed_b + q * panel_size + p * kCols;
+        set_block(t, g, i, q * kCols, p0 + p);
+        for (int64_t c = 0; c < r; ++c) {  // C comes from afar while the tile is computed
+          __builtin_prefetch(t.c + c * t.c_row, 1);
+          __builtin_prefetch(t.c + c * t.c_row + t.cols - 1, 1);
+        }
+        gemm_tile<T>(r, t.cols, packed_a != nullptr)(t);
+      }
+    }
+    p += step;
+  } while (p < k);
+}
+
 // How a large product is cut. Packed blocks of A and B lie in the third-level cache, `width` panels of
 // B in the second; `chunk` groups of rows by `width` panels are one job.
 template <class T>
@@ -214,9 +259,9 @@ class Blocked {
         g_(g),
         cut_(g),
         k_step_(std::min(cut_.k_step, g.k)),
-        b_size_(g.packed_b ? 0 : round_up(cut_.n_step * kCols * k_step_)),
-        scratch_(context, static_cast<size_t>(b_size_ +
-                                              (cut_.pack_a ? round_up(cut_.m_step * k_step_) : 0)) *
+        b_size_(g.packed_b ? 0 : round_up(cut_.n_step * kCols * k_step_, 64)),
+        scratch_(context, static_cast<size_t>(
+                              b_size_ + (cut_.pack_a ? round_up(cut_.m_step * k_step_, 64) : 0)) *
                               sizeof(T)) {}
 
   void run() const {
@@ -240,7 +285,6 @@ class Blocked {
     int64_t p0, k;
   };
 
-  static int64_t round_up(int64_t n) { return divide_up(n, 64) * 64; }  // to whole cache lines
   T* packed_b() const { return scratch_.template as<T>(); }
   T* packed_a() const { return packed_b() + b_size_; }
 
@@ -262,8 +306,8 @@ class Blocked {
     context_.parallel_for(row_jobs * divide_up(b.j1 - b.j0, cut_.width), 1,
                           [&](int64_t begin, int64_t end) {
                             for (int64_t job = begin; job < end; ++job)
-                              multiply(b, b.i0 + job % row_jobs * cut_.chunk * cut_.rows,
-                                       b.j0 + job / row_jobs * cut_.width);
+                              multiply_part(b, b.i0 + job % row_jobs * cut_.chunk * cut_.rows,
+                                            b.j0 + job / row_jobs * cut_.width);
                           });
   }
 
@@ -282,46 +326,14 @@ class Blocked {
     }
   }
 
-  // The tiles of `chunk` groups of rows from i on and `width` panels from `panel` on.
-  void multiply(const Block& b, int64_t i_begin, int64_t panel) const {
-    const int64_t i_end = std::min(i_begin + cut_.chunk * cut_.rows, b.i1);
-    const int64_t last = std::min(panel + cut_.width, b.j1);
-    const T* const packed =
-        g_.packed_b ? g_.packed_b + b.p0 * kCols : packed_b() - b.j0 * b.k * kCols;
-    const int64_t panel_size = (g_.packed_b ? g_.k : b.k) * kCols;
-    TileArgs<T> t;
-    t.b_row = kCols;
-    t.c_row = g_.c_row;
-    int64_t p = 0;
-    do {
-      t.k = std::min(cut_.k, b.k - p);
-      for (int64_t i = i_begin; i < i_end; i += cut_.rows) {
-        const int64_t r = std::min(cut_.rows, i_end - i);
-        if (cut_.pack_a) {
-          t.a = packed_a() + (i - b.i0) * b.k + p * r;
-        } else if constexpr (std::is_same_v<T, S>) {
-          t.a = g_.a + i * g_.a_row + (b.p0 + p) * g_.a_col;
-          t.a_row = g_.a_row;
-          t.a_col = g_.a_col;
-        }
-        for (int64_t q = panel; q < last; ++q) {
-          t.cols = std::min(kCols, g_.n - q * kCols);
-          t.b = packed + q * panel_size + p * kCols;
-          set_block(t, g_, i, q * kCols, b.p0 + p);
-          prefetch_tile(t, r);
-          gemm_tile<T>(r, t.cols, cut_.pack_a)(t);
-        }
-      }
-      p += cut_.k;
-    } while (p < b.k);
-  }
-
-  // C comes from afar while the tile is computed.
-  static void prefetch_tile(const TileArgs<T>& t, int64_t rows) {
-    for (int64_t r = 0; r < rows; ++r) {
-      __builtin_prefetch(t.c + r * t.c_row, 1);
-      __builtin_prefetch(t.c + r * t.c_row + t.cols - 1, 1);
-    }
+  // `chunk` groups of rows from i on by `width` panels from `panel` on.
+  void multiply_part(const Block& b, int64_t i, int64_t panel) const {
+    const bool given = g_.packed_b != nullptr;
+    multiply(g_, cut_.rows, i, std::min(i + cut_.chunk * cut_.rows, b.i1), panel,
+             std::min(panel + cut_.width, b.j1), b.p0, b.k,
+             cut_.pack_a ? packed_a() + (i - b.i0) * b.k : nullptr,
+             given ? g_.packed_b + b.p0 * kCols : packed_b() - b.j0 * b.k * kCols,
+             (given ? g_.k : b.k) * kCols);
   }
 
   const Context& context_;
@@ -331,17 +343,39 @@ class Blocked {
   const Scratch scratch_;
 };
 
-// A few groups of rows: each chunk owns columns of B, and packs them for itself where that pays.
-template <class T, class S>
-void gemm_thin(const Context& context, const Gemm<T, S>& g) {
+// A few groups of rows: each chunk owns panels of B, and packs them for itself: no barrier, and what
+// is packed stays in the second-level cache.
+template <class T>
+void gemm_thin(const Context& context, const Gemm<T>& g) {
   constexpr int64_t kCols = kTileCols<T>;
-  const int64_t panels = divide_up(g.n, kCols), k = std::max<int64_t>(g.k, 1);
-  const int64_t width = std::clamp<int64_t>(kChunkMacs / (g.m * k * kCols), 1, panels) * kCols;
-  context.parallel_for(divide_up(g.n, width), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t job = begin; job < end; ++job) {
-      const int64_t j = job * width;
-      gemm_serial(part_of(g, 0, g.m, j, std::min(width, g.n - j)));
+  const int64_t rows = balanced_rows(g.m), panels = packed_panels<T>(g.n);
+  const int64_t step = std::min(block_k<T>(g.k), g.k), size = step * kCols;
+  const int64_t width = std::clamp<int64_t>(kChunkMacs / (g.m * g.k * kCols), 1, kPackPanels);
+  // A chunk that reads narrow pieces of B's rows waits for each of them.
+  const int64_t least = g.packed_b || g.b_col != 1 ? 1 : kPackPanels;
+  context.parallel_for(panels, std::max(width, least), [&](int64_t begin, int64_t end) {
+    const Scratch scratch(context,
+                          g.packed_b ? 0 : static_cast<size_t>((end - begin) * size) * sizeof(T));
+    if (g.packed_b)
+      return multiply(g, rows, 0, g.m, begin, end, 0, g.k, static_cast<const T*>(nullptr),
+                      g.packed_b, g.k * kCols);
+    T* const packed = scratch.as<T>() - begin * size;
+    for (int64_t p = 0; p < g.k; p += step) {
+      const int64_t k = std::min(step, g.k - p);
+      pack_block(g, p, k, begin, end, packed, size);
+      multiply(g, rows, 0, g.m, begin, end, p, k, static_cast<const T*>(nullptr),
+               static_cast<const T*>(packed), size);
     }
+  });
+}
+
+// One or two groups of rows by a B with contiguous rows, which is read in place.
+template <class T>
+void gemm_in_place(const Context& context, const Gemm<T>& g) {
+  const int64_t width = even(g.n, std::max<int64_t>(kChunkMacs / (g.m * g.k), 1));
+  const int64_t grain = round_up(width, kTileCols<T>);
+  context.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
+    gemm_serial(part_of(g, 0, g.m, begin, end - begin));
   });
 }
 
@@ -351,13 +385,18 @@ template <class T, class S>
 void gemm(const Context& context, const Gemm<T, S>& g) {
   if (g.m <= 0 || g.n <= 0) return;
   if constexpr (std::is_same_v<T, S>) {
-    if (g.packed_b) return Blocked<T, S>(context, g).run();
-    if (is_dots(g)) return gemm_dots(context, g);
-    if (is_row_sums(g)) return gemm_row_sums(context, g);
+    const bool thin = g.m <= 4 * kTileRows && g.k > 0;
+    if (g.packed_b && thin) return gemm_thin(context, g);
+    if (!g.packed_b) {
+      if (is_dots(g)) return gemm_dots(context, g);
+      if (is_row_sums(g)) return gemm_row_sums(context, g);
+      if (g.m * g.n * g.k <= kChunkMacs) return gemm_serial(g);
+      if (reads_b_in_place(g)) return gemm_in_place(context, g);
+      if (thin && g.n > kTileCols<T>) return gemm_thin(context, g);
+    }
+  } else if (g.m * g.n * g.k <= kChunkMacs) {
+    return gemm_serial(g);
   }
-  const int64_t macs = g.m * g.n * g.k;
-  if (macs <= kChunkMacs) return gemm_serial(g);
-  if (g.m <= 4 * kTileRows && g.n > kTileCols<T>) return gemm_thin(context, g);
   Blocked<T, S>(context, g).run();
 }
 

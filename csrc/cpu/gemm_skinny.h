@@ -16,7 +16,7 @@ inline constexpr int64_t kSkinnyChunk = int64_t{1} << 18;  // elements of the la
 // Rows of A and columns of B both contiguous along k, and one side short: inner products.
 template <class T>
 bool is_dots(const Gemm<T>& g) {
-  return g.a_col == 1 && g.b_row == 1 && (g.m <= kDotRows || g.n <= kDotRows) &&
+  return g.a_col == 1 && g.b_row == 1 && (g.m <= 2 * kDotRows || g.n <= kDotRows) &&
          g.k >= 2 * Vec<T>::size;
 }
 
@@ -38,18 +38,22 @@ void finish(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) 
 
 template <class T>
 void gemm_dots_serial(const Gemm<T>& g) {
-  const int64_t rows = std::min<int64_t>(g.m, kDotRows);
+  const int64_t groups = (g.m + kDotRows - 1) / kDotRows;
+  const int64_t rows = (g.m + groups - 1) / std::max<int64_t>(1, groups);
   int64_t offset[kDotCols];
   for (int64_t c = 0; c < kDotCols; ++c) offset[c] = c * g.b_col;
-  for (int64_t i = 0; i < g.m; i += rows) {
-    const int64_t r = std::min(rows, g.m - i), step = dot_cols(static_cast<int>(r));
+  // Two groups of rows share the columns, which then come from the first-level cache.
+  const int64_t together = std::min(g.m, 2 * rows), step = dot_cols(static_cast<int>(rows));
+  for (int64_t i0 = 0; i0 < g.m; i0 += together)
     for (int64_t j = 0; j < g.n; j += step) {
       const int64_t c = std::min(step, g.n - j);
-      dot_tile<T>(r, c)({g.k, 1, g.a + i * g.a_row, 0, g.a_row, g.b + j * g.b_col, 0, offset,
-                         g.c + i * g.c_row + j, g.c_row, g.accumulate});
-      finish(g, i, r, j, c);
+      for (int64_t i = i0; i < std::min(i0 + together, g.m); i += rows) {
+        const int64_t r = std::min(rows, g.m - i);
+        dot_tile<T>(r, c)({g.k, 1, g.a + i * g.a_row, 0, g.a_row, g.b + j * g.b_col, 0, offset,
+                           g.c + i * g.c_row + j, g.c_row, g.accumulate});
+        finish(g, i, r, j, c);
+      }
     }
-  }
 }
 
 template <class T>
