@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from bench.libraries import Array, forward, forward_backward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import functional as F
 
 __all__ = ["LAYERS", "Layer", "cases"]
@@ -76,9 +76,9 @@ def _functions(layer: Layer) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return partial(F.conv2d, **options), partial(torch.nn.functional.conv2d, **options)
 
 
-def _forward(layer: Layer) -> Pair:
+def _forward(layer: Layer) -> Sides:
     return forward(*_functions(layer), _arrays(layer), 1e-4)
 
 
-def _backward(layer: Layer) -> Pair:
+def _backward(layer: Layer) -> Sides:
     return forward_backward(*_functions(layer), _arrays(layer), 1e-4)

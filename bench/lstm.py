@@ -9,7 +9,7 @@ import torch
 
 import fastdl
 from bench.libraries import agree, both, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import nn
 
 __all__ = ["cases"]
@@ -26,7 +26,7 @@ def cases(short: bool) -> Iterator[Case]:
         yield Case("lstm", "forward and backward", size, partial(make, True), work=3 * flops)
 
 
-def _layer(steps: int, batch: int, units: int, training: bool) -> Pair:
+def _layer(steps: int, batch: int, units: int, training: bool) -> Sides:
     ours, reference = nn.LSTM(units, units), torch.nn.LSTM(units, units)
     state = reference.state_dict()
     ours.load_state_dict({name: value.numpy() for name, value in state.items()})
@@ -67,5 +67,5 @@ def _layer(steps: int, batch: int, units: int, training: bool) -> Pair:
                 agree(a.grad, b.grad, 1e-4)
 
     if training:
-        return Pair(train_ours, train_reference, check)
-    return Pair(infer_ours, infer_reference, check)
+        return Sides(train_ours, {"torch": train_reference}, check)
+    return Sides(infer_ours, {"torch": infer_reference}, check)

@@ -9,12 +9,12 @@ import torch
 
 import fastdl
 from bench.libraries import forward, forward_backward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import functional as F
 
 __all__ = ["cases"]
 
-Make = Callable[[int, int, int], Pair]
+Make = Callable[[int, int, int], Sides]
 
 
 def cases(short: bool) -> Iterator[Case]:
@@ -35,20 +35,20 @@ def _case(name: str, m: int, k: int, n: int, make: Make, products: int = 1) -> C
     return Case("matmul", name, f"{m}x{k}x{n}", partial(make, m, k, n), work=flops)
 
 
-def _product(m: int, k: int, n: int) -> Pair:
+def _product(m: int, k: int, n: int) -> Sides:
     return forward(fastdl.matmul, torch.matmul, [normal(m, k), normal(k, n, seed=1)], 1e-4)
 
 
-def _transposed(m: int, k: int, n: int) -> Pair:
+def _transposed(m: int, k: int, n: int) -> Sides:
     arrays = [normal(k, m), normal(k, n, seed=1)]
     return forward(lambda a, b: a.T @ b, lambda a, b: a.T @ b, arrays, 1e-4)
 
 
-def _batched(batch: int, n: int) -> Pair:
+def _batched(batch: int, n: int) -> Sides:
     arrays = [normal(batch, n, n), normal(batch, n, n, seed=1)]
     return forward(fastdl.matmul, torch.matmul, arrays, 1e-4)
 
 
-def _linear(m: int, k: int, n: int) -> Pair:
+def _linear(m: int, k: int, n: int) -> Sides:
     arrays = [normal(m, k), normal(n, k, seed=1), normal(n, seed=2)]
     return forward_backward(F.linear, torch.nn.functional.linear, arrays, 1e-4)

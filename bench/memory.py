@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.libraries import agree, both, forward, forward_backward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import functional as F
 from fastdl import optim
 
@@ -26,13 +26,13 @@ def cases(short: bool) -> Iterator[Case]:
     scale = (normal(channels, seed=1), normal(channels, seed=2))
     numel = 4.0 * shape[0] * shape[1] * shape[2] * shape[3]
 
-    def case(name: str, tensors: float, make: Callable[[], Pair]) -> Case:
+    def case(name: str, tensors: float, make: Callable[[], Sides]) -> Case:
         return Case("memory", name, size, make, work=tensors * numel, unit="B")
 
-    def unary(ours: Any, reference: Any, *more: Any) -> Callable[[], Pair]:
+    def unary(ours: Any, reference: Any, *more: Any) -> Callable[[], Sides]:
         return lambda: forward(ours, reference, [normal(*shape), *more], 1e-4)
 
-    def gradient(ours: Any, reference: Any, *more: Any) -> Callable[[], Pair]:
+    def gradient(ours: Any, reference: Any, *more: Any) -> Callable[[], Sides]:
         return lambda: forward_backward(ours, reference, [normal(*shape), *more], 1e-4)
 
     relu, pool = (F.relu, torch.relu), (_max_pool(F), _max_pool(R))
@@ -66,7 +66,7 @@ def _norm(functions: Any) -> Callable[[Any, Any, Any], Any]:
     return apply
 
 
-def _adam(shape: tuple[int, ...]) -> Pair:
+def _adam(shape: tuple[int, ...]) -> Sides:
     (p, g), (other_p, other_g) = both(normal(*shape), normal(*shape, seed=1))
     for parameter, grad in ((p, g), (other_p, other_g)):
         parameter.requires_grad = True
@@ -79,4 +79,4 @@ def _adam(shape: tuple[int, ...]) -> Pair:
             reference.step()
         agree(p, other_p)
 
-    return Pair(ours.step, reference.step, check)
+    return Sides(ours.step, {"torch": reference.step}, check)

@@ -6,6 +6,7 @@
 
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_shift.h"
+#include "cpu/conv2d_wgrad.h"
 #include "cpu/elementwise.h"
 #include "cpu/epilogue.h"
 #include "cpu/register.h"
@@ -156,6 +157,29 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, L
 template <class T>
 void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
+  const WeightGrad<T> g{s.n,
+                        s.groups,
+                        s.c / s.groups,
+                        s.h,
+                        s.w,
+                        s.k / s.groups,
+                        s.p,
+                        s.q,
+                        s.r,
+                        s.s,
+                        s.stride_h,
+                        s.stride_w,
+                        s.pad_h,
+                        s.pad_w,
+                        s.dilation_h,
+                        s.dilation_w,
+                        layout == Layout::last,
+                        static_cast<const T*>(x),
+                        static_cast<const T*>(dy),
+                        static_cast<T*>(dweight),
+                        static_cast<T*>(dbias)};
+  const WgradLanes lanes = weight_grad_cost(g).best();
+  if (lanes != WgradLanes::positions) return weight_grad(context, g, lanes);
   const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
   const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
   Taps taps(context, s);
