@@ -7,6 +7,7 @@ be at work on one step while Python asks for the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,19 @@ RATE = 0.01
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """SGD, op by op; `short` changes nothing."""
+    """SGD, op by op and captured; `short` changes nothing."""
     gates = {"jax": 1.1}
-    yield Case("jax_mlp", "training step, SGD", "2-4-1, batch 4", _sides, gates=gates)
+    for name, captured in (("training step, SGD", False), ("captured step, SGD", True)):
+        sides = partial(_sides, captured)
+        yield Case("jax_mlp", name, "2-4-1, batch 4", sides, gates=gates)
 
 
-def _sides() -> Sides:
+def _sides(captured: bool) -> Sides:
     x, y = normal(4, 2), normal(4, 1, seed=1)
     model = fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
     weights = [np.array(p.detach().numpy()) for p in model.parameters()]
     optimizer = optim.SGD(model.parameters(), lr=RATE)
-    ours = step(model, nn.MSELoss(), optimizer, fastdl.tensor(x), fastdl.tensor(y))
+    ours = step(model, nn.MSELoss(), optimizer, fastdl.tensor(x), fastdl.tensor(y), captured)
     theirs = _jax_step(weights, x, y)
 
     def check() -> None:

@@ -17,7 +17,7 @@ __all__ = ["cases"]
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """SGD, SGD with momentum and Adam; `short` changes nothing."""
+    """SGD, SGD with momentum and Adam, and captured; `short` changes nothing."""
     yield Case(
         "mlp", "training step, SGD", "2-4-1, batch 4", partial(_step, "SGD"), gates={"torch": 10.0}
     )
@@ -31,9 +31,16 @@ def cases(short: bool) -> Iterator[Case]:
         partial(_step, "Adam"),
         gates={"torch": 10.0},
     )
+    yield Case(
+        "mlp",
+        "captured step, SGD",
+        "2-4-1, batch 4",
+        partial(_step, "SGD", captured=True),
+        gates={"torch": 10.0},
+    )
 
 
-def _step(optimizer: str, **options: float) -> Sides:
+def _step(optimizer: str, captured: bool = False, **options: float) -> Sides:
     return training_step(
         lambda: fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)),
         lambda: torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)),
@@ -43,4 +50,5 @@ def _step(optimizer: str, **options: float) -> Sides:
             lambda parameters: getattr(torch.optim, optimizer)(parameters, lr=0.01, **options),
         ),
         (normal(4, 2), normal(4, 1, seed=1)),
+        captured=captured,
     )
