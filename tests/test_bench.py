@@ -11,6 +11,7 @@ from bench.gpu import __main__ as gpu
 from bench.gpu import report as gpu_report
 from bench.gpu import stages as gpu_stages
 from bench.timing import FEWEST, Case, Limit, Plan, Result, Sides, Spread, measure, run
+from fastdl import _core
 
 PLAN = Plan(rounds=3, sample=0.001, settle=0.0, warm_up=0.0)
 
@@ -330,3 +331,10 @@ def test_gpu_build_is_for_the_device_at_hand(session, monkeypatch):
         "failed",
         "no code for compute capability unknown: no GPU",
     )
+
+
+def test_the_multiply_add_peak_counts_operations():
+    one = _core._multiply_adds(10, 1)
+    assert one >= 2 * 10 * 12 * 4
+    assert _core._multiply_adds(30, 7) == 21 * one
+    assert _core._multiply_adds(0, 3) == _core._multiply_adds(3, 0) == 0

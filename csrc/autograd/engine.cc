@@ -22,6 +22,8 @@ void add_into(Tensor& sum, const Tensor& g) {
 }
 
 Tensor call_hooks(const std::vector<Hook>& hooks, Tensor g) {
+  if (hooks.empty()) return g;
+  if (Capture* c = capturing(); c && !c->strict()) c->set_broken("a gradient has hooks");
   const std::vector<Hook> now = hooks;  // a hook may remove itself
   for (const Hook& hook : now) {
     Tensor replaced = hook.call(g);

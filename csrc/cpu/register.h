@@ -15,6 +15,7 @@ void register_loss(Registry& registry);
 void register_lstm(Registry& registry);
 void register_matmul(Registry& registry);
 void register_optimizer(Registry& registry);
+void register_peak(Registry& registry);
 void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);

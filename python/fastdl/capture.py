@@ -114,6 +114,8 @@ class CapturedFunction:
         """What has to be the same for a recording to fit; None if none ever will."""
         for given in inputs:
             if not isinstance(given, Tensor):
+                if not self.strict:
+                    return None
                 raise ArgumentError("capture", f"an input is a {type(given).__name__}, no Tensor")
             if given.requires_grad:
                 return None
