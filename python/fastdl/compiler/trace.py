@@ -65,8 +65,6 @@ class Tracer:
     ) -> Any:
         """Run an operation and note it."""
         name = operation.__name__
-        if name.endswith("_") and not name.endswith("__"):
-            raise self.refuse(f"{name}() edits a tensor in place")
         operands = [leaf for leaf in leaves((args, kwargs)) if type(leaf) is Traced]
         real_args, real_kwargs = map_leaves((args, kwargs), Traced, _tensor_of)
         tensors = [x for x in leaves((real_args, real_kwargs)) if isinstance(x, _core.Tensor)]
