@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "cpu/epilogue.h"
+#include "cpu/conv2d_depthwise_3x3.h"
 #include "cpu/slots.h"
 
 namespace fastdl::cpu {
@@ -26,6 +26,11 @@ struct PlaneShape {
   int64_t h, w, spread_h, spread_w;  // source
   int64_t p, q;                      // result
   int64_t r, s, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+
+  bool is_3x3() const {
+    return r == 3 && s == 3 && stride_h == 1 && stride_w == 1 && spread_h == 1 && spread_w == 1 &&
+           dilation_h == 1 && dilation_w == 1 && pad_w == 1 && pad_h >= 0;
+  }
 };
 
 // A register of results: where it starts in the copy and in the result.
@@ -181,14 +186,6 @@ class Strips {
 };
 
 template <class T>
-struct PlaneEnd {
-  T bias;
-  const T* residual;  // or null
-  Activation activation;
-  T slope;
-};
-
-template <class T>
 struct Results {
   const T* copy;
   const Place* place;
@@ -235,7 +232,7 @@ void results(const Results<T>& a) {
 // In groups of at most 8 registers, as equal as can be: short ones would wait for their own sums.
 template <class T>
 void all_results(Results<T> a, int64_t count) {
-  const bool plain = !a.end.residual && a.end.activation == Activation::none;
+  const bool plain = a.end.plain();
   const auto pick = [plain](int64_t n) -> void (*)(const Results<T>&) {
     switch (n) {
       case 1: return plain ? results<1, true, T> : results<1, false, T>;
@@ -330,13 +327,17 @@ void all_planes(const Context& context, const PlaneShape& s, int64_t n, int64_t 
                            static_cast<T>(epilogue.slope)};
         if (residual) finish.residual = residual + i * plane;
         if (j == per - 1) finish.activation = epilogue.activation;
-        strips.each(source + (sample * sources + from) * s.h * s.w, copy,
-                    [&](int64_t row, int64_t count) {
-                      Results<T> a{copy,   strips.places(), taps,           strips.offset(),
-                                   filter, finish,          out + row * s.q};
-                      if (a.end.residual) a.end.residual += row * s.q;
-                      all_results(a, count);
-                    });
+        const T* const from_plane = source + (sample * sources + from) * s.h * s.w;
+        if (s.is_3x3()) {
+          results_3x3(from_plane, s.h, s.w, s.p, s.pad_h, filter, finish, out);
+          continue;
+        }
+        strips.each(from_plane, copy, [&](int64_t row, int64_t count) {
+          Results<T> a{copy,   strips.places(), taps,           strips.offset(),
+                       filter, finish,          out + row * s.q};
+          if (a.end.residual) a.end.residual += row * s.q;
+          all_results(a, count);
+        });
       }
     }
   });
@@ -396,15 +397,19 @@ void depthwise_backward_weight(const Context& context, const Depthwise& d, const
       for (int64_t i = 0; i < d.n; ++i) {
         const T* const g = dy + (i * planes + k) * plane;
         if (dbias) bias += sum_of(g, plane);
-        strips.each(
-            x + (i * d.c + k / d.multiplier) * s.h * s.w, copy, [&](int64_t row, int64_t count) {
-              const T* const from = g + row * s.q;
-              int64_t t = 0;
-              for (; t + 9 <= taps; t += 9)
-                correlate<9>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
-              for (; t < taps; ++t)
-                correlate<1>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
-            });
+        const T* const from_plane = x + (i * d.c + k / d.multiplier) * s.h * s.w;
+        if (s.is_3x3()) {
+          correlate_3x3(from_plane, s.h, s.w, s.p, s.pad_h, g, sum);
+          continue;
+        }
+        strips.each(from_plane, copy, [&](int64_t row, int64_t count) {
+          const T* const from = g + row * s.q;
+          int64_t t = 0;
+          for (; t + 9 <= taps; t += 9)
+            correlate<9>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
+          for (; t < taps; ++t)
+            correlate<1>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
+        });
       }
       for (int64_t t = 0; t < taps; ++t) dweight[k * taps + t] = sum_lanes(sum[t]);
       if (dbias) dbias[k] = bias;
