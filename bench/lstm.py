@@ -1,4 +1,4 @@
-"""A layer of LSTM over a sequence: inference, and training with all gradients."""
+"""A layer of LSTM or GRU over a sequence: inference, and training with all gradients."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def cases(short: bool) -> Iterator[Case]:
     """T steps of N sequences with H features and H units."""
     small = [(10, 4, 64)]
     for steps, batch, units in small if short else [(50, 32, 256), (100, 1, 128), (20, 128, 512)]:
-        size = f"T={steps} N={batch} H={units}"
-        flops = 2.0 * steps * batch * 8 * units * units
-        make = partial(_layer, steps, batch, units)
-        yield Case("lstm", "inference", size, partial(make, False), work=flops)
-        yield Case("lstm", "forward and backward", size, partial(make, True), work=3 * flops)
+        for name, gates in (("LSTM", 4), ("GRU", 3)):
+            size = f"T={steps} N={batch} H={units}"
+            flops = 2.0 * steps * batch * 2 * gates * units * units
+            make = partial(_layer, name, steps, batch, units)
+            subject = name.lower()
+            yield Case(subject, "inference", size, partial(make, False), work=flops)
+            yield Case(subject, "forward and backward", size, partial(make, True), work=3 * flops)
 
 
-def _layer(steps: int, batch: int, units: int, training: bool) -> Pair:
-    ours, reference = nn.LSTM(units, units), torch.nn.LSTM(units, units)
+def _layer(name: str, steps: int, batch: int, units: int, training: bool) -> Pair:
+    ours, reference = getattr(nn, name)(units, units), getattr(torch.nn, name)(units, units)
     state = reference.state_dict()
     ours.load_state_dict({name: value.numpy() for name, value in state.items()})
     (x, g), (other_x, other_g) = both(

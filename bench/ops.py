@@ -101,6 +101,13 @@ def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
     return output, h_n[0], c_n[0]
 
 
+def _gru(x: Any, h: Any, *weights: Any) -> Any:
+    output, h_n = torch.gru(
+        x, h[None], list(weights), len(weights) == 4, 1, 0.0, False, False, False
+    )
+    return output, h_n[0]
+
+
 def _loss(name: str) -> Callable[..., Any]:
     function = getattr(R, name)
     return lambda x, target, reduction="mean": function(x, target, reduction=reduction)
@@ -111,6 +118,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "view": lambda x, shape: x.view(shape),
     "expand": lambda x, shape: x.expand(shape),
     "scatter_add": torch.scatter_add,
+    "gru": _gru,
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),
