@@ -464,6 +464,20 @@ def gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
 def ge(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input >= other, elementwise, as bool."""
 
+def gru(
+    input: ArrayLike,
+    h0: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
+
+    input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
+    update, new. Returns (output[T, N, H], h_n[N, H]).
+    Raises ShapeError naming the operand that does not fit."""
+
 def gt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input > other, elementwise, as bool."""
 
