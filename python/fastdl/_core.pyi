@@ -722,7 +722,7 @@ def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) ->
 
 def sgd_step(
     params: Sequence[Tensor],
-    grads: Sequence[Tensor],
+    grads: Sequence[Tensor] | None,
     momentum_buffers: Sequence[Tensor],
     lr: float = 0.001,
     momentum: float = 0.0,
@@ -734,7 +734,8 @@ def sgd_step(
 ) -> None:
     """Stochastic gradient descent on all parameters, in place, in one call. The buffers may be
     an empty list where momentum is 0; at the first step they become the gradient. `group`
-    holds the options from lr to nesterov instead."""
+    holds the options from lr to nesterov instead. Without `grads`: those parameters that have one,
+    by theirs; without momentum."""
 
 def sigmoid(input: ArrayLike) -> Tensor:
     """Elementwise 1 / (1 + exp(-x))."""
