@@ -7,6 +7,7 @@ be at work on one step while Python asks for the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,17 +24,18 @@ RATE = 0.01
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """SGD, op by op; `short` changes nothing."""
-    gates = {"jax": 1.1}
-    yield Case("jax_mlp", "training step, SGD", "2-4-1, batch 4", _sides, gates=gates)
+    """SGD, op by op and captured; `short` changes nothing."""
+    for captured, gates in ((True, {"jax": 1.1}), (False, {})):
+        name = f"training step, SGD, {'captured' if captured else 'eager'}"
+        yield Case("jax_mlp", name, "2-4-1, batch 4", partial(_sides, captured), gates=gates)
 
 
-def _sides() -> Sides:
+def _sides(captured: bool) -> Sides:
     x, y = normal(4, 2), normal(4, 1, seed=1)
     model = fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
     weights = [np.array(p.detach().numpy()) for p in model.parameters()]
     optimizer = optim.SGD(model.parameters(), lr=RATE)
-    ours = step(model, nn.MSELoss(), optimizer, fastdl.tensor(x), fastdl.tensor(y))
+    ours = step(model, nn.MSELoss(), optimizer, fastdl.tensor(x), fastdl.tensor(y), captured)
     theirs = _jax_step(weights, x, y)
 
     def check() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def training_step(
     data: tuple[Array, Array],
     steps: int = 10,
     tolerance: float = 1e-4,
+    captured: bool = False,
 ) -> Sides:
     """One step of each library on the same batch.
 
@@ -37,11 +39,12 @@ def training_step(
         data: inputs and targets.
         steps: how long the check trains. Default: 10.
         tolerance: of the check, as in `agree`. Default: 1e-4.
+        captured: whether our step is replayed from C++ (`fastdl.capture`). Default: False.
     """
     model, reference = make_ours(), make_reference()
     _copy_weights(reference, model)
     (x, y), (other_x, other_y) = both(*data)
-    ours = step(model, losses[0], optimizers[0](model.parameters()), x, y)
+    ours = step(model, losses[0], optimizers[0](model.parameters()), x, y, captured)
     theirs = step(reference, losses[1], optimizers[1](reference.parameters()), other_x, other_y)
 
     def check() -> None:
@@ -53,17 +56,19 @@ def training_step(
     return Sides(ours, {"torch": theirs}, check)
 
 
-def step(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
+def step(
+    model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any, captured: bool = False
+) -> Callable[[], Any]:
     """A call that makes one step of fastdl or PyTorch, and returns the loss."""
 
-    def run() -> Any:
+    def run(x: Any, y: Any) -> Any:
         loss = loss_function(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return loss
 
-    return run
+    return partial(fastdl.capture(run) if captured else run, x, y)
 
 
 def _copy_weights(source: Any, target: Any) -> None:
