@@ -138,6 +138,24 @@ def test_other_shapes_run_eagerly():
     assert captured.step.replays == STEPS - 3
 
 
+def test_new_shapes_for_good_are_recorded_anew():
+    eager, captured, data = pair("batch norm and dropout", "adam")
+    for step, batch in enumerate([6, 6, 6, 4, 6, 6, 4, 4, 4, 4]):
+        assert eager(*data(step, batch)) == captured(*data(step, batch))
+        same_state(eager, captured)
+    assert captured.step.replays == 3 + 2
+
+
+def test_momentum_that_is_switched_on():
+    eager, captured, data = pair()
+    for step in range(2 * STEPS):
+        if step == STEPS:
+            for each in (eager, captured):
+                each.optimizer.param_groups[0]["momentum"] = 0.9
+        assert eager(*data(step)) == captured(*data(step))
+    same_state(eager, captured)
+
+
 def test_training_mode_and_gradient_mode_are_told_apart():
     fastdl.manual_seed(0)
     model = Convolutions()
@@ -355,6 +373,36 @@ def test_a_capture_inside_a_capture():
         x = fastdl.full((3,), value)
         wanted = ((x * 2.0).relu() + 1.0) * (x.relu() + 1.0)
         np.testing.assert_array_equal(outer(x).numpy(), wanted.numpy())
+
+
+def test_an_inner_capture_keeps_its_guards_and_counts():
+    """The inner one trains, and its optimiser's state is loaded between replays of the outer."""
+
+    def run(captured):
+        fastdl.manual_seed(1)
+        model = nn.Linear(3, 1)
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+
+        def train(x):
+            loss = (model(x) * model(x)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        inner = fastdl.capture(train) if captured else train
+        outer = fastdl.capture(lambda x: inner(x * 2.0) + 1.0) if captured else inner_plus(inner)
+        losses = []
+        for step in range(12):
+            if step == 7:
+                optimizer.load_state_dict(optimizer.state_dict())
+            losses.append(outer(fastdl.ones(2, 3) * (1.0 + 0.1 * step)).item())
+        return losses, optimizer.state_dict()["state"][0]["step"]
+
+    def inner_plus(inner):
+        return lambda x: inner(x * 2.0) + 1.0
+
+    assert run(True) == run(False)
 
 
 def test_own_generators_draw_anew():

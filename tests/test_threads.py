@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,3 +321,50 @@ def test_interrupt_ends_a_long_op(name, count):
         out, error = process.communicate(timeout=60)
     assert process.returncode == 7, error
     assert float(out) - sent < 0.5
+
+
+# a busy machine
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_a_busy_core_is_not_waited_for():
+    """An op on all cores, one of which spins in another process, beside itself on one thread.
+
+    A pool that waits for threads which are not scheduled takes milliseconds where this op takes
+    0.2: the bound is wide, so that a loaded machine does not fail it (`python -m bench.busy` has
+    the narrow one).
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    code = f"import os; os.sched_setaffinity(0, [{cores[-1]}])\nwhile True: pass"
+    spinner = subprocess.Popen([sys.executable, "-S", "-c", code])
+    x = fastdl.randn((512, 512))
+    times = {1: [], len(cores): []}
+    before = fastdl.get_num_threads()
+    try:
+        for _ in range(100):
+            for threads, found in times.items():
+                fastdl.set_num_threads(threads)
+                start = time.perf_counter()
+                x.softmax(1)
+                found.append(time.perf_counter() - start)
+    finally:
+        fastdl.set_num_threads(before)
+        spinner.kill()
+        spinner.wait()
+    alone, together = (np.mean(sorted(found)[:-5]) for found in times.values())
+    assert together < 3 * alone
+
+
+def test_workers_may_run_anywhere_after_they_were_lent_a_core():
+    """What the pool does to threads that are not scheduled leaves no trace."""
+    cores = sorted(os.sched_getaffinity(0))
+    x = fastdl.randn((512, 512))
+    before = fastdl.get_num_threads()
+    try:
+        fastdl.set_num_threads(4)  # more than there are cores, as a rule
+        for _ in range(200):
+            x.softmax(1)
+    finally:
+        fastdl.set_num_threads(before)
+    for task in Path("/proc/self/task").iterdir():
+        assert sorted(os.sched_getaffinity(int(task.name))) == cores

@@ -174,15 +174,20 @@ void Capture::replay() {
       }
       void run() override {
         for (const Entry& e : inner->steps_) e.step->run();
-        inner->memory_->bump_versions();
       }
       Ref<Capture> inner;
     };
     auto nested = std::make_unique<Nested>(this);
     nested->renew();
     for (Storage* s : edited_) outer->edited(*s);
+    const auto finish = [inner = Ref(this)] {
+      inner->memory_->bump_versions();
+      for (const auto& f : inner->afterwards_) f();
+    };
+    outer->guard([inner = Ref(this)] { return inner->fits(); });
     outer->run(std::move(nested), work_, true);
-    for (const auto& f : afterwards_) f();
+    outer->afterwards(finish);
+    finish();
     return;
   }
   if (replaying_.exchange(true))

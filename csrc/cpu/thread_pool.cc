@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,6 +11,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -21,6 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(20);
+constexpr auto kLook = std::chrono::microseconds(200);  // at workers that are waited for
 constexpr auto kPoll = std::chrono::milliseconds(50);
 
 struct Job {
@@ -80,6 +84,56 @@ void run_as_worker(Job& job) {
   }
 }
 
+// A worker, and what the caller does for one that the system has put aside for another program in
+// the middle of a chunk: milliseconds would pass until its turn. The caller, which has nothing left
+// to do but wait, lends it its own core.
+class Worker {
+ public:
+  void start() {  // by the worker
+    thread_ = gettid();
+    known_ = pthread_getcpuclockid(pthread_self(), &clock_) == 0;
+  }
+  void set_inside(bool inside) { inside_ = inside; }
+  bool was_lent() { return lent_.exchange(false); }
+
+  // by the caller, while it waits
+  void look() {
+    looked_ = Clock::now();
+    ran_ = ran();
+  }
+  void lend_if_stuck() {
+    if (lent_ || !inside_ || !known_) return;
+    const auto passed = Clock::now() - looked_;
+    const auto went_on = ran() - ran_;
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    CPU_SET(sched_getcpu(), &mine);
+    if (4 * went_on > passed || sched_getaffinity(thread_, sizeof allowed_, &allowed_) != 0) return;
+    lent_ = moved_ = sched_setaffinity(thread_, sizeof mine, &mine) == 0;
+  }
+  void restore() {
+    if (moved_) sched_setaffinity(thread_, sizeof allowed_, &allowed_);
+    moved_ = false;
+  }
+
+ private:
+  std::chrono::nanoseconds ran() const {
+    timespec t{};
+    clock_gettime(clock_, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+  }
+
+  std::atomic<bool> inside_{false};  // ... a job
+  std::atomic<bool> lent_{false};
+  std::atomic<bool> known_{false};
+  pid_t thread_ = 0;
+  clockid_t clock_{};
+  Clock::time_point looked_;
+  std::chrono::nanoseconds ran_{};
+  cpu_set_t allowed_;
+  bool moved_ = false;
+};
+
 class Pool {
  public:
   // Workers live as long as the process: joining threads from a static destructor invites deadlock.
@@ -106,13 +160,7 @@ class Pool {
     std::unique_lock lock(mutex_);
     job_ = nullptr;  // who has not started yet will not
     wanted_ = 0;
-    if (active_ > 0) {
-      lock.unlock();
-      const auto until = Clock::now() + kSpin;
-      while (active_.load(std::memory_order_acquire) > 0 && Clock::now() < until) pause_briefly();
-      lock.lock();
-      done_.wait(lock, [&] { return active_ == 0; });
-    }
+    if (active_ > 0) wait_for_workers(lock);
     if (job.failed) std::rethrow_exception(job.failure);
   }
 
@@ -120,17 +168,45 @@ class Pool {
 
  private:
   void grow(int workers) {
-    while (started_ < workers) {
-      std::thread([this] { serve(); }).detach();
-      ++started_;
+    while (static_cast<int>(workers_.size()) < workers) {
+      workers_.push_back(std::make_unique<Worker>());
+      std::thread([this, me = workers_.back().get()] { serve(*me); }).detach();
     }
   }
 
-  void serve() {
+  bool finishes_within(std::chrono::microseconds time) {
+    const auto until = Clock::now() + time;
+    while (active_.load(std::memory_order_acquire) > 0)
+      if (Clock::now() < until)
+        pause_briefly();
+      else
+        return false;
+    return true;
+  }
+
+  void wait_for_workers(std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    const bool done = finishes_within(kSpin / 2);
+    if (!done)
+      for (auto& w : workers_) w->look();
+    if (done || finishes_within(kSpin)) return lock.lock();
+    for (;;) {
+      for (auto& w : workers_) w->lend_if_stuck();
+      for (auto& w : workers_) w->look();
+      lock.lock();
+      if (done_.wait_for(lock, kLook, [&] { return active_ == 0; })) break;
+      lock.unlock();
+    }
+    for (auto& w : workers_) w->restore();
+  }
+
+  void serve(Worker& me) {
+    me.start();
     inside_job = true;  // a nested parallel_for in a worker runs in place
     uint64_t seen = 0;
     for (;;) {
-      const auto until = Clock::now() + kSpin;
+      // Not on a core that the caller is about to need.
+      const auto until = Clock::now() + (me.was_lent() ? kSpin * 0 : kSpin);
       while (generation_.load(std::memory_order_acquire) == seen && Clock::now() < until)
         pause_briefly();
       Job* job;
@@ -143,7 +219,9 @@ class Pool {
         ++active_;
         job = job_;
       }
+      me.set_inside(true);
       run_as_worker(*job);
+      me.set_inside(false);
       std::lock_guard lock(mutex_);
       if (--active_ == 0) done_.notify_one();
     }
@@ -153,9 +231,9 @@ class Pool {
   std::condition_variable wake_, done_;
   std::atomic<uint64_t> generation_{0};
   Job* job_ = nullptr;
-  int wanted_ = 0;              // workers that may still join the job
-  std::atomic<int> active_{0};  // workers inside the job
-  int started_ = 0;
+  int wanted_ = 0;                                // workers that may still join the job
+  std::atomic<int> active_{0};                    // workers inside the job
+  std::vector<std::unique_ptr<Worker>> workers_;  // changed and read by the caller
 };
 
 std::atomic<int> pool_threads{default_threads()};

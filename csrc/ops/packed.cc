@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "core/capture.h"
 
 namespace fastdl {
 namespace {
@@ -40,10 +41,13 @@ Tensor kept_packed(const Tensor& weight, const PackedKey& key,
     kept = nullptr;
   }
   if ((grad_enabled() && requires_grad(weight)) || storage.shared) return {};
+  if (Capture* c = capturing())  // a replay reads what is packed now
+    c->guard([weight, version = storage.version] { return weight.storage().version == version; });
   if (kept)
     for (const PackedForm& form : kept->forms)
       if (matches(form, weight, key)) return form.packed;
   const uint32_t version = storage.version;
+  const CapturePause pause;
   Tensor packed = make();
   kept = static_cast<PackedForms*>(storage.attachment.get());  // `make` may have let others run
   if (!kept) {

@@ -493,6 +493,19 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
 
     Raises ShapeError, DTypeError or DeviceError where the operands do not fit."""
 
+def linear_fused(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    residual: ArrayLike | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
+) -> Tensor:
+    """activation(linear(input, weight, bias) + residual) in one pass; for inference.
+
+    residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+    Raises AutogradError where a gradient would be recorded, and what linear raises."""
+
 def log(input: ArrayLike) -> Tensor:
     """Elementwise the natural logarithm; -inf at 0, NaN below."""
 
@@ -559,6 +572,12 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
 
 def mul(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input * other, with broadcasting; see add."""
+
+def multiply_add_peak(rounds: int = 64) -> int:
+    """Does nothing but float32 multiply-adds, on all threads; returns how many.
+
+    Timed, it gives the speed that bench/matmul.py measures products against. A round is 1024
+    steps of 10 or 24 registers."""
 
 def narrow(input: ArrayLike, dim: int, start: int, length: int) -> Tensor:
     """A view of `length` elements of dimension `dim` from `start`.

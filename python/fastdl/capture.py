@@ -11,6 +11,8 @@ from fastdl.errors import ArgumentError, CaptureError
 
 __all__ = ["CapturedFunction", "capture"]
 
+_MISFIT = object()  # the shapes were those of the recording, the state was not
+
 
 def capture(function: Callable[..., Any], *, strict: bool = True) -> CapturedFunction:
     """A callable that does what `function` does, with one call from Python instead of one per op.
@@ -18,7 +20,7 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> CapturedFun
     The first call with inputs of certain shapes and dtypes runs `function`, the second runs and
     records it, and from the third on the recorded kernels run on copies of the inputs. Other
     shapes, dtypes, another mode of gradients, or another `function.training` run `function`
-    itself.
+    itself; if they come twice in a row, they are recorded instead.
 
     What is recorded is what the ops do to tensors, so `function` should depend on nothing else:
     its Python code, prints and conditions are those of the second call. State has to be changed
@@ -64,15 +66,15 @@ class CapturedFunction:
         self.strict = strict
         self.broken = ""
         self.replays = 0
-        self._seen: Any = None
+        # What the last call was like, unless it was a replay.
+        self._last: Any = None
         self._recording: _core.Capture | None = None
         self._outputs: Any = None
         self._training: Any = None
-        self._misfit = False
 
     def reset(self) -> None:
         """Forget the recording; the next calls make a new one."""
-        self._seen = self._recording = self._outputs = None
+        self._last = self._recording = self._outputs = None
 
     def __call__(self, *inputs: Tensor) -> Any:
         recording = self._recording
@@ -80,22 +82,22 @@ class CapturedFunction:
             fits = recording.replay_on(inputs)
             if fits:
                 self.replays += 1
-                self._misfit = False
+                self._last = None
                 return self._outputs
             if fits is False:  # the shapes are the same, the state is not
-                if self._misfit:  # again, so it was no turn of the caller's own
+                if self._last is _MISFIT:  # again, so it was no turn of the caller's own
                     self.reset()
-                self._misfit = True
+                self._last = _MISFIT
                 return self.function(*inputs)
         return self._run(inputs)
 
     def _run(self, inputs: tuple[Tensor, ...]) -> Any:
         """The function itself, recorded where inputs like these came the last time too."""
         signature = self._signature_of(inputs)
-        if signature is None or self.broken or self._recording or _core.is_capturing():
+        if signature is None or self.broken or _core.is_capturing():
             return self.function(*inputs)
-        if signature != self._seen:
-            self._seen = signature
+        if signature != self._last:
+            self._last = signature
             return self.function(*inputs)
         static = tuple(given.detach().clone() for given in inputs)
         recording = _core.Capture(static, self.strict)
@@ -106,7 +108,7 @@ class CapturedFunction:
             recording.end()
         self.broken = recording.broken
         if not self.broken:
-            self._recording, self._outputs, self._misfit = recording, outputs, False
+            self._recording, self._outputs, self._last = recording, outputs, None
             self._training = getattr(self.function, "training", None)
         return outputs
 

@@ -75,6 +75,8 @@ class SGD(Optimizer):
                 self._step_with_momentum(group, params, grads)
         if _core.is_capturing():
             self._watch_replays()
+            light = [group for group in self.param_groups if group["momentum"] == 0.0]
+            _core.replay_if(lambda: all(group["momentum"] == 0.0 for group in light))
 
     def _step_with_momentum(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]
