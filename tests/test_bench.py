@@ -1,5 +1,6 @@
 """The machinery of the benchmarks, on calls of known length; what they measure needs PyTorch."""
 
+import contextlib
 import json
 import sys
 import time
@@ -75,6 +76,21 @@ def test_sides_are_told_apart_and_what_is_not_installed_is_named():
     assert found.ratios["torch"] > 2.5 > found.ratios["numpy"] > 1.3
     assert found.ratios["best"] == found.ratio == found.ratios["numpy"]
     assert 0.3 < found.ratios["peak"] < 0.9
+
+
+def test_something_can_go_on_beside_a_case():
+    seen = []
+
+    @contextlib.contextmanager
+    def beside():
+        seen.append("begin")
+        yield
+        seen.append("end")
+
+    sides = Sides(lambda: seen.append("call"), {"torch": int}, lambda: seen.append("check"))
+    run(Case("busy", "add", "", lambda: sides, beside=beside), PLAN, 1)
+    assert seen[:3] == ["check", "begin", "call"]
+    assert seen[-1] == "end"
 
 
 def test_memory_is_what_the_calls_return():
