@@ -26,6 +26,7 @@ SUBJECTS = (
     "models",
     "jax_mlp",
     "peak",
+    "busy",
 )
 
 # What --short --check holds to, and to how much of its gates: small sizes and few samples on a
@@ -128,6 +129,8 @@ def _run(
     every = sorted({1, usable_cores()})
     for name, subject in subjects.items():
         counts = options.threads or ([1] if options.short and name not in GUARDED else every)
+        if getattr(subject, "ALL_THREADS", False):
+            counts = [count for count in options.threads or every if count > 1]
         cases: list[Case] = list(subject.cases(options.short))
         print(table.head(name))
         for case in cases:

@@ -1,33 +1,51 @@
-"""``python -m bench.busy``: what a busy core does to ops on all threads.
+"""What a busy core does to ops on all threads.
 
-Another process spins on one of the cores. Each op is timed at one thread and at all of them, in
-turns; the ratio is the time at all threads over that at one, and should stay below 1.5: a thread
-that is not scheduled must not be waited for.
+Another process spins on one of the cores while an op is timed, in turns, on all threads and on one.
+A thread that is not scheduled must not be waited for, so all threads may take at most 1.5 times as
+long as one. A sample is the mean of many calls: one call in a hundred that takes a hundred times as
+long is what this is about.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
 
 import fastdl
-from bench.libraries import normal
+from bench.libraries import normal, threads
+from bench.timing import Case, Sides
 from fastdl import functional as F
 
-__all__ = ["measure", "ops", "spinning"]
+__all__ = ["ALL_THREADS", "cases", "ops", "spinning"]
 
-LIMIT = 1.5
+ALL_THREADS = True  # one thread is the reference
+
+
+def cases(short: bool) -> Iterator[Case]:
+    """Ops from a few microseconds to tens of milliseconds; `short`: three of them."""
+    for i, (name, function) in enumerate(ops()):
+        if not short or i % 5 == 0:
+            yield Case(
+                "busy",
+                name,
+                "a core busy",
+                partial(_sides, function),
+                gates={"one thread": 1 / 1.5},
+                beside=spinning,
+            )
 
 
 @contextlib.contextmanager
-def spinning(core: int) -> Iterator[None]:
-    """A process that keeps a core busy for the length of the block."""
+def spinning() -> Iterator[None]:
+    """A process that keeps the last core busy for the length of the block."""
+    core = max(os.sched_getaffinity(0))
     code = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-S", "-c", code]) as process:
         try:
@@ -37,7 +55,7 @@ def spinning(core: int) -> Iterator[None]:
             process.kill()
 
 
-def ops() -> Iterator[tuple[str, Callable[[], object]]]:
+def ops() -> Iterator[tuple[str, Callable[[], fastdl.Tensor]]]:
     """Ops from a few microseconds to a hundred milliseconds."""
 
     def tensor(*shape: int) -> fastdl.Tensor:
@@ -60,45 +78,14 @@ def ops() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "batch_norm 16x64x56x56", lambda x=x: F.batch_norm(x, None, None, scale, shift, True)
 
 
-def measure(function: Callable[[], object], threads: int, seconds: float) -> tuple[float, float]:
-    """Median times of a call at one thread and at `threads`, in turns."""
-    times: dict[int, list[float]] = {1: [], threads: []}
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        for count, found in times.items():
-            fastdl.set_num_threads(count)
-            function()
-            for _ in range(5):
-                before = time.perf_counter()
-                function()
-                found.append(time.perf_counter() - before)
-    # Means: one call in a hundred that takes a hundred times as long is what this is about.
-    return statistics.mean(times[1]), statistics.mean(times[threads])
+def _sides(function: Callable[[], fastdl.Tensor]) -> Sides:
+    count = threads()
 
+    def on(number: int) -> fastdl.Tensor:
+        fastdl.set_num_threads(number)
+        return function()
 
-def main() -> int:
-    """Print a line for each op; 1 where one is above the limit."""
-    parser = argparse.ArgumentParser(prog="python -m bench.busy", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each op (default: 2)")
-    parser.add_argument("--idle", action="store_true", help="without the busy process")
-    options = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    before = fastdl.get_num_threads()
-    worst = 0.0
-    try:
-        with contextlib.nullcontext() if options.idle else spinning(cores[-1]):
-            print(f"{'op':26}{'1 thread':>12}{f'{len(cores)} threads':>12}{'ratio':>8}")
-            for name, function in ops():
-                alone, together = measure(function, len(cores), options.seconds)
-                worst = max(worst, together / alone)
-                print(
-                    f"{name:26}{alone * 1e6:9.1f} us{together * 1e6:9.1f} us{together / alone:8.2f}"
-                )
-    finally:
-        fastdl.set_num_threads(before)
-    print(f"worst: {worst:.2f}, limit {LIMIT}")
-    return int(worst > LIMIT)
+    def check() -> None:
+        np.testing.assert_array_equal(on(count).numpy(), on(1).numpy())
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Sides(partial(on, count), {"one thread": partial(on, 1)}, check)

@@ -16,12 +16,15 @@ __all__ = ["cases"]
 
 def cases(short: bool) -> Iterator[Case]:
     """Single ops and a chain of three with its gradient, on 4x4 tensors, `short` or not."""
-    yield Case("eager", "a + a", "4x4", _add, gates={"torch": 4.0})
-    yield Case("eager", "a + a, recorded", "4x4", _add_recorded)
-    yield Case("eager", "a * 2.0", "4x4", _scale)
-    yield Case("eager", "relu(a)", "4x4", _relu)
-    yield Case("eager", "a[1]", "4x4", _index)
-    yield Case("eager", "linear(a, w, b)", "4x4", _linear)
+    for name, make in (
+        ("a + a", _add),
+        ("a + a, recorded", _add_recorded),
+        ("a * 2.0", _scale),
+        ("relu(a)", _relu),
+        ("a[1]", _index),
+        ("linear(a, w, b)", _linear),
+    ):
+        yield Case("eager", name, "4x4", make, gates={"torch": 4.0})
     yield Case("eager", "sum(tanh(a * a)), backward", "4x4", _three_ops, gates={"torch": 6.0})
 
 

@@ -25,10 +25,9 @@ RATE = 0.01
 
 def cases(short: bool) -> Iterator[Case]:
     """SGD, op by op and captured; `short` changes nothing."""
-    gates = {"jax": 1.1}
-    for name, captured in (("training step, SGD", False), ("captured step, SGD", True)):
-        sides = partial(_sides, captured)
-        yield Case("jax_mlp", name, "2-4-1, batch 4", sides, gates=gates)
+    for captured, gates in ((True, {"jax": 1.1}), (False, {})):
+        name = f"training step, SGD, {'captured' if captured else 'eager'}"
+        yield Case("jax_mlp", name, "2-4-1, batch 4", partial(_sides, captured), gates=gates)
 
 
 def _sides(captured: bool) -> Sides:

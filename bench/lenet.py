@@ -20,15 +20,21 @@ __all__ = ["cases", "torch_lenet5"]
 def cases(short: bool) -> Iterator[Case]:
     """The step at batch 64, which has a gate, and unless `short` at others; inference."""
     for batch in (64,) if short else (64, 1, 256):
-        yield Case(
-            "lenet",
-            "training step",
-            f"batch {batch}",
-            partial(_step, batch),
-            gates={"torch": 4.0} if batch == 64 else {},
-        )
+        for captured in (True, False):
+            yield Case(
+                "lenet",
+                f"training step, {'captured' if captured else 'eager'}",
+                f"batch {batch}",
+                partial(_step, batch, captured),
+                gates={"torch": 4.0} if batch == 64 and captured else {},
+                group=f"lenet, {'captured' if captured else 'eager'}",
+            )
     for batch in (64,) if short else (1, 64):
-        yield Case("lenet", "inference", f"batch {batch}", partial(_inference, batch))
+        for compiled in (True, False):
+            how = "compiled" if compiled else "eager"
+            make = partial(_inference, batch, compiled)
+            name, group = f"inference, {how}", f"lenet, {how}"
+            yield Case("lenet", name, f"batch {batch}", make, group=group)
 
 
 def torch_lenet5() -> torch.nn.Module:
@@ -50,7 +56,7 @@ def torch_lenet5() -> torch.nn.Module:
     )
 
 
-def _step(batch: int) -> Sides:
+def _step(batch: int, captured: bool) -> Sides:
     labels = np.random.default_rng(1).integers(0, 10, batch)
     return training_step(
         models.LeNet5,
@@ -61,10 +67,11 @@ def _step(batch: int) -> Sides:
             lambda parameters: torch.optim.SGD(parameters, lr=1e-3, momentum=0.9),
         ),
         (normal(batch, 1, 32, 32), labels),
+        captured=captured,
     )
 
 
-def _inference(batch: int) -> Sides:
+def _inference(batch: int, compiled: bool) -> Sides:
     model, reference = models.LeNet5().eval(), torch_lenet5().eval()
     model.load_state_dict(
         {
@@ -74,14 +81,16 @@ def _inference(batch: int) -> Sides:
     )
     (x,), (other,) = both(normal(batch, 1, 32, 32))
 
+    call = fastdl.compile(model) if compiled else model
+
     def ours() -> object:
         with fastdl.no_grad():
-            return model(x)
+            return call(x)
 
     def theirs() -> object:
         with torch.no_grad():
             return reference(other)
 
     # Checked on the same path, by a pair that is made of the models themselves.
-    check = forward(model, reference, [normal(batch, 1, 32, 32)]).check
+    check = forward(call, reference, [normal(batch, 1, 32, 32)]).check
     return Sides(ours, {"torch": theirs}, check)

@@ -13,14 +13,17 @@ import numpy as np
 import torch
 
 import fastdl
-from bench.timing import Call, Sides
+from bench.timing import Call, Limit, Plan, Sides, measure
+from fastdl import _core
 
 __all__ = [
     "agree",
     "both",
+    "copy_bandwidth",
     "forward",
     "forward_backward",
     "jax_here",
+    "multiply_add_peak",
     "normal",
     "numpy_call",
     "optional",
@@ -80,6 +83,30 @@ def jax_here() -> Any:
     if jax is not None and changed:
         importlib.import_module("jax.extend.backend").clear_backends()
     return jax
+
+
+def multiply_add_peak() -> dict[str, Limit]:
+    """The limit "peak": float32 multiply-adds in registers, on as many threads as ours."""
+    run = functools.partial(_core._multiply_adds, 2000, 8 * threads())
+    return {"peak": Limit(run, run())}
+
+
+def copy_bandwidth(count: int) -> dict[str, Limit]:
+    """The limit "copy": copying `count` bytes into memory that is there already.
+
+    Of fastdl's copy, PyTorch's and NumPy's (the C library's), which differ in how they store, the
+    one that is fastest here; read and written bytes count.
+    """
+    (x, y), (other_x, other_y) = both(*2 * [np.ones(count // 4, np.float32)])
+    array, target = np.ones(count // 4, np.float32), np.ones(count // 4, np.float32)
+    calls: list[Call] = [
+        lambda: y.copy_(x),
+        lambda: other_y.copy_(other_x),
+        lambda: np.copyto(target, array),
+    ]
+    spreads = measure(calls, Plan(rounds=3, sample=0.0, settle=0.0, warm_up=0.0))
+    best = min(range(len(calls)), key=lambda i: spreads[i].least)
+    return {"copy": Limit(calls[best], 2.0 * count)}
 
 
 @functools.cache

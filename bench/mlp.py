@@ -17,30 +17,25 @@ __all__ = ["cases"]
 
 
 def cases(short: bool) -> Iterator[Case]:
-    """SGD, SGD with momentum and Adam, and captured; `short` changes nothing."""
-    yield Case(
-        "mlp", "training step, SGD", "2-4-1, batch 4", partial(_step, "SGD"), gates={"torch": 10.0}
-    )
-    yield Case(
-        "mlp", "training step, momentum", "2-4-1, batch 4", partial(_step, "SGD", momentum=0.9)
-    )
-    yield Case(
-        "mlp",
-        "training step, Adam",
-        "2-4-1, batch 4",
-        partial(_step, "Adam"),
-        gates={"torch": 10.0},
-    )
-    yield Case(
-        "mlp",
-        "captured step, SGD",
-        "2-4-1, batch 4",
-        partial(_step, "SGD", captured=True),
-        gates={"torch": 10.0},
-    )
+    """SGD, SGD with momentum and Adam, captured and eager; `short` changes nothing."""
+    for name, optimizer, momentum in (
+        ("SGD", "SGD", 0.0),
+        ("momentum", "SGD", 0.9),
+        ("Adam", "Adam", None),
+    ):
+        options = {} if momentum is None else {"momentum": momentum}
+        for captured in (True, False):
+            yield Case(
+                "mlp",
+                f"training step, {name}, {'captured' if captured else 'eager'}",
+                "2-4-1, batch 4",
+                partial(_step, optimizer, captured, **options),
+                gates={"torch": 10.0} if captured else {},
+                group=f"mlp, {'captured' if captured else 'eager'}",
+            )
 
 
-def _step(optimizer: str, captured: bool = False, **options: float) -> Sides:
+def _step(optimizer: str, captured: bool, **options: float) -> Sides:
     return training_step(
         lambda: fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)),
         lambda: torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)),

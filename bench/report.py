@@ -124,7 +124,7 @@ def verdict(results: Sequence[Result], summary: Sequence[Mean]) -> Iterator[str]
     gates += sum(mean.gate is not None for mean in summary)
     missed = [
         f"{result.case.subject}: {result.case}, {result.threads} threads: "
-        f"{name} {result.ratios[name]:.2f}, required {gate:g}"
+        f"{name} {result.ratios[name]:.2f}, required {gate:.3g}"
         for result in results
         for name, gate in result.missed.items()
     ]
@@ -238,7 +238,7 @@ def _ratios(result: Result) -> str:
         if name == "best" and gate is None:
             continue  # has a column of its own
         missed = " !" if name in result.missed else ""
-        required = "" if gate is None else f" ({gate:g}{missed})"
+        required = "" if gate is None else f" ({gate:.3g}{missed})"
         shown.append(f"{name} {ratio:.2f}{required}")
     return ", ".join(shown + [f"{name} not installed" for name in result.missing])
 

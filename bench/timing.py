@@ -13,6 +13,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 __all__ = [
@@ -83,6 +84,7 @@ class Case:
         group: cases of which the geometric mean is shown. Default: all of the subject.
         figure: "time", or "memory", where a call returns bytes that are compared instead of its
             time. Default: "time".
+        beside: what goes on while the case is timed. Default: nothing.
     """
 
     subject: str
@@ -94,6 +96,7 @@ class Case:
     gates: Mapping[str, float] = field(default_factory=dict)
     group: str = ""
     figure: str = "time"
+    beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __str__(self) -> str:
         return f"{self.name} {self.size}"
@@ -215,7 +218,8 @@ def run(case: Case, plan: Plan, threads: int) -> Result:
         plan = replace(plan, settle=max(plan.settle, SPINNING))
     present = {name: call for name, call in sides.references.items() if call is not None}
     calls = [sides.ours, *present.values(), *(limit.call for limit in sides.limits.values())]
-    spreads = _amounts(calls, plan) if case.figure == "memory" else measure(calls, plan)
+    with case.beside():
+        spreads = _amounts(calls, plan) if case.figure == "memory" else measure(calls, plan)
     ours, others = spreads[0], iter(spreads[1:])
     references = {name: next(others) for name in present}
     limits = {name: (next(others), limit.work) for name, limit in sides.limits.items()}

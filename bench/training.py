@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def training_step(
         data: inputs and targets.
         steps: how long the check trains. Default: 10.
         tolerance: of the check, as in `agree`. Default: 1e-4.
-        captured: replay our step (`fastdl.capture`). Default: False.
+        captured: whether our step is replayed from C++ (`fastdl.capture`). Default: False.
     """
     model, reference = make_ours(), make_reference()
     _copy_weights(reference, model)
@@ -58,7 +59,7 @@ def training_step(
 def step(
     model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any, captured: bool = False
 ) -> Callable[[], Any]:
-    """A call that makes one step of fastdl, `captured` or not, or PyTorch, and returns the loss."""
+    """A call that makes one step of fastdl or PyTorch, and returns the loss."""
 
     def run(x: Any, y: Any) -> Any:
         loss = loss_function(model(x), y)
@@ -67,8 +68,7 @@ def step(
         optimizer.step()
         return loss
 
-    call = fastdl.capture(run) if captured else run
-    return lambda: call(x, y)
+    return partial(fastdl.capture(run) if captured else run, x, y)
 
 
 def _copy_weights(source: Any, target: Any) -> None:

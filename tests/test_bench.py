@@ -1,5 +1,6 @@
 """The machinery of the benchmarks, on calls of known length; what they measure needs PyTorch."""
 
+import contextlib
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from bench.gpu import __main__ as gpu
 from bench.gpu import report as gpu_report
 from bench.gpu import stages as gpu_stages
 from bench.timing import FEWEST, Case, Limit, Plan, Result, Sides, Spread, measure, run
+from fastdl import _core
 
 PLAN = Plan(rounds=3, sample=0.001, settle=0.0, warm_up=0.0)
 
@@ -74,6 +76,21 @@ def test_sides_are_told_apart_and_what_is_not_installed_is_named():
     assert found.ratios["torch"] > 2.5 > found.ratios["numpy"] > 1.3
     assert found.ratios["best"] == found.ratio == found.ratios["numpy"]
     assert 0.3 < found.ratios["peak"] < 0.9
+
+
+def test_something_can_go_on_beside_a_case():
+    seen = []
+
+    @contextlib.contextmanager
+    def beside():
+        seen.append("begin")
+        yield
+        seen.append("end")
+
+    sides = Sides(lambda: seen.append("call"), {"torch": int}, lambda: seen.append("check"))
+    run(Case("busy", "add", "", lambda: sides, beside=beside), PLAN, 1)
+    assert seen[:3] == ["check", "begin", "call"]
+    assert seen[-1] == "end"
 
 
 def test_memory_is_what_the_calls_return():
@@ -330,3 +347,10 @@ def test_gpu_build_is_for_the_device_at_hand(session, monkeypatch):
         "failed",
         "no code for compute capability unknown: no GPU",
     )
+
+
+def test_the_multiply_add_peak_counts_operations():
+    one = _core._multiply_adds(10, 1)
+    assert one >= 2 * 10 * 12 * 4
+    assert _core._multiply_adds(30, 7) == 21 * one
+    assert _core._multiply_adds(0, 3) == _core._multiply_adds(3, 0) == 0

@@ -141,6 +141,17 @@ class TestGraphs:
             "mul", "conv2d", "conv2d+add", "conv2d", "add", "conv2d", "add",
         ]  # fmt: skip
 
+    def test_what_does_not_fit_stays(self):
+        # A second residual, a sum with what is read elsewhere, a second norm.
+        model = Calls(
+            lambda m, x: (
+                m.conv(x) + x + x * 2, (y := m.norm(m.conv(x))) + F.relu(y),
+                m.norm(m.norm(m.conv(x))),
+            ),
+            conv=nn.Conv2d(3, 3, 1), norm=nn.BatchNorm2d(3),
+        )  # fmt: skip
+        check(prepared(model), values(2, 3, 5, 5))
+
     def test_a_broadcast_addition_is_not_fused(self):
         model = Calls(
             lambda m, x, y: (m.conv(x) + y, m.linear(x) + m.linear(x)[:, :1]),
@@ -185,6 +196,21 @@ class TestGraphs:
             conv=nn.Conv2d(8, 16, 3),
         )  # fmt: skip
         check(prepared(model), values(2, 8, 6, 5))
+
+    def test_images_leave_as_from_an_eager_call(self):
+        model = prepared(nn.Sequential(nn.Conv2d(8, 16, 3), nn.ReLU()))
+        compiled = check(model, x := values(2, 8, 6, 5))
+        assert "channels-last" in str(compiled.explain())
+        for _ in range(3):
+            assert compiled(x).stride() == model(x).stride()
+
+    def test_norms_that_differ_in_eps(self):
+        model = Calls(
+            lambda m, x: [F.batch_norm(m.conv(x), m.mean, m.var, eps=eps) for eps in (0.1, 1.0)],
+            conv=nn.Conv2d(3, 4, 1), mean=fastdl.zeros((4,)), var=fastdl.ones((4,)),
+        ).eval()  # fmt: skip
+        compiled = check(model, values(2, 3, 4, 4, dtype="float32"), rtol=1e-5, atol=1e-6)
+        assert operations(compiled) == ["conv2d+batch_norm"] * 2
 
     def test_computed_weights(self):
         model = Calls(
@@ -243,6 +269,7 @@ class TestSignatures:
         for batch in (1, 3, 1, 2, 3, *range(1, 12), 1):
             x = values(batch, 3, 32, 32, seed=batch)
             agree(compiled(x), model(x))
+        assert len(compiled._plans) == 8  # each holds memory
 
     def test_empty_batch(self):
         model = prepared(LeNet5())
@@ -250,14 +277,14 @@ class TestSignatures:
 
     def test_results_stay_valid(self):
         compiled = fastdl.compile(prepared(LeNet5()))
-        first = compiled(values(2, 1, 32, 32))
-        kept = first.numpy().copy()
-        second = compiled(values(2, 1, 32, 32, seed=1))
-        np.testing.assert_array_equal(first.numpy(), kept)
-        assert np.abs(second.numpy() - kept).max() > 1e-3
-        with fastdl.no_grad():
-            second.zero_()
-        agree(compiled(values(2, 1, 32, 32)), first)
+        results = [compiled(values(2, 1, 32, 32, seed=seed)) for seed in range(4)]
+        kept = [result.numpy().copy() for result in results]
+        for seed in range(4):
+            agree(result := compiled(values(2, 1, 32, 32, seed=seed)), results[seed])
+            result.zero_()
+        for result, copied in zip(results, kept, strict=True):
+            np.testing.assert_array_equal(result.numpy(), copied)
+        assert np.abs(kept[0] - kept[1]).max() > 1e-3
 
     def test_arguments_that_are_no_tensors(self):
         model = Calls(lambda m, x, scale=1.0, *, power=1, other=None: x**power * scale).eval()
@@ -266,6 +293,19 @@ class TestSignatures:
         for args, kwargs in [((), {}), ((2.0,), {}), ((), {"power": 3}), ((1,), {}), ((True,), {})]:
             agree(compiled(x, *args, **kwargs), model(x, *args, **kwargs))
         agree(compiled(x, other=[x, (x, {"k": x})]), x)
+        compiled = fastdl.compile(Calls(lambda m, x, kind: x * 2 if kind is True else x).eval())
+        for kind in (1, True, 1.0, True):
+            agree(compiled(x, kind), x * 2 if kind is True else x)
+
+    def test_facts_about_an_input(self):
+        model = Calls(
+            lambda m, x: x * 2 if x.is_contiguous() and x.dtype.itemsize == 8 else x
+        ).eval()
+        compiled = fastdl.compile(model)
+        x = values(3, 3)
+        for one in (x, x.T, x.to("float32"), x, x.T):
+            agree(compiled(one), model(one))
+            assert operations(compiled) or one.dtype == fastdl.float32 or one is not x
 
     def test_strided_and_channels_last_inputs(self):
         model = prepared(small_resnet())

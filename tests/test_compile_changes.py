@@ -97,6 +97,21 @@ class TestChanges:
         compiled(values(3))
         scale.mul_(2.0)
         agree(compiled(values(3)), values(3) * scale)
+        weight, mean, var = values(4, 3, 1, 1), fastdl.zeros((4,), "float64"), values(4).square()
+        model = Calls(lambda m, x: F.batch_norm(F.conv2d(x, weight), mean, var)).eval()
+        compiled = check(model, x := values(2, 3, 4, 4))
+        assert operations(compiled) == ["conv2d+batch_norm"]
+        for tensor in (weight, mean, var):
+            tensor.add_(1.0)
+            agree(compiled(x), model(x))
+
+    def test_a_list_that_grows(self):
+        model = Calls(lambda m, x: sum((x * k for k in m.table), x), table=[1.0]).eval()
+        compiled = fastdl.compile(model)
+        for k in (2.0, 3.0):
+            agree(compiled(values(3)), model(values(3)))
+            model.table.append(k)
+        agree(compiled(values(3)), model(values(3)))
 
     def test_weights_in_memory_that_others_see(self):
         weight = np.random.default_rng(0).standard_normal((4, 3, 3, 3))
@@ -157,36 +172,77 @@ class TestEager:
         self.eager(Calls(forward).eval(), values(3, 3), reason="elements")
 
     def test_edits_in_place(self):
-        def forward(m, x):
+        def method(m, x):
             y = x * 1
             y.add_(1.0)
+            return y
+
+        def operator(m, x):
+            y = x * 1
             y += 1
             return y
 
-        self.eager(Calls(forward).eval(), values(3, 3), reason="in place")
+        def function(m, x):
+            return F.batch_norm(x, fastdl.zeros((3,)), fastdl.ones((3,)), training=True)
+
+        for forward in (method, operator):
+            self.eager(Calls(forward).eval(), values(3, 3), reason="in place")
+        self.eager(Calls(function).eval(), values(3, 3, dtype="float32"), reason="in place")
 
     def test_edits_of_the_model(self):
-        def count(m, x):
+        def attribute(m, x):
             m.calls += 1
-            return x * 2
+            m.seen[len(m.seen)] = m.calls
+            m.order.append(m.calls)
+            m.kinds ^= {0, m.calls}
+            return x * m.calls
 
-        def remember(m, x):
-            with fastdl.no_grad():
-                m.seen.add_(1.0)
-            return x * 2
+        def tensor(m, x):
+            m.total.add_(1.0)
+            return x * m.total
 
-        self.eager(Calls(count, calls=0).eval(), values(3), reason="changes the model")
-        self.eager(Calls(remember, seen=values(1)).eval(), values(3), reason="changes the model")
+        def both(m, x):
+            m.total.add_(x.sum().item())
+            return x * m.total
+
+        for forward in (attribute, tensor, both):
+            models = [
+                Calls(
+                    forward,
+                    calls=0,
+                    seen={},
+                    order=[],
+                    kinds={0},
+                    total=fastdl.zeros((1,), "float64"),
+                ).eval()
+                for _ in range(2)
+            ]
+            compiled = fastdl.compile(models[0])
+            for seed in range(4):
+                x = values(3, seed=seed)
+                agree(compiled(x), models[1](x))
+            assert models[0].calls == models[1].calls
+            assert models[0].seen == models[1].seen
+            assert models[0].order == models[1].order
+            assert models[0].kinds == models[1].kinds
+            assert compiled.explain().rows == []
 
     def test_random_numbers(self):
-        compiled = fastdl.compile(Calls(lambda m, x: x + fastdl.randn(3)).eval())
-        x = fastdl.zeros((3,))
-        assert compiled(x).tolist() != compiled(x).tolist()
-        assert "random" in str(compiled.explain())
-        own = fastdl.Generator(1)
-        compiled = fastdl.compile(Calls(lambda m, x: F.dropout(x, 0.5, True, m.g), g=own).eval())
-        x = fastdl.ones((64,))
-        assert compiled(x).tolist() != compiled(x).tolist()
+        def own(m, x):
+            return F.dropout(x, 0.5, True, m.generator)
+
+        for forward in (
+            own,
+            lambda m, x: x + fastdl.randn(64),
+            lambda m, x: F.dropout(x, 0.5, True),
+        ):
+            results = []
+            for wrap in (fastdl.compile, lambda model: model):
+                fastdl.manual_seed(0)
+                model = wrap(Calls(forward, generator=fastdl.Generator(1)).eval())
+                results.append([model(fastdl.ones((64,))).tolist() for _ in range(4)])
+            assert results[0] == results[1]
+            assert results[0][0] != results[0][1]
 
     def test_hooks(self):
         model = prepared(LeNet5())
@@ -312,6 +368,8 @@ class TestObject:
         model = prepared(LeNet5())
         compiled = fastdl.compile(model)
         step = fastdl.capture(lambda x: compiled(x) * 2)
+        for _ in range(3):
+            compiled(values(1, 1, 32, 32))
         for seed in range(5):
             x = values(1, 1, 32, 32, seed=seed)
             with fastdl.no_grad():
@@ -328,10 +386,15 @@ class TestObject:
         assert fastdl.memory_stats()["in_use"] <= before
 
     def test_compiled_models_nest(self):
-        inner = fastdl.compile(prepared(LeNet5()))
+        inner = fastdl.compile(prepared(small_resnet()))
         outer = Calls(lambda m, x: m.inner(x) * 2, inner=inner).eval()
-        compiled = check(outer, values(1, 1, 32, 32))
-        assert "linear+relu" in operations(compiled)
+        compiled = check(outer, x := values(1, 3, 32, 32))
+        assert "conv2d+batch_norm+relu" in operations(compiled)
+        inner(x)
+        assert compiled._guard.holds()
+        with fastdl.no_grad():
+            inner.model[0].weight.mul_(2.0)
+        agree(compiled(x), outer(x))
 
     def test_profile(self):
         compiled = fastdl.compile(prepared(LeNet5()))

@@ -49,12 +49,15 @@ FUNCTIONS = {
     "bias": lambda x: x + fastdl.tensor(images(1, x.shape[1], 1, 1, seed=4)),
     "where": lambda x: F.where(x > 0, x, x * 0.5),
     "float64": lambda x: x.double().float(),
+    "max_pool2d": lambda x: F.max_pool2d(x, 3, 2, 1),
+    "max_pool2d, dilated": lambda x: F.max_pool2d(x, 2, 1, 1, 2, True),
+    "avg_pool2d": lambda x: F.avg_pool2d(x, 3, 2, 1, True),
     "batch_norm": lambda x: F.batch_norm(x, training=True),
     "batch_norm + relu": lambda x: F.batch_norm(x, training=True, activation="relu"),
 }
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 7, 6), (3, 64, 9, 11), (2, 130, 3, 3), (1, 2, 1, 5)])
+@pytest.mark.parametrize("shape", [(2, 5, 7, 6), (3, 64, 9, 11), (2, 130, 3, 3), (1, 2, 3, 5)])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_channels_last_stays_and_agrees(name, shape):
     x = images(*shape)
@@ -167,3 +170,116 @@ def test_layer_norm_sums_many_rows():
     np.testing.assert_allclose(b.grad.numpy(), wide.sum(0), rtol=2e-6)
     normal = ref.layer_norm(x.astype(np.float64), 9)
     np.testing.assert_allclose(w.grad.numpy(), (wide * normal).sum(0), rtol=1e-5, atol=2e-3)
+
+
+# pooling
+
+
+def windows(x, kernel, stride, padding, fill):
+    """[planes, p, q, kernel * kernel] in NumPy."""
+    edge = ((0, 0), (padding, padding), (padding, padding))
+    padded = np.pad(x.reshape(-1, *x.shape[2:]), edge, constant_values=fill)
+    view = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
+    view = view[:, ::stride, ::stride]
+    return view.reshape(*view.shape[:3], kernel * kernel)
+
+
+@pytest.mark.parametrize("make", [fastdl.tensor, channels_last], ids=["first", "last"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(3, 2, 1), (2, 2, 0), (3, 1, 1), (16, 3, 8)]
+)
+def test_max_pool_gives_the_gradient_to_the_first_maximum(make, kernel, stride, padding):
+    """With many ties and some NaN; 16 x 16 taps do not fit a byte."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (2, 5, 37, 41)).astype(np.float32)
+    x[rng.random(x.shape) < 0.002] = np.nan
+    t = make(x)
+    t.requires_grad = True
+    y = F.max_pool2d(t, kernel, stride, padding)
+    taps = windows(x, kernel, stride, padding, -np.inf)
+    np.testing.assert_array_equal(y.detach().numpy().reshape(taps.shape[:3]), taps.max(-1))
+    with fastdl.no_grad():
+        np.testing.assert_array_equal(
+            F.max_pool2d(t, kernel, stride, padding).numpy(), y.detach().numpy()
+        )
+    y.sum().backward()
+    first = np.argmax(taps, -1)  # the first NaN, else the first maximum
+    expected = np.zeros((10, 37 + 2 * padding, 41 + 2 * padding))
+    plane, p, q = np.indices(first.shape)
+    np.add.at(expected, (plane, p * stride + first // kernel, q * stride + first % kernel), 1)
+    inside = expected[:, padding : padding + 37, padding : padding + 41]
+    np.testing.assert_array_equal(t.grad.numpy().reshape(inside.shape), inside)
+
+
+@pytest.mark.parametrize("make", [fastdl.tensor, channels_last], ids=["first", "last"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(2, 2, 0), (3, 1, 1), (3, 2, 1), (5, 3, 2), (2, 4, 1)]
+)
+def test_average_pool_and_its_gradient(make, kernel, stride, padding):
+    x = images(2, 5, 37, 43)
+    t = make(x)
+    t.requires_grad = True
+    y = F.avg_pool2d(t, kernel, stride, padding)
+    taps = windows(x.astype(np.float64), kernel, stride, padding, 0)
+    np.testing.assert_allclose(y.detach().numpy().reshape(taps.shape[:3]), taps.mean(-1), atol=1e-6)
+    g = images(*y.shape, seed=1)
+    y.backward(fastdl.tensor(g))
+    expected = np.zeros((10, 60, 66))
+    for i in range(kernel):
+        for j in range(kernel):
+            rows, columns = i + stride * np.arange(y.shape[2]), j + stride * np.arange(y.shape[3])
+            expected[:, rows[:, None], columns] += g.reshape(10, *y.shape[2:]) / kernel**2
+    inside = expected[:, padding : padding + 37, padding : padding + 43]
+    np.testing.assert_allclose(t.grad.numpy().reshape(inside.shape), inside, atol=1e-6)
+
+
+# results that are streamed past the caches
+
+
+LARGE = (4, 64, 130, 140)  # 19 MB in float32, rows not of whole cache lines
+
+
+@pytest.mark.parametrize("shape", [LARGE, (4, 64, 128, 144)], ids=["ragged", "whole lines"])
+def test_streamed_results_are_those_of_small_pieces(shape):
+    x, z = fastdl.tensor(images(*shape)), fastdl.tensor(images(*shape, seed=1))
+    w, b = fastdl.tensor(images(shape[3])), fastdl.tensor(images(shape[3], seed=1))
+    functions = {
+        "relu": lambda x, z: F.relu(x),
+        "add": lambda x, z: x + z,
+        "softmax": lambda x, z: F.softmax(x, 3),
+        "log_softmax": lambda x, z: F.log_softmax(x, 3),
+        "softmax of columns": lambda x, z: F.softmax(x, 2),
+        "layer_norm": lambda x, z: F.layer_norm(x, shape[3], w, b),
+        "batch_norm": lambda x, z: F.batch_norm(
+            x, fastdl.zeros((64,)), fastdl.ones((64,)), residual=z
+        ),
+        "max_pool2d": lambda x, z: F.max_pool2d(x, 3, 1, 1),
+        "half": lambda x, z: x.to(fastdl.float16),
+    }
+    for name, function in functions.items():
+        whole = function(x, z).numpy()
+        parts = [function(x[i : i + 1], z[i : i + 1]).numpy() for i in range(shape[0])]
+        np.testing.assert_array_equal(whole, np.concatenate(parts), err_msg=name)
+
+
+@pytest.mark.parametrize("shape", [LARGE, (4, 64, 128, 144)], ids=["ragged", "whole lines"])
+def test_streamed_gradients_are_those_of_small_pieces(shape):
+    x = images(*shape)
+    functions = {
+        "relu": F.relu,
+        "softmax": lambda x: F.softmax(x, 3),
+        "layer_norm": lambda x: F.layer_norm(x, shape[3]),
+        "max_pool2d": lambda x: F.max_pool2d(x, 3, 2, 1),
+        "avg_pool2d": lambda x: F.avg_pool2d(x, 2),
+    }
+
+    def gradient(function, x):
+        t = fastdl.tensor(x)
+        t.requires_grad = True
+        y = function(t)
+        (y * y).sum().backward()
+        return t.grad.numpy()
+
+    for name, function in functions.items():
+        parts = np.concatenate([gradient(function, x[i : i + 1]) for i in range(shape[0])])
+        np.testing.assert_array_equal(gradient(function, x), parts, err_msg=name)

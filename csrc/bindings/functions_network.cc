@@ -3,6 +3,7 @@
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
 #include "ops/epilogue.h"
+#include "ops/gru.h"
 #include "ops/layer_norm.h"
 #include "ops/loss.h"
 #include "ops/lstm.h"
@@ -127,6 +128,17 @@ normalized_shape; weight and bias have that shape. Raises ShapeError where they 
          "log(softmax(x)) along `dim`, without cancellation.",
          [](const Tensor& x, int64_t dim) { return log_softmax(x, dim); });
   t.function(
+      "gru(input: ArrayLike, h0: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: "
+      "ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> tuple[Tensor, Tensor]",
+      R"(Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
+
+input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
+update, new. Returns (output[T, N, H], h_n[N, H]).
+Raises ShapeError naming the operand that does not fit.)",
+      [](const Tensor& x, const Tensor& h0, const Tensor& w_ih, const Tensor& w_hh,
+         const OptionalTensor& b_ih,
+         const OptionalTensor& b_hh) { return gru(x, h0, w_ih, w_hh, b_ih.tensor, b_hh.tensor); });
+  t.function(
       "lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: "
       "ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> "
       "tuple[Tensor, Tensor, Tensor]",
@@ -177,6 +189,23 @@ reduction: 'mean', 'sum' or 'none'.)",
 
 // Private: what fastdl.compile makes of a layer and the activation that follows it.
 void define_fused(FunctionTable& t) {
+  t.function(
+      "linear_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
+      "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01) -> Tensor",
+      R"(activation(linear(input, weight, bias) + residual) in one pass; for inference.
+
+residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+Raises AutogradError where a gradient would be recorded, and what linear raises.)",
+      [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const OptionalTensor& residual,
+         const std::string& activation, double slope) {
+        return linear_fused(x, w, b.tensor, residual.tensor, {activation, slope});
+      });
+  t.function("multiply_add_peak(rounds: int = 64) -> int",
+             R"(Does nothing but float32 multiply-adds, on all threads; returns how many.
+
+Timed, it gives the speed that bench/matmul.py measures products against. A round is 1024
+steps of 10 or 24 registers.)",
+             [](int64_t rounds) { return multiply_add_peak(rounds); });
   t.function(
       "conv2d_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
       "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01, stride: int | "

@@ -1,13 +1,18 @@
 // The two sums per channel that batch norm needs in each direction, over x[n, c, inner].
 //
-// Moments are taken block by block, a block being small enough for the first-level cache: its mean,
-// then the squares about that mean, then both are merged into the total (Chan, Golub and LeVeque,
-// "Updating formulae and a pairwise algorithm for computing sample variances", 1979). That has the
-// accuracy of two passes and reads memory once. Where inner > 1, lanes are elements of a row and a
-// block is some rows of one channel; where inner = 1 (vectors, and images in channels-last), lanes
-// are channels. Long channels are cut into chunks of samples, whose partial results are merged in
-// order.
+// Moments are taken block by block as sums of distances from a shift near the mean, and of their
+// squares; blocks are then merged (Chan, Golub and LeVeque, "Algorithms for computing the sample
+// variance: analysis and recommendations", 1983). The shift is the mean of all blocks before, for
+// the first one that of a few of its elements. If a block lies far from its shift, the digits that
+// its sum of squares loses are few next to the variance between the blocks that this very distance
+// makes: the error of the variance stays a few ulps times the number of blocks, whatever the data.
+//
+// Where inner > 1, lanes are elements of a row and a block is some rows of one channel; where inner =
+// 1 (vectors, and images in channels-last), lanes are channels. Long channels are cut into chunks of
+// samples, whose partial results are merged in order.
 #pragma once
+
+#include <utility>
 
 #include "cpu/epilogue.h"
 #include "cpu/reduce.h"
@@ -19,7 +24,7 @@ struct Channels {
 };
 
 inline constexpr int64_t kChannelChunk = 262144;  // elements of a channel per partial result
-inline constexpr int64_t kChannelBlock = 4096;    // elements of a channel that are read twice
+inline constexpr int64_t kChannelBlock = 8192;    // elements of a channel per block
 inline constexpr int64_t kChannelTile = 128;      // channels handled together where inner = 1
 inline constexpr int64_t kTileRows = 64;          // samples of a block there
 
@@ -44,10 +49,12 @@ struct Moments {
     squares += q + delta * delta * (count * n / total);
     count = total;
   }
+  std::pair<double, double> sums() const { return {mean, squares}; }
 };
 
 struct Dots {
   double g = 0, g_x = 0;  // sums of the gradient g and of g * (x - mean)
+  std::pair<double, double> sums() const { return {g, g_x}; }
 };
 
 // The gradient of activation(v) in v, from the gradient and value of its result.
@@ -98,57 +105,45 @@ inline void for_blocks(int64_t inner, int64_t begin, int64_t end, F block) {
       block(i, std::min(rows, end - i), j, std::min(kChannelBlock, inner - j));
 }
 
-// The sum of n <= kChannelBlock contiguous elements, lanes kept apart.
+// Adds samples [begin, end) of the channel that begins at x.
 template <class S>
-inline Vec<Compute<S>> fold_leaves(const S* x, int64_t n) {
-  Vec<Compute<S>> sum = fold_leaf<Sum>(x, std::min(n, kLeaf<S>));
-  for (int64_t i = kLeaf<S>; i < n; i += kLeaf<S>)
-    sum += fold_leaf<Sum>(x + i, std::min(kLeaf<S>, n - i));
-  return sum;
-}
-
-template <class S>
-Moments row_moments(const Channels& s, const S* x, int64_t begin, int64_t end) {
+void add_row_moments(const Channels& s, const S* x, int64_t begin, int64_t end, Moments& total) {
   using C = Compute<S>;
   using V = Vec<C>;
+  constexpr std::integral_constant<int64_t, V::size> all;
   const int64_t stride = s.c * s.inner;
-  Moments total;
   for_blocks(s.inner, begin, end, [&](int64_t i, int64_t rows, int64_t j, int64_t columns) {
     const S* const from = x + i * stride + j;
-    const double count = static_cast<double>(rows * columns);
-    V sum(C(0));
-    for (int64_t r = 0; r < rows; ++r) sum += fold_leaves(from + r * stride, columns);
-    const C mean = static_cast<C>(static_cast<double>(sum_lanes(sum)) / count);
-    // What the distances add up to is the rounding error of the mean: the corrected two-pass
-    // algorithm of the same authors.
-    V rest(C(0)), squares(C(0)), rest2(C(0)), squares2(C(0));
-    const auto add = [&](V d, V& a, V& b) { a += d, b += d * d; };
+    C shift = static_cast<C>(total.mean);
+    if (total.count == 0) {
+      const int64_t few = std::min<int64_t>(columns, 64);
+      shift = fold_row<Sum>(from, few) / static_cast<C>(few);
+    }
+    V sum[4], squares[4];
+    for (int k = 0; k < 4; ++k) sum[k] = squares[k] = V(C(0));
+    const auto add = [&](V d, int k) { sum[k] += d, squares[k] += d * d; };
     for (int64_t r = 0; r < rows; ++r) {
       const S* const row = from + r * stride;
       int64_t k = 0;
-      for (; k + 2 * V::size <= columns; k += 2 * V::size) {
-        add(load_pack(row + k) - mean, rest, squares);
-        add(load_pack(row + k + V::size) - mean, rest2, squares2);
-      }
-      for_packs<V>(columns - k, [&](int64_t i, auto m) {
-        add(load_pack(row + k + i, m, mean) - mean, rest, squares);
-      });
+      for (; k + 4 * V::size <= columns; k += 4 * V::size)
+        for (int l = 0; l < 4; ++l) add(load_pack(row + k + l * V::size, all, C(0)) - shift, l);
+      for_packs<V>(columns - k,
+                   [&](int64_t i, auto m) { add(load_pack(row + k + i, m, shift) - shift, 0); });
     }
-    rest += rest2;
-    squares += squares2;
-    const double error = sum_lanes(rest);
-    total.merge(count, mean + error / count, sum_lanes(squares) - error * error / count);
+    const double count = static_cast<double>(rows * columns);
+    const double distance = sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3])) / count;
+    const double square = sum_lanes((squares[0] + squares[1]) + (squares[2] + squares[3]));
+    total.merge(count, shift + distance, std::max(square - distance * distance * count, 0.0));
   });
-  return total;
 }
 
+// The same of the dots; the channel begins at element `first`.
 template <class S, class Gradient>
-Dots row_dots(const Channels& s, const S* x, const Gradient& incoming, int64_t first,
-              Compute<S> mean, int64_t begin, int64_t end) {
+void add_row_dots(const Channels& s, const S* x, const Gradient& incoming, int64_t first,
+                  Compute<S> mean, int64_t begin, int64_t end, Dots& total) {
   using C = Compute<S>;
   using V = Vec<C>;
   const int64_t stride = s.c * s.inner;
-  Dots total;
   for_blocks(s.inner, begin, end, [&](int64_t i, int64_t rows, int64_t j, int64_t columns) {
     V a(C(0)), b(C(0)), a2(C(0)), b2(C(0));
     for (int64_t r = 0; r < rows; ++r) {
@@ -167,7 +162,6 @@ Dots row_dots(const Channels& s, const S* x, const Gradient& incoming, int64_t f
     total.g += sum_lanes(a + a2);
     total.g_x += sum_lanes(b + b2);
   });
-  return total;
 }
 
 // ---- lanes along channels ----
@@ -189,39 +183,41 @@ void column_moments(const Channels& s, const S* x, int64_t width, int64_t begin,
                     double* mean, double* squares) {
   using C = Compute<S>;
   using V = Vec<C>;
-  alignas(64) C block_mean[kChannelTile], block_rest[kChannelTile], block_squares[kChannelTile];
+  alignas(64) C shift[kChannelTile], block_sum[kChannelTile], block_squares[kChannelTile];
   std::fill_n(mean, width, 0.0);
   std::fill_n(squares, width, 0.0);
   for (int64_t i = begin; i < end; i += kTileRows) {
     const int64_t rows = std::min(kTileRows, end - i);
+    for (int64_t k = 0; k < width; ++k)
+      shift[k] = i == begin ? static_cast<C>(x[i * s.c + k]) : static_cast<C>(mean[k]);
     for_channel_groups<V>(width, [&](int64_t k, auto m, auto registers) {
       constexpr int count = registers;
       const S* const from = x + i * s.c + k;
-      V sum[count], rest[count], square[count];
-      for (int j = 0; j < count; ++j) sum[j] = rest[j] = square[j] = V(C(0));
-      for (int64_t r = 0; r < rows; ++r)
-        for (int j = 0; j < count; ++j) sum[j] += load_pack(from + r * s.c + j * V::size, m, C(0));
-      for (int j = 0; j < count; ++j) sum[j] = sum[j] / V(static_cast<C>(rows));
+      V centre[count], sum[count], square[count];
+      for (int j = 0; j < count; ++j) {
+        centre[j] = load_pack(shift + k + j * V::size, m, C(0));
+        sum[j] = square[j] = V(C(0));
+      }
       for (int64_t r = 0; r < rows; ++r)
         for (int j = 0; j < count; ++j) {
-          const V d = load_pack(from + r * s.c + j * V::size, m, C(0)) - sum[j];
-          rest[j] += d;
+          const V d = load_pack(from + r * s.c + j * V::size, m, C(0)) - centre[j];
+          sum[j] += d;
           square[j] += d * d;
         }
       for (int j = 0; j < count; ++j) {
-        store_pack(sum[j], block_mean + k + j * V::size, m);
-        store_pack(rest[j], block_rest + k + j * V::size, m);
+        store_pack(sum[j], block_sum + k + j * V::size, m);
         store_pack(square[j], block_squares + k + j * V::size, m);
       }
     });
-    const double share = static_cast<double>(rows) / static_cast<double>(i - begin + rows);
+    const double here = static_cast<double>(rows);
+    const double share = here / static_cast<double>(i - begin + rows);
     const double weight = share * static_cast<double>(i - begin);
     for (int64_t k = 0; k < width; ++k) {
-      const double error = static_cast<double>(block_rest[k]);
-      const double part = error / static_cast<double>(rows);
-      const double delta = static_cast<double>(block_mean[k]) + part - mean[k];
+      const double distance = static_cast<double>(block_sum[k]) / here;
+      const double square = static_cast<double>(block_squares[k]) - distance * distance * here;
+      const double delta = static_cast<double>(shift[k]) + distance - mean[k];
       mean[k] += delta * share;
-      squares[k] += static_cast<double>(block_squares[k]) - error * part + delta * delta * weight;
+      squares[k] += std::max(square, 0.0) + delta * delta * weight;
     }
   }
 }

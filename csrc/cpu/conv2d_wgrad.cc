@@ -124,29 +124,29 @@ class WeightGradLauncher {
     choose_blocks();
     Scratch table(context_, static_cast<size_t>(rows_) * sizeof(int64_t));
     fill_offsets(table.as<int64_t>());
-    const int64_t blocks = g_.groups * panels_ * row_blocks_;
-    const bool apart = chunks_ > 1 || chunk_ > 1;  // else an item finishes what it began
+    // A result of each chunk's own, added up in order at the end. A lone chunk finishes its sums
+    // while they are in the cache.
+    const bool apart = chunks_ > 1;
     Scratch sums(context_,
-                 apart ? static_cast<size_t>(chunks_ * blocks * block_size_) * sizeof(T) : 0);
+                 apart ? static_cast<size_t>(chunks_ * blocks_ * block_size_) * sizeof(T) : 0);
     Scratch bias(context_, g_.dbias ? static_cast<size_t>(chunks_ * biases) * sizeof(T) : 0);
     sums_ = apart ? sums.as<T>() : nullptr;
     bias_ = g_.dbias ? bias.as<T>() : nullptr;
+    local_ = apart ? 0 : panel_set_ * divide_up(row_blocks_, row_sets_) * block_size_;
 
     const int64_t items = g_.groups * panel_sets_ * row_sets_ * chunks_;
-    Slots slots(
-        context_, items,
-        static_cast<size_t>(panel_ * panel_set_ + copy_ + (apart ? 0 : panel_set_ * block_size_)) *
-                sizeof(T) +
-            static_cast<size_t>(max_runs_) * sizeof(Run));
+    Slots slots(context_, items,
+                static_cast<size_t>(panel_ * panel_set_ + copy_ + local_) * sizeof(T) +
+                    static_cast<size_t>(max_runs_) * sizeof(Run));
     context_.parallel_for(items, 1, [&](int64_t begin, int64_t end) {
       const Slots::Lease lease(slots);
       for (int64_t item = begin; item < end; ++item) run_item(item, lease.as<T>());
     });
     if (apart)
-      context_.parallel_for(blocks, 1 + 65536 / (block_size_ * chunks_),
+      context_.parallel_for(blocks_, 1 + 65536 / (block_size_ * chunks_),
                             [&](int64_t begin, int64_t end) {
                               for (int64_t b = begin; b < end; ++b)
-                                finish(b, sums_ + b * block_size_, chunks_, blocks * block_size_);
+                                finish(b, sums_ + b * block_size_, chunks_, blocks_ * block_size_);
                             });
     for (int64_t i = 0; g_.dbias && i < biases; ++i) {
       T sum = bias_[i];
@@ -171,6 +171,7 @@ class WeightGradLauncher {
     taps_ = lanes_of_x_ ? taps : 1;
     panels_ = divide_up(n_lanes_, kCols);
     row_blocks_ = divide_up(rows_, kTileRows);
+    blocks_ = g_.groups * panels_ * row_blocks_;
     block_size_ = taps_ * kTileRows * kCols;
     streams_ =
         taps_ <= kStreamedTaps && g_.groups * g_.k * g_.c * taps * int64_t{sizeof(T)} >= kStreamed;
@@ -191,7 +192,7 @@ class WeightGradLauncher {
     const int64_t want =
         std::clamp<int64_t>(divide_up(kItems, groups_sets), 1, macs / groups_sets / kChunkMacs + 1);
     row_sets_ = std::clamp<int64_t>(rows_ * taps_ / 320, 1, std::min(want, row_blocks_));
-    const int64_t bytes = g_.groups * panels_ * row_blocks_ * block_size_ * int64_t{sizeof(T)};
+    const int64_t bytes = blocks_ * block_size_ * int64_t{sizeof(T)};
     const int64_t most =
         std::min({want / row_sets_, positions / 256, kPartialBytes / bytes, g_.n * g_.p});
     chunks_ = std::max<int64_t>(1, most);
@@ -266,8 +267,9 @@ class WeightGradLauncher {
     const int64_t rounds = divide_up(g_.n, together_) * strips_, begin = chunk * chunk_;
     T* const copy = scratch + panel_ * panel_set_;
     T* const local = copy + copy_;
-    Run* const runs = reinterpret_cast<Run*>(local + (sums_ ? 0 : panel_set_ * block_size_));
-    for (int64_t i = begin; i < std::min(rounds, begin + chunk_); ++i) {
+    Run* const runs = reinterpret_cast<Run*>(local + local_);
+    const int64_t last = std::min(rounds, begin + chunk_) - 1;
+    for (int64_t i = begin; i <= last; ++i) {
       const Round round = round_at(i);
       for (int64_t panel = 0; panel < n_panels; ++panel)
         pack(round, group, first_panel + panel, scratch + panel * panel_);
@@ -275,23 +277,24 @@ class WeightGradLauncher {
       if (bias_) add_bias(round, group, row_set, set, chunk, i > begin);
       const int64_t n_runs = list_runs(round, runs);
       const T* const rows = broadcast_origin(round, group, copy);
-      for (int64_t b = first_block; b < last_block; ++b) {
-        const int64_t row = b * rows_ / row_blocks_, row_end = (b + 1) * rows_ / row_blocks_;
-        const int64_t block = (group * panels_ + first_panel) * row_blocks_ + b;
-        T* const sum =
-            sums_ ? sums_ + (chunk * g_.groups * panels_ * row_blocks_ + block) * block_size_
-                  : local;
-        const int64_t next = sums_ ? row_blocks_ * block_size_ : block_size_;
-        for (int64_t run = 0, length = 0, end = 0; run < n_runs; run = end, length = 0) {
-          do length += runs[end++].length;
-          while (end < n_runs && length + runs[end].length <= kStrip);
-          for (int64_t panel = 0; panel < n_panels; ++panel)
+      for (int64_t run = 0, end = 0; run < n_runs; run = end) {
+        int64_t length = 0;
+        do length += runs[end++].length;
+        while (end < n_runs && length + runs[end].length <= kStrip);
+        const bool first = i == begin && run == 0, finished = i == last && end == n_runs;
+        // The strip of a panel stays in the first-level cache for all rows and taps.
+        for (int64_t panel = 0; panel < n_panels; ++panel)
+          for (int64_t b = first_block; b < last_block; ++b) {
+            const int64_t row = b * rows_ / row_blocks_, row_end = (b + 1) * rows_ / row_blocks_;
+            const int64_t block = (group * panels_ + first_panel + panel) * row_blocks_ + b;
+            const int64_t slot = panel * (last_block - first_block) + b - first_block;
+            T* const sum = sums_ ? sums_ + (chunk * blocks_ + block) * block_size_
+                                 : local + (first && finished ? 0 : slot * block_size_);
             multiply(runs + run, end - run, row, row_end - row,
                      std::min(kCols, n_lanes_ - (first_panel + panel) * kCols),
-                     scratch + panel * panel_, rows, sum + panel * next, i > begin || run > 0);
-        }
-        for (int64_t panel = 0; !sums_ && panel < n_panels; ++panel)
-          finish(block + panel * row_blocks_, local + panel * block_size_, 1, 0);
+                     scratch + panel * panel_, rows, sum, !first);
+            if (finished && !sums_) finish(block, sum, 1, 0);
+          }
       }
     }
   }
@@ -467,12 +470,12 @@ class WeightGradLauncher {
   bool lanes_of_x_, padded_, copies_x_, streams_ = false;
   Strides x_, dy_;
   int64_t n_lanes_, rows_, taps_;  // lanes and rows of one group; tiles per pair of them
-  int64_t panels_, panel_set_, panel_sets_, row_blocks_, row_sets_;
+  int64_t panels_, panel_set_, panel_sets_, row_blocks_, row_sets_, blocks_;
   int64_t block_size_;  // sums of a panel and a block of rows, for all taps
   int64_t row_step_, extra_rows_, pitch_;
   int64_t strip_rows_, strips_, together_;
   int64_t chunk_, chunks_;  // rounds in a chunk, chunks
-  int64_t panel_, copy_, max_runs_;
+  int64_t panel_, copy_, local_, max_runs_;
   const int64_t* offset_ = nullptr;
   T* sums_ = nullptr;
   T* bias_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/cache.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_skinny.h"
 
@@ -11,16 +12,24 @@ namespace fastdl::cpu {
 
 namespace {
 
+// Of a chunk that packs: panels, rows of k at a time, rows of k; groups of rows of A.
+constexpr int64_t kPackPanels = 4, kPackRows = 4, kPackDepth = 128, kPackGroups = 4;
+
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+int64_t round_up(int64_t n, int64_t to) { return divide_up(n, to) * to; }
+
+// The length of nearly equal parts of `n`, none longer than `most`.
+int64_t even(int64_t n, int64_t most) { return divide_up(n, divide_up(n, most)); }
+
 // Rows of C in nearly equal groups of at most kTileRows: 16 as 8 + 8, not 14 + 2.
-int64_t balanced_rows(int64_t m) { return divide_up(m, divide_up(m, int64_t{kTileRows})); }
+int64_t balanced_rows(int64_t m) { return even(m, kTileRows); }
 
 // What the tile at row i and column j of C does with its sums over the block of k from p0 on: blocks
 // after the first add to C, the last one finishes.
 template <class T, class S>
 void set_block(TileArgs<T>& t, const Gemm<T, S>& g, int64_t i, int64_t j, int64_t p0) {
-  const bool last = p0 + kBlockK >= g.k;
+  const bool last = p0 + t.k >= g.k;
   t.c = g.c + i * g.c_row + j;
   t.accumulate = g.accumulate || p0 > 0;
   t.bias = last && g.bias ? g.bias + j : nullptr;
@@ -45,6 +54,12 @@ Gemm<T, S> part_of(Gemm<T, S> g, int64_t i, int64_t m, int64_t j, int64_t n) {
   return g;
 }
 
+// Copying B pays for itself when several groups of rows read it.
+template <class T>
+bool reads_b_in_place(const Gemm<T>& g) {
+  return g.b_col == 1 && g.m <= 2 * kTileRows && kMaskedAccess;
+}
+
 }  // namespace
 
 template <class T, class S>
@@ -54,14 +69,14 @@ void gemm_serial(const Gemm<T, S>& g) {
   }
   constexpr int64_t kCols = kTileCols<T>;
   constexpr bool kSame = std::is_same_v<T, S>;
-  alignas(64) T packed_b[kBlockK * kCols];
-  alignas(64) T packed_a[kSame ? 1 : kBlockK * kTileRows];
+  alignas(64) T packed_b[kBlockK<T> * kCols];
+  alignas(64) T packed_a[kSame ? 1 : kBlockK<T> * kTileRows];
+  const int64_t step = block_k<T>(g.k);
   const int64_t rows = g.m > 0 ? balanced_rows(g.m) : 1;
-  // Copying B pays for itself when several groups of rows read it.
   const bool b_in_place = kSame && g.b_col == 1 && g.m <= 2 * kTileRows;
   int64_t p0 = 0;
   do {  // also for k = 0
-    const int64_t kn = std::min(kBlockK, g.k - p0);
+    const int64_t kn = std::min(step, g.k - p0);
     for (int64_t j = 0; j < g.n; j += kCols) {
       TileArgs<T> t;
       t.k = kn;
@@ -93,7 +108,7 @@ void gemm_serial(const Gemm<T, S>& g) {
         }
       }
     }
-    p0 += kBlockK;
+    p0 += step;
   } while (p0 < g.k);
 }
 
@@ -107,17 +122,44 @@ void gemm_panel(const Gemm<T>& g) {
   t.a_row = g.a_row;
   t.a_col = g.a_col;
   t.c_row = g.c_row;
+  const int64_t step = block_k<T>(g.k);
   int64_t p0 = 0;
   do {
-    t.k = std::min(kBlockK, g.k - p0);
+    t.k = std::min(step, g.k - p0);
     t.b = g.b + p0 * t.b_row;
     for (int64_t i = 0; i < g.m; i += rows) {
       t.a = g.a + i * g.a_row + p0 * g.a_col;
       set_block(t, g, i, 0, p0);
       gemm_tile<T>(std::min(rows, g.m - i), g.n, false)(t);
     }
-    p0 += kBlockK;
+    p0 += step;
   } while (p0 < g.k);
+}
+
+// launchers
+
+namespace {}  // namespace
+
+// launchers
+
+// Panels [first, last) of rows [p0, p0 + k) of B, panels panel_size apart.
+template <class T, class S>
+void pack_block(const Gemm<T, S>& g, int64_t p0, int64_t k, int64_t first, int64_t last, T* packed,
+                int64_t panel_size) {
+  constexpr int64_t kCols = kTileCols<T>;
+  const S* const b = g.b + p0 * g.b_row;
+  if (g.b_col != 1) {
+    for (int64_t panel = first; panel < last; ++panel)
+      pack_panel(k, std::min(kCols, g.n - panel * kCols), b + panel * kCols * g.b_col, g.b_col,
+                 g.b_row, packed + panel * panel_size, kCols);
+    return;
+  }
+  // Along rows, which prefetching follows, and not down a panel.
+  for (int64_t p = 0; p < k; p += kPackRows)
+    for (int64_t panel = first; panel < last; ++panel)
+      pack_panel(std::min(kPackRows, k - p), std::min(kCols, g.n - panel * kCols),
+                 b + p * g.b_row + panel * kCols, int64_t{1}, g.b_row,
+                 packed + panel * panel_size + p * kCols, kCols);
 }
 
 // launchers
@@ -127,116 +169,213 @@ void pack_panels(const Context& context, int64_t k, int64_t n, const T* b, int64
                  int64_t b_col, T* packed) {
   constexpr int64_t kCols = kTileCols<T>;
   const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k * kCols));
+  Gemm<T> g{};
+  g.n = n, g.b = b, g.b_row = b_row, g.b_col = b_col;
   context.parallel_for(packed_panels<T>(n), grain, [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin * kCols; j < end * kCols; j += kCols)
-      pack_panel(k, std::min(kCols, n - j), b + j * b_col, b_col, b_row, packed + j * k, kCols);
+    pack_block(g, 0, k, begin, end, packed, k * kCols);
   });
 }
 
 namespace {
 
-// Both operands packed, block by block of k, then all tiles in chunks of kGroups row groups.
+// The tiles of rows [i0, i1) and panels [first, last) over depth k of B from p0 on, block by block.
+// A is read in place where `packed_a`, groups of `rows` rows one after another, is null.
 template <class T, class S>
-void gemm_packed(const Context& context, const Gemm<T, S>& g) {
-  constexpr int64_t kCols = kTileCols<T>, kMaxM = 144 * kTileRows, kMaxN = 64 * kCols;
-  constexpr int64_t kGroups = 8, kPanels = 4;
-  const int64_t mb_max = std::min(g.m, kMaxM), nb_max = std::min(g.n, kMaxN);
-  const int64_t kb_max = std::min(g.k, kBlockK);
-  const int64_t panels_max = divide_up(nb_max, kCols);
-  Scratch scratch(context,
-                  static_cast<size_t>((mb_max + panels_max * kCols) * kb_max + 64) * sizeof(T));
-  T* const packed_b = scratch.as<T>();
-  T* const packed_a = packed_b + panels_max * kCols * kb_max;
-  for (int64_t j0 = 0; j0 < g.n; j0 += kMaxN) {
-    const int64_t nb = std::min(kMaxN, g.n - j0), panels = divide_up(nb, kCols);
-    for (int64_t p0 = 0; p0 < g.k; p0 += kBlockK) {
-      const int64_t kn = std::min(kBlockK, g.k - p0);
-      for (int64_t i0 = 0; i0 < g.m; i0 += kMaxM) {
-        const int64_t mb = std::min(kMaxM, g.m - i0);
-        const int64_t rows = balanced_rows(mb), groups = divide_up(mb, rows);
-        const int64_t b_jobs = i0 == 0 ? panels : 0;  // packed_b serves every block of rows
-        context.parallel_for(b_jobs + groups, 16, [&](int64_t begin, int64_t end) {
-          for (int64_t job = begin; job < end; ++job) {
-            if (job < b_jobs) {
-              const int64_t j = job * kCols;
-              pack_panel(kn, std::min(kCols, nb - j), g.b + p0 * g.b_row + (j0 + j) * g.b_col,
-                         g.b_col, g.b_row, packed_b + j * kn, kCols);
-            } else {
-              const int64_t i = (job - b_jobs) * rows, r = std::min(rows, mb - i);
-              pack_panel(kn, r, g.a + (i0 + i) * g.a_row + p0 * g.a_col, g.a_row, g.a_col,
-                         packed_a + i * kn, r);
-            }
-          }
-        });
-        const int64_t group_jobs = divide_up(groups, kGroups);
-        const int64_t panel_jobs = divide_up(panels, kPanels);
-        context.parallel_for(group_jobs * panel_jobs, 1, [&](int64_t begin, int64_t end) {
-          TileArgs<T> t;
-          t.k = kn;
-          t.b_row = kCols;
-          t.c_row = g.c_row;
-          for (int64_t job = begin; job < end; ++job) {
-            const int64_t first_panel = job % panel_jobs * kPanels;
-            const int64_t last_panel = std::min(panels, first_panel + kPanels);
-            const int64_t first_group = job / panel_jobs * kGroups;
-            const int64_t last_group = std::min(groups, first_group + kGroups);
-            for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-              const int64_t j = panel * kCols;
-              t.cols = std::min(kCols, nb - j);
-              t.b = packed_b + j * kn;
-              for (int64_t group = first_group; group < last_group; ++group) {
-                const int64_t i = group * rows, r = std::min(rows, mb - i);
-                t.a = packed_a + i * kn;
-                set_block(t, g, i0 + i, j0 + j, p0);
-                gemm_tile<T>(r, t.cols, true)(t);
-              }
-            }
-          }
-        });
+void multiply(const Gemm<T, S>& g, int64_t rows, int64_t i0, int64_t i1, int64_t first,
+              int64_t last, int64_t p0, int64_t k, const T* packed_a, const T* packed_b,
+              int64_t panel_size) {
+  constexpr int64_t kCols = kTileCols<T>;
+  const int64_t step = block_k<T>(g.k);
+  TileArgs<T> t;
+  t.b_row = kCols;
+  t.c_row = g.c_row;
+  int64_t p = 0;
+  do {  // also for k = 0
+    t.k = std::min(step, k - p);
+    for (int64_t i = i0; i < i1; i += rows) {
+      const int64_t r = std::min(rows, i1 - i);
+      if (packed_a) {
+        t.a = packed_a + (i - i0) * k + p * r;
+      } else if constexpr (std::is_same_v<T, S>) {
+        t.a = g.a + i * g.a_row + (p0 + p) * g.a_col;
+        t.a_row = g.a_row;
+        t.a_col = g.a_col;
+      }
+      for (int64_t q = first; q < last; ++q) {
+        t.cols = std::min(kCols, g.n - q * kCols);
+        t.b = packed_b + q * panel_size + p * kCols;
+        set_block(t, g, i, q * kCols, p0 + p);
+        for (int64_t c = 0; c < r; ++c) {  // C comes from afar while the tile is computed
+          __builtin_prefetch(t.c + c * t.c_row, 1);
+          __builtin_prefetch(t.c + c * t.c_row + t.cols - 1, 1);
+        }
+        gemm_tile<T>(r, t.cols, packed_a != nullptr)(t);
       }
     }
-  }
+    p += step;
+  } while (p < k);
 }
 
-// Each chunk is a rectangle of C that packs what it needs: one pass, no barrier.
+// How a large product is cut. Packed blocks of A and B lie in the third-level cache, `width` panels of
+// B in the second; `chunk` groups of rows by `width` panels are one job.
+template <class T>
+struct Blocking {
+  static constexpr int64_t kCols = kTileCols<T>, kItem = sizeof(T);
+
+  template <class S>
+  explicit Blocking(const Gemm<T, S>& g)
+      : k(std::min(block_k<T>(g.k), std::max<int64_t>(g.k, 1))),
+        rows(balanced_rows(g.m)),
+        panels(packed_panels<T>(g.n)) {
+    const CacheSizes& cache = cache_sizes();
+    const int64_t shared = std::clamp<int64_t>(cache.l3 / 8, 1 << 20, 8 << 20) / kItem;
+    n_step = g.packed_b ? panels : even(panels, std::max<int64_t>(1, shared / (k * kCols)));
+    width = even(n_step, std::max<int64_t>(1, cache.l2 / 4 / (k * kCols * kItem)));
+    // A in place: its rows lie apart by their pitch, which many a time is a power of two, and then
+    // the lines of a tile's rows compete for the same places of a cache. That costs more than packing
+    // where A comes from far and many panels read it; and so does an A that is not row-major.
+    const bool near = g.a_col == 1 && g.m * g.k * kItem <= cache.l2 / 2;
+    pack_a = !std::is_same_v<T, S> || (!near && panels >= (g.a_col == 1 ? 8 : 3));
+    m_step =
+        pack_a ? even(divide_up(g.m, rows), std::max<int64_t>(1, shared / (k * rows))) * rows : g.m;
+    const int64_t both = k * (n_step * kCols + (pack_a ? m_step : 0));
+    k_step = k * std::max<int64_t>(1, shared / 2 / both);
+    const int64_t groups = divide_up(m_step, rows), jobs = groups * divide_up(n_step, width);
+    const int64_t work = rows * k * std::min(width * kCols, g.n);
+    chunk = std::clamp(std::max(divide_up(kChunkMacs, work), jobs / 64), int64_t{1}, groups);
+  }
+
+  int64_t k, rows, panels;         // of a tile: its depth and rows; panels of B in all
+  int64_t m_step, n_step, k_step;  // of what is packed at a time: rows, panels, depth
+  int64_t width, chunk;
+  bool pack_a;
+};
+
 template <class T, class S>
-void gemm_chunked(const Context& context, const Gemm<T, S>& g) {
+class Blocked {
+ public:
+  Blocked(const Context& context, const Gemm<T, S>& g)
+      : context_(context),
+        g_(g),
+        cut_(g),
+        k_step_(std::min(cut_.k_step, g.k)),
+        b_size_(g.packed_b ? 0 : round_up(cut_.n_step * kCols * k_step_, 64)),
+        scratch_(context, static_cast<size_t>(
+                              b_size_ + (cut_.pack_a ? round_up(cut_.m_step * k_step_, 64) : 0)) *
+                              sizeof(T)) {}
+
+  void run() const {
+    for (int64_t j = 0; j < cut_.panels; j += cut_.n_step) {
+      int64_t p = 0;
+      do {  // also for k = 0
+        for (int64_t i = 0; i < g_.m; i += cut_.m_step)
+          run(Block{i, std::min(i + cut_.m_step, g_.m), j, std::min(j + cut_.n_step, cut_.panels),
+                    p, std::min(k_step_, g_.k - p)});
+        p += cut_.k_step;
+      } while (p < g_.k);
+    }
+  }
+
+ private:
+  static constexpr int64_t kCols = kTileCols<T>;
+
+  struct Block {
+    int64_t i0, i1;  // rows
+    int64_t j0, j1;  // panels
+    int64_t p0, k;
+  };
+
+  T* packed_b() const { return scratch_.template as<T>(); }
+  T* packed_a() const { return packed_b() + b_size_; }
+
+  void run(const Block& b) const {
+    const int64_t parts = divide_up(std::max<int64_t>(b.k, 1), kPackDepth);
+    const int64_t groups = divide_up(b.i1 - b.i0, cut_.rows);
+    // B serves every block of rows.
+    const int64_t b_jobs =
+        g_.packed_b || b.i0 > 0 ? 0 : divide_up(b.j1 - b.j0, kPackPanels) * parts;
+    const int64_t a_jobs = cut_.pack_a ? divide_up(groups, kPackGroups) : 0;
+    context_.parallel_for(b_jobs + a_jobs, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t job = begin; job < end; ++job)
+        if (job < b_jobs)
+          pack_columns(b, job / parts * kPackPanels, job % parts * kPackDepth);
+        else
+          pack_rows(b, (job - b_jobs) * kPackGroups);
+    });
+    const int64_t row_jobs = divide_up(groups, cut_.chunk);
+    context_.parallel_for(row_jobs * divide_up(b.j1 - b.j0, cut_.width), 1,
+                          [&](int64_t begin, int64_t end) {
+                            for (int64_t job = begin; job < end; ++job)
+                              multiply_part(b, b.i0 + job % row_jobs * cut_.chunk * cut_.rows,
+                                            b.j0 + job / row_jobs * cut_.width);
+                          });
+  }
+
+  void pack_columns(const Block& b, int64_t panel, int64_t p) const {
+    const int64_t first = b.j0 + panel, last = std::min(first + kPackPanels, b.j1);
+    pack_block(g_, b.p0 + p, std::min(kPackDepth, b.k - p), first, last,
+               packed_b() + p * kCols - b.j0 * b.k * kCols, b.k * kCols);
+  }
+
+  void pack_rows(const Block& b, int64_t group) const {
+    const int64_t begin = b.i0 + group * cut_.rows;
+    for (int64_t i = begin; i < std::min(begin + kPackGroups * cut_.rows, b.i1); i += cut_.rows) {
+      const int64_t r = std::min(cut_.rows, b.i1 - i);
+      pack_panel(b.k, r, g_.a + i * g_.a_row + b.p0 * g_.a_col, g_.a_row, g_.a_col,
+                 packed_a() + (i - b.i0) * b.k, r);
+    }
+  }
+
+  // `chunk` groups of rows from i on by `width` panels from `panel` on.
+  void multiply_part(const Block& b, int64_t i, int64_t panel) const {
+    const bool given = g_.packed_b != nullptr;
+    multiply(g_, cut_.rows, i, std::min(i + cut_.chunk * cut_.rows, b.i1), panel,
+             std::min(panel + cut_.width, b.j1), b.p0, b.k,
+             cut_.pack_a ? packed_a() + (i - b.i0) * b.k : nullptr,
+             given ? g_.packed_b + b.p0 * kCols : packed_b() - b.j0 * b.k * kCols,
+             (given ? g_.k : b.k) * kCols);
+  }
+
+  const Context& context_;
+  const Gemm<T, S>& g_;
+  const Blocking<T> cut_;
+  const int64_t k_step_, b_size_;
+  const Scratch scratch_;
+};
+
+// A few groups of rows: each chunk owns panels of B, and packs them for itself: no barrier, and what
+// is packed stays in the second-level cache.
+template <class T>
+void gemm_thin(const Context& context, const Gemm<T>& g) {
   constexpr int64_t kCols = kTileCols<T>;
-  const int64_t panels = divide_up(g.n, kCols), k = std::max<int64_t>(g.k, 1);
-  // Rows are split only where there are few panels, since every chunk of rows packs B again.
-  int64_t rows = g.m;
-  if (panels < 8 && g.m > 4 * kTileRows)
-    rows = std::clamp(divide_up(kChunkMacs, k * g.n), int64_t{4} * kTileRows, g.m);
-  rows = divide_up(g.m, divide_up(g.m, rows));
-  const int64_t row_jobs = divide_up(g.m, rows);
-  const int64_t width = std::clamp<int64_t>(kChunkMacs / (rows * k * kCols), 1, panels) * kCols;
-  const int64_t col_jobs = divide_up(g.n, width);
-  context.parallel_for(row_jobs * col_jobs, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t job = begin; job < end; ++job) {
-      const int64_t i = job / col_jobs * rows, j = job % col_jobs * width;
-      gemm_serial(part_of(g, i, std::min(rows, g.m - i), j, std::min(width, g.n - j)));
+  const int64_t rows = balanced_rows(g.m), panels = packed_panels<T>(g.n);
+  const int64_t step = std::min(block_k<T>(g.k), g.k), size = step * kCols;
+  const int64_t width = std::clamp<int64_t>(kChunkMacs / (g.m * g.k * kCols), 1, kPackPanels);
+  // A chunk that reads narrow pieces of B's rows waits for each of them.
+  const int64_t least = g.packed_b || g.b_col != 1 ? 1 : kPackPanels;
+  context.parallel_for(panels, std::max(width, least), [&](int64_t begin, int64_t end) {
+    const Scratch scratch(context,
+                          g.packed_b ? 0 : static_cast<size_t>((end - begin) * size) * sizeof(T));
+    if (g.packed_b)
+      return multiply(g, rows, 0, g.m, begin, end, 0, g.k, static_cast<const T*>(nullptr),
+                      g.packed_b, g.k * kCols);
+    T* const packed = scratch.as<T>() - begin * size;
+    for (int64_t p = 0; p < g.k; p += step) {
+      const int64_t k = std::min(step, g.k - p);
+      pack_block(g, p, k, begin, end, packed, size);
+      multiply(g, rows, 0, g.m, begin, end, p, k, static_cast<const T*>(nullptr),
+               static_cast<const T*>(packed), size);
     }
   });
 }
 
-// B packed before: chunks of rows by panels.
+// One or two groups of rows by a B with contiguous rows, which is read in place.
 template <class T>
-void gemm_prepacked(const Context& context, const Gemm<T>& g) {
-  constexpr int64_t kCols = kTileCols<T>;
-  const int64_t panels = packed_panels<T>(g.n), k = std::max<int64_t>(g.k, 1);
-  const int64_t rows = std::min<int64_t>(g.m, 8 * kTileRows), row_jobs = divide_up(g.m, rows);
-  const int64_t step = std::clamp<int64_t>(kChunkMacs / (rows * k * kCols), 1, panels);
-  const int64_t col_jobs = divide_up(panels, step);
-  context.parallel_for(row_jobs * col_jobs, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t job = begin; job < end; ++job) {
-      const int64_t i = job / col_jobs * rows, first = job % col_jobs * step;
-      for (int64_t panel = first; panel < std::min(panels, first + step); ++panel) {
-        const int64_t j = panel * kCols;
-        Gemm<T> part = part_of(g, i, std::min(rows, g.m - i), j, std::min(kCols, g.n - j));
-        part.b = part.packed_b;
-        gemm_panel(part);
-      }
-    }
+void gemm_in_place(const Context& context, const Gemm<T>& g) {
+  const int64_t width = even(g.n, std::max<int64_t>(kChunkMacs / (g.m * g.k), 1));
+  const int64_t grain = round_up(width, kTileCols<T>);
+  context.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
+    gemm_serial(part_of(g, 0, g.m, begin, end - begin));
   });
 }
 
@@ -246,14 +385,19 @@ template <class T, class S>
 void gemm(const Context& context, const Gemm<T, S>& g) {
   if (g.m <= 0 || g.n <= 0) return;
   if constexpr (std::is_same_v<T, S>) {
-    if (g.packed_b) return gemm_prepacked(context, g);
-    if (is_dots(g)) return gemm_dots(context, g);
-    if (is_row_sums(g)) return gemm_row_sums(context, g);
+    const bool thin = g.m <= 4 * kTileRows && g.k > 0;
+    if (g.packed_b && thin) return gemm_thin(context, g);
+    if (!g.packed_b) {
+      if (is_dots(g)) return gemm_dots(context, g);
+      if (is_row_sums(g)) return gemm_row_sums(context, g);
+      if (g.m * g.n * g.k <= kChunkMacs) return gemm_serial(g);
+      if (reads_b_in_place(g)) return gemm_in_place(context, g);
+      if (thin && g.n > kTileCols<T>) return gemm_thin(context, g);
+    }
+  } else if (g.m * g.n * g.k <= kChunkMacs) {
+    return gemm_serial(g);
   }
-  const int64_t macs = g.m * g.n * g.k;
-  if (macs <= kChunkMacs) return gemm_serial(g);
-  if (g.m >= 8 * kTileRows && g.n >= 4 * kTileCols<T> && g.k >= 32) return gemm_packed(context, g);
-  gemm_chunked(context, g);
+  Blocked<T, S>(context, g).run();
 }
 
 template void gemm(const Context&, const Gemm<float, float>&);

@@ -19,7 +19,15 @@
 
 namespace fastdl::cpu {
 
-inline constexpr int64_t kBlockK = 256;
+// k is cut into equal blocks of at most kBlockK, by its size alone.
+template <class T>
+inline constexpr int64_t kBlockK = 2048 / sizeof(T);
+template <class T>
+constexpr int64_t block_k(int64_t k) {
+  const int64_t blocks = (k + kBlockK<T> - 1) / kBlockK<T>;
+  return blocks > 1 ? ((k + blocks - 1) / blocks + 7) / 8 * 8 : kBlockK<T>;
+}
+
 inline constexpr int64_t kChunkMacs = int64_t{1} << 20;  // work of one parallel chunk: 10 to 40 us
 
 template <class T, class S = T>

@@ -16,7 +16,7 @@ inline constexpr int64_t kSkinnyChunk = int64_t{1} << 18;  // elements of the la
 // Rows of A and columns of B both contiguous along k, and one side short: inner products.
 template <class T>
 bool is_dots(const Gemm<T>& g) {
-  return g.a_col == 1 && g.b_row == 1 && (g.m <= kDotRows || g.n <= kDotRows) &&
+  return g.a_col == 1 && g.b_row == 1 && (g.m <= 2 * kDotRows || g.n <= kDotRows) &&
          g.k >= 2 * Vec<T>::size;
 }
 
@@ -38,18 +38,22 @@ void finish(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) 
 
 template <class T>
 void gemm_dots_serial(const Gemm<T>& g) {
-  const int64_t rows = std::min<int64_t>(g.m, kDotRows);
+  const int64_t groups = (g.m + kDotRows - 1) / kDotRows;
+  const int64_t rows = (g.m + groups - 1) / std::max<int64_t>(1, groups);
   int64_t offset[kDotCols];
   for (int64_t c = 0; c < kDotCols; ++c) offset[c] = c * g.b_col;
-  for (int64_t i = 0; i < g.m; i += rows) {
-    const int64_t r = std::min(rows, g.m - i), step = dot_cols(static_cast<int>(r));
+  // Two groups of rows share the columns, which then come from the first-level cache.
+  const int64_t together = std::min(g.m, 2 * rows), step = dot_cols(static_cast<int>(rows));
+  for (int64_t i0 = 0; i0 < g.m; i0 += together)
     for (int64_t j = 0; j < g.n; j += step) {
       const int64_t c = std::min(step, g.n - j);
-      dot_tile<T>(r, c)({g.k, 1, g.a + i * g.a_row, 0, g.a_row, g.b + j * g.b_col, 0, offset,
-                         g.c + i * g.c_row + j, g.c_row, g.accumulate});
-      finish(g, i, r, j, c);
+      for (int64_t i = i0; i < std::min(i0 + together, g.m); i += rows) {
+        const int64_t r = std::min(rows, g.m - i);
+        dot_tile<T>(r, c)({g.k, 1, g.a + i * g.a_row, 0, g.a_row, g.b + j * g.b_col, 0, offset,
+                           g.c + i * g.c_row + j, g.c_row, g.accumulate});
+        finish(g, i, r, j, c);
+      }
     }
-  }
 }
 
 template <class T>
@@ -89,9 +93,10 @@ template <class T, int R>
 void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
   constexpr int64_t kSize = Vec<T>::size, kUnroll = 4;
   alignas(64) T sum[R][kStrip];
+  const int64_t step = block_k<T>(g.k);
   int64_t p0 = 0;
   do {
-    const int64_t kn = std::min(kBlockK, g.k - p0);
+    const int64_t kn = std::min(step, g.k - p0);
     const T *a = g.a + p0 * g.a_col, *b = g.b + p0 * g.b_row + j0;
     for (int r = 0; r < R; ++r) std::fill(sum[r], sum[r] + cols, T(0));
     const auto rows = [&](int64_t p, auto count) __attribute__((always_inline)) {
@@ -101,7 +106,7 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
       for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int i = 0; i < kCount; ++i) x[r][i] = Vec<T>(a[r * g.a_row + (p + i) * g.a_col]);
-      const auto step = [&](int64_t j, auto get, auto put) __attribute__((always_inline)) {
+      const auto column = [&](int64_t j, auto get, auto put) __attribute__((always_inline)) {
         Vec<T> y[kCount];
 #pragma GCC unroll 4
         for (int i = 0; i < kCount; ++i) y[i] = get(b + (p + i) * g.b_row + j);
@@ -115,9 +120,9 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
       };
       int64_t j = 0;
       for (; j + kSize <= cols; j += kSize)
-        step(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
+        column(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
       if (const int64_t n = cols - j; n > 0)
-        step(
+        column(
             j, [n](const T* q) { return Vec<T>::load(q, n); },
             [n](Vec<T> v, T* q) { v.store(q, n); });
     };
@@ -131,7 +136,7 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
         c[j] = p0 > 0 || g.accumulate ? c[j] + x : x;
       }
     }
-    p0 += kBlockK;
+    p0 += step;
   } while (p0 < g.k);
   finish(g, 0, R, j0, cols);
 }

@@ -6,6 +6,8 @@ namespace fastdl::cpu {
 
 namespace {
 
+constexpr int64_t kStepsAhead = 48;  // of k: longer than memory takes for tiles of few rows
+
 template <bool Whole, class T>
 [[gnu::always_inline]] inline Vec<T> get(const T* p, int64_t tail) {
   return Whole ? Vec<T>::load(p) : Vec<T>::load(p, tail);
@@ -64,11 +66,14 @@ void tile(const TileArgs<T>& t) {
   const T* const a = t.a;
   const T* const b = t.b;
   const int64_t a_row = PackedA ? 1 : t.a_row, a_col = PackedA ? R : t.a_col, b_row = t.b_row;
+  // No hardware follows a stride of pages, nor is it ahead far enough where rows are few.
+  const int64_t ahead = b_row > V * kSize || t.k >= 4 * kStepsAhead ? kStepsAhead * b_row : 0;
   Vec<T> acc[R][V] = {};
   multiply_add<T, R, V>(
       t.k, [=](int64_t p, int r) { return a[p * a_col + r * a_row]; },
       [=](int64_t p, int v) {
         const T* const q = b + p * b_row + v * kSize;
+        if (!PackedA) __builtin_prefetch(q + ahead);
         // Packed panels are padded with zeros; an unpacked B must not be read past its end.
         return !PackedA && kMaskedAccess && v == V - 1 ? Vec<T>::load(q, tail) : Vec<T>::load(q);
       },

@@ -7,6 +7,8 @@
 // of all channels come first, and memory is read twice.
 #include "ops/batch_norm.h"
 
+#include <tuple>
+
 #include "core/dtype.h"
 #include "cpu/channel_sums.h"
 #include "cpu/register.h"
@@ -14,9 +16,10 @@
 namespace fastdl::cpu {
 namespace {
 
-constexpr int64_t kWork = 32768;               // elements worth a chunk of threads
-constexpr int64_t kCached = int64_t{4} << 20;  // bytes of a channel that the caches keep
-constexpr int64_t kFewChannels = 8;            // not enough for threads to have one each
+constexpr int64_t kWork = 32768;                       // elements worth a chunk of threads
+constexpr int64_t kCached = int64_t{4} << 20;          // bytes of a channel that the caches keep
+constexpr int64_t kFewChannels = 8;                    // not enough for threads to have one each
+constexpr int64_t kManyChannels = 32, kPipelined = 4;  // channels that a chunk takes, if there are
 
 int64_t grain(int64_t work) { return std::max<int64_t>(1, kWork / std::max<int64_t>(work, 1)); }
 
@@ -36,31 +39,33 @@ void for_lines(const Context& context, const Channels& s, Line line) {
   });
 }
 
-// The two sums per channel that `rows(channel, begin, end)` or `columns(tile, begin, end, a, b)`
-// make of chunks of samples. merge(total, samples, a, b) adds them up in order, finish(channel,
-// total) takes the sums, and line then makes the result.
+// The two sums per channel: rows(channel, begin, end, total) adds those of samples, columns(channel,
+// width, begin, end, a, b) makes those of neighbouring channels, merge(total, elements, a, b) adds
+// up chunks in order, finish(channel, total) takes the sums, and line then makes the result.
 template <class Total, class Rows, class Columns, class Merge, class Finish, class Line>
 void for_channels(const Context& context, const Channels& s, int64_t bytes, Rows rows,
                   Columns columns, Merge merge, Finish finish, Line line) {
-  const Cut part = cut_samples(s);
-  const auto samples = [&](int64_t chunk) {
-    return std::min(part.rows, s.n - chunk * part.rows) * s.inner;
-  };
   if (s.inner > 1 && s.c >= kFewChannels && s.n * s.inner * bytes <= kCached) {
-    return context.parallel_for(s.c, grain(s.n * s.inner), [&](int64_t begin, int64_t end) {
-      for (int64_t c = begin; c < end; ++c) {
+    // Two channels at a time: while one is read for its sums, the one before it is written, so that
+    // memory is busy in both directions.
+    const int64_t together =
+        std::max(s.c >= kManyChannels ? kPipelined : int64_t{1}, grain(s.n * s.inner));
+    const int64_t step = std::max<int64_t>(1, kChannelBlock / s.inner);
+    return context.parallel_for(s.c, together, [&](int64_t begin, int64_t end) {
+      for (int64_t c = begin; c <= end; ++c) {
         Total total;
-        for (int64_t k = 0; k < part.chunks; ++k) {
-          double a, b;
-          rows(c, k * part.rows, std::min(s.n, (k + 1) * part.rows), &a, &b);
-          merge(total, samples(k), a, b);
+        for (int64_t i = 0; i < s.n; i += step) {
+          const int64_t j = std::min(s.n, i + step);
+          if (c < end) rows(c, i, j, total);
+          if (c > begin)
+            for (int64_t r = i; r < j; ++r) line((r * s.c + c - 1) * s.inner, c - 1, s.inner);
         }
-        finish(c, total);
-        for (int64_t i = 0; i < s.n; ++i) line((i * s.c + c) * s.inner, c, s.inner);
+        if (c < end) finish(c, total);
       }
       stream_end();
     });
   }
+  const Cut part = cut_samples(s);
   const int64_t width = std::min(s.c, kChannelTile);
   const int64_t tiles = s.inner > 1 ? s.c : (s.c + kChannelTile - 1) / kChannelTile;
   Scratch scratch(context, static_cast<size_t>(2 * s.c * part.chunks) * sizeof(double));
@@ -73,7 +78,9 @@ void for_channels(const Context& context, const Channels& s, int64_t bytes, Rows
           const int64_t chunk = item % part.chunks, tile = item / part.chunks;
           const int64_t i = chunk * part.rows, j = std::min(s.n, i + part.rows);
           if (s.inner > 1) {
-            rows(tile, i, j, &first[chunk * s.c + tile], &second[chunk * s.c + tile]);
+            Total total;
+            rows(tile, i, j, total);
+            std::tie(first[chunk * s.c + tile], second[chunk * s.c + tile]) = total.sums();
             continue;
           }
           const int64_t channel = tile * kChannelTile, at = chunk * s.c + channel;
@@ -83,7 +90,8 @@ void for_channels(const Context& context, const Channels& s, int64_t bytes, Rows
   for (int64_t c = 0; c < s.c; ++c) {
     Total total;
     for (int64_t k = 0; k < part.chunks; ++k)
-      merge(total, samples(k), first[k * s.c + c], second[k * s.c + c]);
+      merge(total, std::min(part.rows, s.n - k * part.rows) * s.inner, first[k * s.c + c],
+            second[k * s.c + c]);
     finish(c, total);
   }
   for_lines(context, s, line);
@@ -185,9 +193,8 @@ void forward(const Context& context, const BatchNormShape& shape, double eps, co
   with_normal_line(s, x, epilogue, static_cast<S*>(y_), mean, scale, shift, [&](auto line) {
     for_channels<Moments>(
         context, s, 2 * sizeof(S),
-        [&](int64_t c, int64_t begin, int64_t end, double* m, double* q) {
-          const Moments part = row_moments(s, x + c * s.inner, begin, end);
-          *m = part.mean, *q = part.squares;
+        [&](int64_t c, int64_t begin, int64_t end, Moments& total) {
+          add_row_moments(s, x + c * s.inner, begin, end, total);
         },
         [&](int64_t c, int64_t width, int64_t begin, int64_t end, double* m, double* q) {
           column_moments(s, x + c, width, begin, end, m, q);
@@ -260,9 +267,8 @@ void backward(const Context& context, const BatchNormShape& shape, const BatchNo
         if (!sums) return for_lines(context, s, line);
         for_channels<Dots>(
             context, s, (g.y ? 4 : 3) * sizeof(S),
-            [&](int64_t c, int64_t begin, int64_t end, double* sum, double* dot) {
-              const Dots part = row_dots(s, x, incoming, c * s.inner, mean[c], begin, end);
-              *sum = part.g, *dot = part.g_x;
+            [&](int64_t c, int64_t begin, int64_t end, Dots& total) {
+              add_row_dots(s, x, incoming, c * s.inner, mean[c], begin, end, total);
             },
             [&](int64_t c, int64_t width, int64_t begin, int64_t end, double* sum, double* dot) {
               column_dots(s, x, incoming, c, mean + c, width, begin, end, sum, dot);

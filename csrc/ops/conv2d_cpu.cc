@@ -5,6 +5,7 @@
 #include "ops/conv2d.h"
 
 #include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_depthwise.h"
 #include "cpu/conv2d_shift.h"
 #include "cpu/conv2d_wgrad.h"
 #include "cpu/elementwise.h"
@@ -98,10 +99,24 @@ void finish(const Context& context, const Epilogue& e, int64_t size, T* y) {
   });
 }
 
+// Channels last and several filters a channel is a grouped convolution like any other.
+bool is_depthwise(const Conv2dShape& s, Layout layout) {
+  return s.groups > 1 && s.c == s.groups && (layout == Layout::first || s.k == s.c);
+}
+Depthwise depthwise_of(const Conv2dShape& s) {
+  return {s.n, s.c,        s.k / s.c,  s.h,     s.w,     s.r,          s.s,         s.p,
+          s.q, s.stride_h, s.stride_w, s.pad_h, s.pad_w, s.dilation_h, s.dilation_w};
+}
+
 template <class T>
 void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
                            const void* x, const void* weight, const void*, const Epilogue& epilogue,
                            void* y) {
+  if (is_depthwise(s, layout)) {
+    const auto run = layout == Layout::first ? depthwise_forward<T> : depthwise_last_forward<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(weight),
+               epilogue, static_cast<T*>(y));
+  }
   const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
   const First<T> ys(context, layout, s.n, s.k, s.p * s.q, y);
   Taps taps(context, s);
@@ -131,6 +146,12 @@ struct Phase {
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                  const void* dy, const void* weight, void* dx) {
+  if (is_depthwise(s, layout)) {
+    const auto run =
+        layout == Layout::first ? depthwise_backward_data<T> : depthwise_last_backward_data<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(dy), static_cast<const T*>(weight),
+               static_cast<T*>(dx));
+  }
   const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
   const First<T> xs(context, layout, s.n, s.c, s.h * s.w, dx);
   const T* const source = gs.read(dy);
@@ -157,6 +178,12 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, L
 template <class T>
 void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
+  if (is_depthwise(s, layout)) {
+    const auto run =
+        layout == Layout::first ? depthwise_backward_weight<T> : depthwise_last_backward_weight<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(dy),
+               static_cast<T*>(dweight), static_cast<T*>(dbias));
+  }
   const WeightGrad<T> g{s.n,
                         s.groups,
                         s.c / s.groups,

@@ -2,6 +2,8 @@
 
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/epilogue.h"
+#include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -10,7 +12,8 @@ namespace {
 
 // a[batch..., m, k] times b[batch..., k, n] into c, contiguous; batches broadcast. Batch dimensions
 // that merge into one stride run as one call, others in a loop over the rest.
-void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& c) {
+void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& packed,
+         const Epilogue& epilogue, const Tensor& c) {
   const int last = c.dim() - 1;
   GemmShape shape{};
   shape.m = c.size(last - 1), shape.n = c.size(last), shape.k = a.size(a.dim() - 1);
@@ -48,7 +51,7 @@ void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias, c
     launch<gemm>(op, c.device(), c.dtype(), shape.batch * shape.m * shape.n * shape.k, shape,
                  static_cast<const char*>(a.data()) + at[0] * item,
                  static_cast<const char*>(b.data()) + at[1] * item,
-                 bias.defined() ? bias.data() : nullptr, c.as<char>() + at[2] * item);
+                 packed.defined() ? packed.data() : nullptr, epilogue, c.as<char>() + at[2] * item);
   }
 }
 
@@ -63,7 +66,7 @@ Tensor matrices(const Tensor& a, const Tensor& b) {
   shape.push(m);
   shape.push(n);
   Tensor c = empty("matmul", shape, a.dtype(), a.device());
-  run("matmul", a, b, {}, c);
+  run("matmul", a, b, {}, Epilogue{}, c);
   if (Recording r{"matmul", {&a, &b}})
     r.result(c, [a = Saved(a), b = Saved(b)](Backward& pass) {
       const Tensor x = a.get(pass), y = b.get(pass);
@@ -95,40 +98,99 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   return a.dim() == 1 ? squeeze(z, b.dim() == 1 ? -1 : -2) : z;
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_same_kind("linear", {{"input", x}, {"weight", weight}, {"bias", bias}});
-  check_floating("linear", {"input", x});
-  check_dim("linear", {"weight", weight}, 2, "[out_features, in_features]");
+namespace {
+
+int64_t rows_of(const Tensor& x) {
+  int64_t rows = 1;
+  for (int i = 0; i < x.dim() - 1; ++i) rows *= x.size(i);
+  return rows;
+}
+
+// Inner products read a weight as it is (cpu/gemm_skinny.h); below some size there is nothing to gain.
+constexpr int64_t kPackRows = 13, kPackSize = 4096;
+
+// The weight as the kernel likes it best, where it can be kept.
+Tensor packed_weight(const char* op, const Tensor& weight, int64_t rows) {
+  const bool wide = weight.dtype() == DType::f32 || weight.dtype() == DType::f64;
+  if (!weight.device().is_cpu() || !wide || rows < kPackRows || weight.numel() < kPackSize)
+    return {};
+  return kept_packed(weight, {"linear", 0, {}}, [&] {
+    const int64_t n = weight.size(0), k = weight.size(1);
+    const int64_t columns = (n + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
+    Tensor packed = empty(op, {columns * k}, weight.dtype(), weight.device());
+    kernel<gemm_pack>(op, weight.device(), weight.dtype())(
+        context(weight.device()), k, n, weight.data(), weight.stride()[1], weight.stride()[0],
+        packed.mutable_data());
+    return packed;
+  });
+}
+
+// y = activation(x weight^T + bias + residual), not recorded.
+Tensor run_linear(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const Tensor& residual, Epilogue epilogue) {
+  check_same_kind(op, {{"input", x}, {"weight", weight}, {"bias", bias}, {"residual", residual}});
+  check_floating(op, {"input", x});
+  check_dim(op, {"weight", weight}, 2, "[out_features, in_features]");
   const int64_t out = weight.size(0), in = weight.size(1);
   if (x.dim() == 0 || x.size(x.dim() - 1) != in)
-    throw shape_error("linear", text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1,
-                                     ", the weight expects ", in))
+    throw shape_error(op, text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1,
+                               ", the weight expects ", in))
         .show("input", x)
         .show("weight", weight)
         .remedy("give the layer in_features equal to the input's last size, or flatten the input");
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != out))
-    throw shape_error("linear", text("the bias should have ", out, " elements"))
+    throw shape_error(op, text("the bias should have ", out, " elements"))
         .show("weight", weight)
         .show("bias", bias)
         .remedy("give a bias of shape [out_features]");
   Dims shape = x.shape();
   shape[x.dim() - 1] = out;
+  check_residual(op, residual, shape);
   const Tensor rows = contiguous(detach(x));
   const Tensor flat_bias = bias.defined() ? contiguous(detach(bias)) : bias;
+  const Tensor flat_residual = residual.defined() ? contiguous(detach(residual)) : residual;
   Tensor y = empty(shape, x.dtype(), x.device());
-  const int64_t count = in > 0 ? x.numel() / in : y.numel() / (out > 0 ? out : 1);
-  run("linear", rows.view({count, in}, {in, 1}, rows.offset()),
-      weight.view({in, out}, {weight.stride()[1], weight.stride()[0]}, weight.offset()), flat_bias,
-      y.view({count, out}, {out, 1}, 0));
+  const int64_t count = rows_of(x);
+  if (bias.defined()) epilogue.bias = flat_bias.data();
+  if (residual.defined()) epilogue.residual = flat_residual.data();
+  run(op, rows.view({count, in}, {in, 1}, rows.offset()),
+      weight.view({in, out}, {weight.stride()[1], weight.stride()[0]}, weight.offset()),
+      packed_weight(op, weight, count), epilogue, y.view({count, out}, {out, 1}, 0));
+  return y;
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor y = run_linear("linear", x, weight, bias, {}, Epilogue{});
   if (Recording r{"linear", {&x, &weight, &bias}})
-    r.result(y, [x = Saved(x), w = Saved(weight), count, in, out](Backward& pass) {
-      const Tensor g = reshape(pass.grad(), {count, out});
+    r.result(y, [x = Saved(x), w = Saved(weight)](Backward& pass) {
       const Tensor xs = x.get(pass), ws = w.get(pass);
+      const int64_t count = rows_of(xs), out = ws.size(0), in = ws.size(1);
+      const Tensor g = reshape(pass.grad(), {count, out});
       if (pass.needs(0)) pass.give(0, reshape(matmul(g, ws), xs.shape()));
       if (pass.needs(1)) pass.give(1, matmul(transpose(g, 0, 1), reshape(xs, {count, in})));
       if (pass.needs(2)) pass.give(2, sum(g, Dims{0}, false));
     });
   return y;
+}
+
+Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                    const Tensor& residual, const FusedOptions& fused) {
+  check_inference("linear_fused", {&x, &weight, &bias, &residual});
+  const Activation activation = parse_activation("linear_fused", fused.activation);
+  if (!x.device().is_cpu())
+    throw Error(ErrorKind::device, "linear_fused", "fused products are the CPU's")
+        .show("input", x)
+        .remedy("use linear and the activation's op on CUDA");
+  return run_linear("linear_fused", x, weight, bias, residual,
+                    {nullptr, nullptr, activation, fused.slope});
+}
+
+int64_t multiply_add_peak(int64_t rounds) {
+  int64_t count = 0;
+  launch<gemm_peak>("multiply_add_peak", Device{}, DType::f32, rounds << 16, rounds, &count);
+  return count;
 }
 
 }  // namespace fastdl

@@ -1,12 +1,13 @@
 // Matrix products.
 #pragma once
 
+#include "core/epilogue.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
 
 namespace fastdl {
 
-// c[b, i, j] = sum over p of a[b, i, p] * b[b, p, j]  (+ bias[j])  (+ c[b, i, j] if accumulate)
+// c[b, i, j] = sum over p of a[b, i, p] * b[b, p, j]  (+ c[b, i, j] if accumulate)
 struct GemmShape {
   int64_t batch, m, n, k;
   int64_t a_batch, a_row, a_col;  // strides in elements, any sign, 0 where broadcast
@@ -15,11 +16,29 @@ struct GemmShape {
   bool accumulate = false;
 };
 
-// `bias` may be null. k = 0 gives zeros (or bias). 16-bit floats accumulate in float.
-FASTDL_KERNEL(gemm, const GemmShape& shape, const void* a, const void* b, const void* bias,
-              void* c);
+// `packed` is null, or b as gemm_pack made it, for a batch of 1; the epilogue's residual lies like c.
+// k = 0 gives the epilogue of zeros. 16-bit floats accumulate in float. On CUDA `packed` is null and
+// the epilogue has a bias at most.
+FASTDL_KERNEL(gemm, const GemmShape& shape, const void* a, const void* b, const void* packed,
+              const Epilogue& epilogue, void* c);
+
+// b[k, n] in the form that products on the CPU read fastest. `packed` has room for k rows of n
+// rounded up to kPackedColumns.
+inline constexpr int64_t kPackedColumns = 32;
+FASTDL_KERNEL(gemm_pack, int64_t k, int64_t n, const void* b, int64_t b_row, int64_t b_col,
+              void* packed);
+
+// As many multiply-adds as the core's arithmetic units can start, `rounds` times on every thread and
+// on registers alone: what a product's speed is measured against. Writes how many there were.
+FASTDL_KERNEL(gemm_peak, int64_t rounds, int64_t* count);
+
+struct FusedOptions;  // ops/epilogue.h
 
 Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+// activation(linear(...) + residual) in one pass, for inference: no operand may record a gradient.
+Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                    const Tensor& residual, const FusedOptions& fused);
+int64_t multiply_add_peak(int64_t rounds);
 
 }  // namespace fastdl

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/epilogue.h"
 #include "cpu/gemm.h"
 #include "cpu/register.h"
 
@@ -11,9 +12,29 @@ namespace {
 
 // launchers
 
+static_assert(kPackedColumns % kTileCols<float> == 0 && kPackedColumns % kTileCols<double> == 0);
+
 template <class T>
-Gemm<T> problem(const GemmShape& s, const T* a, const T* b, const T* bias, T* c) {
-  return {s.m, s.n, s.k, a, s.a_row, s.a_col, b, s.b_row, s.b_col, c, s.c_row, bias, s.accumulate};
+Gemm<T> problem(const GemmShape& s, const T* a, const T* b, const void* packed, const Epilogue& e,
+                T* c) {
+  return {s.m,
+          s.n,
+          s.k,
+          a,
+          s.a_row,
+          s.a_col,
+          b,
+          s.b_row,
+          s.b_col,
+          c,
+          s.c_row,
+          static_cast<const T*>(e.bias),
+          s.accumulate,
+          static_cast<const T*>(e.residual),
+          s.c_row,
+          e.activation,
+          static_cast<T>(e.slope),
+          static_cast<const T*>(packed)};
 }
 
 // A batch that shares B is one tall product when A's and C's rows continue from matrix to matrix.
@@ -27,17 +48,18 @@ GemmShape merged(GemmShape s) {
 
 template <class T>
 void gemm_launch(const Context& context, const GemmShape& given, const void* a, const void* b,
-                 const void* bias, void* c) {
+                 const void* packed, const Epilogue& epilogue, void* c) {
   const GemmShape s = merged(given);
   if (s.batch <= 0 || s.m <= 0 || s.n <= 0) return;
-  const Gemm<T> first = problem(s, static_cast<const T*>(a), static_cast<const T*>(b),
-                                static_cast<const T*>(bias), static_cast<T*>(c));
+  const Gemm<T> first = problem(s, static_cast<const T*>(a), static_cast<const T*>(b), packed,
+                                epilogue, static_cast<T*>(c));
   if (s.batch == 1) return gemm(context, first);
   const auto at = [&](int64_t i) {
     Gemm<T> g = first;
     g.a += i * s.a_batch;
     g.b += i * s.b_batch;
     g.c += i * s.c_batch;
+    if (g.residual) g.residual += i * s.c_batch;
     return g;
   };
   const int64_t macs = std::max<int64_t>(s.m * s.n * s.k, 1);
@@ -54,10 +76,10 @@ void gemm_launch(const Context& context, const GemmShape& given, const void* a, 
 // 16-bit storage: the product is formed in float and rounded once.
 template <class S>
 void gemm_launch_16(const Context& context, const GemmShape& given, const void* a_, const void* b_,
-                    const void* bias_, void* c_) {
+                    const void*, const Epilogue& epilogue, void* c_) {
   const GemmShape s = merged(given);
   if (s.batch <= 0 || s.m <= 0 || s.n <= 0) return;
-  const S* const bias = static_cast<const S*>(bias_);
+  const S* const bias = static_cast<const S*>(epilogue.bias);
   Scratch scratch(context, static_cast<size_t>((s.m + 1) * s.n) * sizeof(float));
   float* const wide = scratch.as<float>();
   float* const wide_bias = wide + s.m * s.n;
@@ -78,13 +100,52 @@ void gemm_launch_16(const Context& context, const GemmShape& given, const void* 
     gemm(context, Gemm<float, S>{s.m, s.n, s.k, static_cast<const S*>(a_) + i * s.a_batch, s.a_row,
                                  s.a_col, static_cast<const S*>(b_) + i * s.b_batch, s.b_row,
                                  s.b_col, wide, s.n, bias ? wide_bias : nullptr, s.accumulate});
-    rows([&](const float* w, S* p) {
-      constexpr int kSize = Vec<float>::size;
-      int64_t j = 0;
-      for (; j + kSize <= s.n; j += kSize) store_from_float(Vec<float>::load(w + j), p + j);
-      for (; j < s.n; ++j) p[j] = S(w[j]);
+    rows([&](float* w, S* p) {
+      constexpr int64_t kSize = Vec<float>::size;
+      if (epilogue.residual) {
+        const S* const residual =
+            static_cast<const S*>(epilogue.residual) + (p - static_cast<S*>(c_));
+        for (int64_t j = 0; j < s.n; ++j) w[j] += static_cast<float>(residual[j]);
+      }
+      for (int64_t j = 0; j < s.n; j += kSize) {
+        const int64_t n = std::min(kSize, s.n - j);
+        const Vec<float> y = activate(Vec<float>::load(w + j, n), epilogue.activation,
+                                      static_cast<float>(epilogue.slope));
+        if (n == kSize)
+          store_from_float(y, p + j);
+        else
+          for (int64_t i = 0; i < n; ++i) p[j + i] = S(y.v[i]);
+      }
     });
   }
+}
+
+template <class T>
+void gemm_pack_launch(const Context& context, int64_t k, int64_t n, const void* b, int64_t b_row,
+                      int64_t b_col, void* packed) {
+  pack_panels(context, k, n, static_cast<const T*>(b), b_row, b_col, static_cast<T*>(packed));
+}
+
+// Twenty-four sums keep every unit busy where four results of two units are on their way; with fewer
+// registers, ten do.
+template <class T>
+void peak_launch(const Context& context, int64_t rounds, int64_t* count) {
+  constexpr int kSums = kVecBytes == 64 ? 24 : 10, kTimes = 1024;
+  T sink[256] = {};
+  context.parallel_for(context.threads, 1, [&](int64_t thread, int64_t) {
+    Vec<T> sum[kSums];
+    for (int i = 0; i < kSums; ++i) sum[i] = Vec<T>(static_cast<T>(i));
+    const Vec<T> x(T(0.5)), y(T(0.25));
+    for (int64_t n = 0; n < rounds * kTimes; ++n) {
+#pragma GCC unroll 24
+      for (int i = 0; i < kSums; ++i) sum[i] = sum[i] * x + y;
+      asm volatile("" ::: "memory");  // every round is done
+    }
+    for (int i = 1; i < kSums; ++i) sum[0] += sum[i];
+    sink[thread % 256] = sum_lanes(sum[0]);
+  });
+  *count = rounds * kTimes * kSums * Vec<T>::size * context.threads;
+  if (sink[0] == T(-1)) ++*count;  // never, but the compiler cannot know that nobody reads the sums
 }
 
 }  // namespace
@@ -92,6 +153,9 @@ void gemm_launch_16(const Context& context, const GemmShape& given, const void* 
 void register_matmul(Registry& registry) {
   registry.add<fastdl::gemm>(DType::f32, gemm_launch<float>);
   registry.add<fastdl::gemm>(DType::f64, gemm_launch<double>);
+  registry.add<gemm_pack>(DType::f32, gemm_pack_launch<float>);
+  registry.add<gemm_pack>(DType::f64, gemm_pack_launch<double>);
+  registry.add<gemm_peak>(DType::f32, peak_launch<float>);
   registry.add<fastdl::gemm>(DType::f16, gemm_launch_16<Half>);
   registry.add<fastdl::gemm>(DType::bf16, gemm_launch_16<BFloat16>);
 }

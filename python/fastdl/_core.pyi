@@ -171,6 +171,7 @@ def _set_current_stream(stream: Stream) -> None: ...
 def _set_sync_debug(on: bool) -> None: ...
 def _sync_debug() -> bool: ...
 def _reset_peak(device: str) -> None: ...
+def _multiply_adds(rounds: int, chunks: int) -> float: ...
 def _cuda_memory_info(device: str) -> tuple[int, int]: ...
 def _set_memory_limit(device: str, bytes: int | None) -> None: ...
 
@@ -463,6 +464,20 @@ def gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
 def ge(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input >= other, elementwise, as bool."""
 
+def gru(
+    input: ArrayLike,
+    h0: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
+
+    input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
+    update, new. Returns (output[T, N, H], h_n[N, H]).
+    Raises ShapeError naming the operand that does not fit."""
+
 def gt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input > other, elementwise, as bool."""
 
@@ -491,6 +506,19 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     """input[..., in] times weight[out, in] transposed, plus bias[out]: [..., out].
 
     Raises ShapeError, DTypeError or DeviceError where the operands do not fit."""
+
+def linear_fused(
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    residual: ArrayLike | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
+) -> Tensor:
+    """activation(linear(input, weight, bias) + residual) in one pass; for inference.
+
+    residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
+    Raises AutogradError where a gradient would be recorded, and what linear raises."""
 
 def log(input: ArrayLike) -> Tensor:
     """Elementwise the natural logarithm; -inf at 0, NaN below."""
@@ -558,6 +586,12 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
 
 def mul(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input * other, with broadcasting; see add."""
+
+def multiply_add_peak(rounds: int = 64) -> int:
+    """Does nothing but float32 multiply-adds, on all threads; returns how many.
+
+    Timed, it gives the speed that bench/matmul.py measures products against. A round is 1024
+    steps of 10 or 24 registers."""
 
 def narrow(input: ArrayLike, dim: int, start: int, length: int) -> Tensor:
     """A view of `length` elements of dimension `dim` from `start`.

@@ -76,10 +76,15 @@ class CompiledModel:
     def reset(self) -> None:
         """Forget everything that was compiled, as after a change that the guard cannot see."""
         with self._lock:
-            self._guard: Guard | None = None
-            self._plans: OrderedDict[Hashable, Plan | str] = OrderedDict()
-            self._folded: Folded = {}
+            # Of a model that changes itself: it would be traced in vain after each change.
+            self._refusal = ""
             self._newest: Plan | str = "nothing is compiled before the first call"
+            self._drop_plans()
+
+    def _drop_plans(self) -> None:
+        self._guard: Guard | None = None
+        self._plans: OrderedDict[Hashable, Plan | str] = OrderedDict()
+        self._folded: Folded = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves: list[Tensor] = []
@@ -127,7 +132,7 @@ class CompiledModel:
         self, key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Tensor]
     ) -> Plan | str:
         if self._guard is None or not self._guard.holds():
-            self.reset()
+            self._drop_plans()
             self._guard = Guard(self.model)
         plan = self._plans.get(key)
         if plan is None:
@@ -143,23 +148,29 @@ class CompiledModel:
         self, guard: Guard, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Tensor]
     ) -> Plan | str:
         """A plan, or why there is none."""
-        if guard.obstacle:
-            return guard.obstacle
+        if guard.obstacle or self._refusal:
+            return guard.obstacle or self._refusal
         paths = {id(module): path for path, module in self.model.named_modules()}
 
         def call(stand_ins: list[Any]) -> Any:
             own_args, own_kwargs = _with_tensors((args, kwargs), iter(stand_ins))
             return self.model(*own_args, **own_kwargs)
 
-        try:
-            graph = trace(call, leaves, paths)
-        except Untraceable as refusal:
-            return str(refusal)
-        except Exception as error:
-            # If it is the model's own, the eager call that follows raises it with the layer's path.
-            return f"tracing raised {type(error).__name__}: {error}"
-        if not guard.holds() or guard.drawn():
-            return "forward changes the model: an attribute, a tensor in place, or a generator"
+        graph, reason = None, ""
+        with guard.undoing() as changes:
+            try:
+                graph = trace(call, leaves, paths)
+            except Untraceable as refusal:
+                reason = str(refusal)
+            except Exception as error:
+                # If it is the model's own, the eager call that follows raises it with the path.
+                reason = f"tracing raised {type(error).__name__}: {error}"
+        if changes.made:
+            self._refusal = reason = reason or "forward changes the model, an attribute or a tensor"
+        elif changes.drawn:
+            reason = reason or "forward draws random numbers"
+        if graph is None or reason:
+            return reason
         guard.watch(graph.constants())
         return Plan(lower(graph, self._folded))
 

@@ -65,11 +65,13 @@ class Tracer:
     ) -> Any:
         """Run an operation and note it."""
         name = operation.__name__
-        if name.endswith("_") and not name.endswith("__"):
-            raise self.refuse(f"{name}() edits a tensor in place")
         operands = [leaf for leaf in leaves((args, kwargs)) if type(leaf) is Traced]
         real_args, real_kwargs = map_leaves((args, kwargs), Traced, _tensor_of)
+        tensors = [x for x in leaves((real_args, real_kwargs)) if isinstance(x, _core.Tensor)]
+        versions = [tensor._version for tensor in tensors]
         outcome = operation(*real_args, **real_kwargs)
+        if versions != [tensor._version for tensor in tensors]:
+            raise self.refuse(f"{name}() edits a tensor in place")
         result = map_leaves(outcome, _core.Tensor, lambda tensor: self._stand_in(tensor, operands))
         made = [leaf for leaf in leaves(result) if type(leaf) is Traced]
         # An operation that returned nothing but its operands (dropout in inference) did nothing.
@@ -213,7 +215,6 @@ def trace(
         Untraceable: no graph would do the same. Any other exception is the model's own.
     """
     tracer = Tracer(paths)
-    drawn = _core.default_generator.offset
     stand_ins = [Traced(tracer, tensor, Value(tensor)) for tensor in inputs]
     try:
         with no_grad():
@@ -224,8 +225,6 @@ def trace(
         raise
     if tracer.refusal:
         raise Untraceable(tracer.refusal)
-    if _core.default_generator.offset != drawn:
-        raise Untraceable("random numbers are drawn")
     outputs = map_leaves(result, Traced, _value_of)
     for leaf in leaves(outputs):
         if not isinstance(leaf, _OUTPUTS):
