@@ -14,6 +14,7 @@ from typing import Any
 from fastdl import _core
 from fastdl.autograd import no_grad
 from fastdl.compiler.graph import Graph, Node, Value, leaves
+from fastdl.nn.parameter import Parameter
 from fastdl.symbolic import STAND_INS, Method, map_leaves
 
 __all__ = ["Untraceable", "trace"]
@@ -67,6 +68,11 @@ class Tracer:
         name = operation.__name__
         operands = [leaf for leaf in leaves((args, kwargs)) if type(leaf) is Traced]
         real_args, real_kwargs = map_leaves((args, kwargs), Traced, _tensor_of)
+        if name == "conv2d":
+            # With a copy goes what the op keeps with a weight (ops/packed.h), of no use afterwards
+            # to a weight that batch norm will be folded into, and several times as large.
+            real_args = tuple(_copied(x) for x in real_args)
+            real_kwargs = {key: _copied(x) for key, x in real_kwargs.items()}
         tensors = [x for x in leaves((real_args, real_kwargs)) if isinstance(x, _core.Tensor)]
         versions = [tensor._version for tensor in tensors]
         outcome = operation(*real_args, **real_kwargs)
@@ -230,6 +236,10 @@ def trace(
         if not isinstance(leaf, _OUTPUTS):
             raise Untraceable(f"the result holds a {type(leaf).__name__}")
     return Graph([traced.value for traced in stand_ins], tracer.nodes, outputs)
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Parameter) else value
 
 
 def _tensor_of(traced: Traced) -> _core.Tensor:
