@@ -105,6 +105,13 @@ def _layer_norm(x: Any, shape: Any, *more: Any, **options: Any) -> Any:
     return R.layer_norm(x, [shape] if isinstance(shape, int) else shape, *more, **options)
 
 
+def _gru(x: Any, h: Any, *weights: Any) -> Any:
+    output, h_n = torch.gru(
+        x, h[None], list(weights), len(weights) == 4, 1, 0.0, False, False, False
+    )
+    return output, h_n[0]
+
+
 def _loss(name: str) -> Callable[..., Any]:
     function = getattr(R, name)
     return lambda x, target, reduction="mean": function(x, target, reduction=reduction)
@@ -116,6 +123,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "expand": lambda x, shape: x.expand(shape),
     "scatter_add": torch.scatter_add,
     "layer_norm": _layer_norm,
+    "gru": _gru,
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),

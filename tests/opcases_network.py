@@ -1,5 +1,7 @@
 """Rows of the case table: products, convolutions, pooling, normalisation, losses."""
 
+from functools import partial
+
 import fastdl
 import fastdl.functional as F
 from tests import references as ref
@@ -169,10 +171,13 @@ def layer_rows():
     bounded = Tolerance(factor=8, half=4, reason="exp of a difference, divided by their sum")
     logs = Tolerance(factor=8, half=4, scale="one", reason="a difference of logarithms near 0")
 
-    def sequence(t, n, i, h, bias=True):
+    def sequence(t, n, i, h, bias=True, gates=4, states=2):
         scale = {"low": -0.7, "high": 0.7}
-        shapes = [(t, n, i), (n, h), (n, h), (4 * h, i), (4 * h, h)] + [(4 * h,)] * 2 * bias
+        rows = gates * h
+        shapes = [(t, n, i), *[(n, h)] * states, (rows, i), (rows, h)] + [(rows,)] * 2 * bias
         return [uniform(*s, **scale) for s in shapes]
+
+    units = partial(sequence, gates=3, states=1)
 
     def dropped(x, p=0.5, training=True):
         return F.dropout(x, p, training, fastdl.Generator(7))
@@ -276,6 +281,21 @@ def layer_rows():
             large(*sequence(6, 5, 33, 40)),
             large(*sequence(3, 35, 20, 36)),
             sized=lambda n: call(*sequence(8, 8, max(1, n // 256), 32)),
+            tolerance=sums(32, 73),
+        ),
+        functional(
+            "gru",
+            call(*units(3, 2, 4, 3)),
+            call(*units(2, 1, 1, 1)),
+            call(*units(2, 3, 2, 5, bias=False)),
+            call(*units(1, 2, 3, 17)),
+            large(*units(2, 2, 3, 66)),
+            large(*units(2, 1, 1, 130)),
+            call(*units(0, 2, 3, 4)),
+            call(*units(3, 0, 3, 4)),
+            large(*units(6, 5, 33, 40)),
+            large(*units(3, 35, 20, 36)),
+            sized=lambda n: call(*units(8, 8, max(1, n // 256), 32)),
             tolerance=sums(32, 73),
         ),
     ]

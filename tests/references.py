@@ -255,6 +255,18 @@ def lstm(x, h, c, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     return outputs, h, c
 
 
+def gru(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+    outputs = np.zeros((*x.shape[:2], h.shape[1]))
+    for t in range(x.shape[0]):
+        by_x = np.split(linear(x[t], weight_ih, bias_ih), 3, axis=1)
+        by_h = np.split(linear(h, weight_hh, bias_hh), 3, axis=1)
+        r, z = (sigmoid(by_x[k] + by_h[k]) for k in (0, 1))
+        n = np.tanh(by_x[2] + r * by_h[2])
+        h = (1 - z) * n + z * h
+        outputs[t] = h
+    return outputs, h
+
+
 # losses
 
 

@@ -214,6 +214,12 @@ CASES = {
     "lstm batch": (lambda: lstm(h0=fastdl.ones((2, 5))), ShapeError, ["[2, 5]"]),
     "lstm weights": (lambda: lstm(weight_hh=GATES[0]), ShapeError, ["weight_hh", "[20, 5]"]),
     "lstm bias": (lambda: lstm(bias_ih=H[0]), ShapeError, ["bias_ih", "[20]"]),
+    "gru weights": (
+        lambda: F.gru(SEQUENCE, H, *GATES),
+        ShapeError,
+        ["weight_ih", "[20, 4]", "[15, 4]", "3 * hidden_size"],
+    ),
+    "gru state": (lambda: F.gru(SEQUENCE, H[:2], *GATES), ShapeError, ["h0", "[2, 5]", "[3, 5]"]),
     "lstm input rank": (lambda: F.lstm(H, H, H, *GATES), ShapeError, ["[T, N, input_size]"]),
     "batch_norm channels": (
         lambda: F.batch_norm(X, fastdl.zeros((3,)), fastdl.ones((3,))),

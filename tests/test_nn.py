@@ -245,6 +245,7 @@ class TestLayers:
             (nn.Conv2d(8, 64, 5), 200),
             (nn.Conv2d(8, 64, 5, groups=4), 50),
             (nn.LSTM(30, 64), 64),
+            (nn.GRU(30, 64), 64),
         ):
             bound = 1 / math.sqrt(fan_in)
             for parameter in layer.parameters():
@@ -368,78 +369,12 @@ class TestLayers:
         with pytest.raises(errors.ArgumentError, match="median"):
             nn.MSELoss("median")
 
-    @pytest.mark.parametrize("layer", [nn.Linear, nn.Embedding, nn.LSTM])
+    @pytest.mark.parametrize("layer", [nn.Linear, nn.Embedding, nn.LSTM, nn.GRU])
     def test_sizes_must_be_positive(self, layer):
         with pytest.raises(errors.ArgumentError, match="is 0, expected 1 or more"):
             layer(0, 3)
         with pytest.raises(errors.ArgumentError, match="groups"):
             nn.Conv2d(3, 4, 1, groups=2)
-
-
-class TestLSTM:
-    @staticmethod
-    def reference(layer, x, suffix):
-        """One direction of one layer over x[T, N, I], from zero states."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        w_ih, w_hh, b_ih, b_hh = (getattr(layer, n + suffix).detach().numpy() for n in names)
-        h = c = np.zeros((x.shape[1], layer.hidden_size))
-        outputs = []
-        for step in x:
-            i, f, g, o = np.split(step @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 4, axis=1)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-            h = sigmoid(o) * np.tanh(c)
-            outputs.append(h)
-        return np.stack(outputs), h, c
-
-    def test_two_layers(self):
-        layer = nn.LSTM(3, 4, num_layers=2).double()
-        x = normal(5, 2, 3)
-        output, (h_n, c_n) = layer(fastdl.tensor(x))
-        first, h_0, c_0 = self.reference(layer, x, "_l0")
-        second, h_1, c_1 = self.reference(layer, first, "_l1")
-        np.testing.assert_allclose(output.detach().numpy(), second, rtol=1e-9)
-        np.testing.assert_allclose(h_n.detach().numpy(), [h_0, h_1], rtol=1e-9)
-        np.testing.assert_allclose(c_n.detach().numpy(), [c_0, c_1], rtol=1e-9)
-
-    def test_bidirectional_batch_first(self):
-        layer = nn.LSTM(3, 4, batch_first=True, bidirectional=True).double()
-        x = normal(2, 5, 3)
-        output, (h_n, _) = layer(fastdl.tensor(x))
-        steps = x.transpose(1, 0, 2)
-        forward, h_f, _ = self.reference(layer, steps, "_l0")
-        backward, h_b, _ = self.reference(layer, steps[::-1], "_l0_reverse")
-        expected = np.concatenate([forward, backward[::-1]], axis=2).transpose(1, 0, 2)
-        np.testing.assert_allclose(output.detach().numpy(), expected, rtol=1e-9)
-        np.testing.assert_allclose(h_n.detach().numpy(), [h_f, h_b], rtol=1e-9)
-
-    def test_state_continues_a_sequence(self):
-        layer = nn.LSTM(3, 4, num_layers=2, bias=False).double()
-        x = fastdl.tensor(normal(6, 2, 3))
-        whole, _ = layer(x)
-        _, state = layer(x[:2])
-        rest, _ = layer(x[2:], state)
-        np.testing.assert_allclose(rest.detach().numpy(), whole[2:].detach().numpy(), rtol=1e-9)
-
-    def test_every_parameter_gets_a_gradient(self):
-        layer = nn.LSTM(3, 4, num_layers=2, bidirectional=True, dropout=0.1)
-        layer(fastdl.tensor(normal(5, 2, 3).astype(np.float32)))[0].sum().backward()
-        assert all(abs(p.grad.numpy()).max() > 0 for p in layer.parameters())
-
-    @pytest.mark.parametrize("shape", [(2, 4), (1, 3, 4), (1, 2, 5)])
-    def test_wrong_state_is_a_shape_error(self, shape):
-        layer = nn.LSTM(3, 4)
-        state = fastdl.zeros((1, 2, 4)), fastdl.zeros(shape)
-        with pytest.raises(errors.ShapeError) as caught:
-            layer(fastdl.zeros((5, 2, 3)), state)
-        assert f"c_0 has shape {list(shape)}, expected [1, 2, 4]" in str(caught.value)
-
-    def test_the_state_is_a_pair(self):
-        with pytest.raises(errors.ShapeError, match="no pair of tensors"):
-            nn.LSTM(3, 4)(fastdl.zeros((5, 2, 3)), fastdl.zeros((1, 2, 4)))
-
-    def test_wrong_input_rank_is_a_shape_error(self):
-        with pytest.raises(errors.ShapeError, match="2 dimensions, expected 3"):
-            nn.LSTM(3, 4)(fastdl.zeros((5, 3)))
 
 
 class TestInit:

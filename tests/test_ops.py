@@ -418,7 +418,7 @@ def test_python_face(op):
 
 # threads
 
-SIZES = {"conv2d": 1 << 16, "lstm": 1 << 14, "matmul": 1 << 16}
+SIZES = {"conv2d": 1 << 16, "gru": 1 << 14, "lstm": 1 << 14, "matmul": 1 << 16}
 
 
 @pytest.mark.parametrize(("op", "device"), names())

@@ -97,6 +97,8 @@ ISA = """
     keep(F.batch_norm(x, training=True), x)
     s = t(4, 3, 6), t(3, 9), t(3, 9), t(36, 6), t(36, 9)
     keep(F.lstm(*s)[0], *s)
+    s = t(4, 3, 6), t(3, 9), t(27, 6), t(27, 9)
+    keep(F.gru(*s)[0], *s)
     keep(F.cross_entropy(a, np.arange(37) % 65), a)
     out.append(fastdl.randn((1001,), generator=fastdl.Generator(3)).numpy())
     np.save("{path}", np.concatenate(out))

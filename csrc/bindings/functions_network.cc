@@ -3,6 +3,7 @@
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
 #include "ops/epilogue.h"
+#include "ops/gru.h"
 #include "ops/layer_norm.h"
 #include "ops/loss.h"
 #include "ops/lstm.h"
@@ -126,6 +127,17 @@ normalized_shape; weight and bias have that shape. Raises ShapeError where they 
   t.both("log_softmax(input: ArrayLike, dim: int) -> Tensor",
          "log(softmax(x)) along `dim`, without cancellation.",
          [](const Tensor& x, int64_t dim) { return log_softmax(x, dim); });
+  t.function(
+      "gru(input: ArrayLike, h0: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: "
+      "ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> tuple[Tensor, Tensor]",
+      R"(Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
+
+input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
+update, new. Returns (output[T, N, H], h_n[N, H]).
+Raises ShapeError naming the operand that does not fit.)",
+      [](const Tensor& x, const Tensor& h0, const Tensor& w_ih, const Tensor& w_hh,
+         const OptionalTensor& b_ih,
+         const OptionalTensor& b_hh) { return gru(x, h0, w_ih, w_hh, b_ih.tensor, b_hh.tensor); });
   t.function(
       "lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: "
       "ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> "

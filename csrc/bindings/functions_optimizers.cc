@@ -1,6 +1,7 @@
 // Rows of the function table: parameter updates. With `group`, a dict of an optimiser's options, they
 // are read from there, which costs less than arguments, and again before each replay of a captured
 // step, so that a schedule of the learning rate works there too.
+#include "autograd/variable.h"
 #include "bindings/interop.h"
 #include "bindings/signature.h"
 #include "core/capture.h"
@@ -52,6 +53,19 @@ void read_group(const char* op, PyObject* group, Options& o) {
   if (group == Py_None) return;
   if (!PyDict_Check(group)) throw_type_error({op, "group"}, "a dict or None", group);
   read(o, group);
+}
+
+// The parameters that have a gradient, and these.
+std::pair<std::vector<Tensor>, std::vector<Tensor>> with_gradients(
+    const std::vector<Tensor>& params) {
+  std::pair<std::vector<Tensor>, std::vector<Tensor>> out;
+  out.first.reserve(params.size()), out.second.reserve(params.size());
+  for (const Tensor& p : params)
+    if (const Variable* v = variable(p); v && v->grad.defined()) {
+      out.first.push_back(p);
+      out.second.push_back(v->grad);
+    }
+  return out;
 }
 
 // What a captured step of SGD does to its options before each replay.
@@ -109,19 +123,26 @@ std::function<void(AdamOptions&)> next_adam(PyObject* group, PyObject* states) {
 
 void define_runtime_functions(FunctionTable& t) {
   t.function(
-      "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: "
+      "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor] | None, momentum_buffers: "
       "Sequence[Tensor], lr: float = 0.001, momentum: float = 0.0, dampening: float = 0.0, "
       "weight_decay: float = 0.0, nesterov: bool = False, first_step: bool = False, group: "
       "dict[str, Any] | None = None) -> None",
       "Stochastic gradient descent on all parameters, in place, in one call. The buffers may "
       "be\nan empty list where momentum is 0; at the first step they become the gradient. `group` "
-      "\nholds the options from lr to nesterov instead.",
-      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+      "\nholds the options from lr to nesterov instead. Without `grads`: those parameters that "
+      "have one,"
+      "\nby theirs; without momentum.",
+      [](const std::vector<Tensor>& params, const std::optional<std::vector<Tensor>>& grads,
          const std::vector<Tensor>& buffers, double lr, double momentum, double dampening,
          double weight_decay, bool nesterov, bool first_step, PyObject* group) {
         SgdOptions o{lr, momentum, dampening, weight_decay, nesterov, first_step};
         read_group("sgd_step", group, o);
-        sgd_step(params, grads, buffers, o, next_sgd(group));
+        if (grads) {
+          sgd_step(params, *grads, buffers, o, next_sgd(group));
+        } else {
+          const auto [chosen, own] = with_gradients(params);
+          sgd_step(chosen, own, buffers, o, next_sgd(group));
+        }
         return Py_NewRef(Py_None);
       });
   t.function(

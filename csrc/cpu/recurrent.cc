@@ -103,17 +103,18 @@ void multiply_panels(const Context& context, int64_t rows, const T* x, const Wei
                      const T* packed, const T* bias, T* out, int64_t out_row) {
   constexpr int64_t kSize = Vec<T>::size;
   const int64_t panels = panel_count<T, G>(w), size = panel_size<T, G>(w);
-  const int64_t groups = kChunkMacs / std::max<int64_t>(1, size * kCellRows<G>);
+  const int64_t groups = 4 * kChunkMacs / std::max<int64_t>(1, size * kCellRows<G>);
   const int64_t chunk = std::max<int64_t>(1, groups) * kCellRows<G>;
   const int64_t chunks = (rows + chunk - 1) / chunk;
   context.parallel_for(panels * chunks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t job = begin; job < end; ++job) {
-      const int64_t panel = job / chunks, row = job % chunks * chunk, unit = panel * kSize;
+      const int64_t panel = job / chunks, unit = panel * kSize;
+      const int64_t row = rows * (job % chunks) / chunks;
+      const int64_t count = rows * (job % chunks + 1) / chunks - row;
       const int64_t lanes = std::min(kSize, w.units - unit);
       T* const o = out + row * out_row + unit;
       for_each_row<T, G>(
-          std::min(chunk, rows - row), w.k, x + row * w.k, w.k, packed + panel * size,
-          [&](int64_t i, const T* sums) {
+          count, w.k, x + row * w.k, w.k, packed + panel * size, [&](int64_t i, const T* sums) {
             for (int64_t g = 0; g < G; ++g)
               put(Vec<T>::load(sums + g * kSize) + get(bias + g * w.units + unit, lanes),
                   o + i * out_row + g * w.units, lanes);

@@ -18,7 +18,7 @@ namespace fastdl::cpu {
 
 // Rows of a tile: R * G sums, G registers of weights and one of the rows' values fit the registers.
 template <int G>
-inline constexpr int kCellRows = kVecBytes == 64 ? 28 / G : (15 - G) / G;
+inline constexpr int kCellRows = ((kVecBytes == 64 ? 31 : 15) - G) / G;
 
 template <class T>
 inline constexpr int64_t kLanes = Vec<T>::size;
@@ -107,7 +107,7 @@ void for_each_panel(const Context& context, int64_t steps, int64_t panels, int64
 // How many steps make a block whose gates, `row` elements a step, fit the second-level cache.
 template <class T>
 int64_t steps_per_block(int64_t steps, int64_t row) {
-  constexpr int64_t kBytes = int64_t{1} << 19;
+  constexpr int64_t kBytes = int64_t{1} << 18;
   return std::clamp<int64_t>(kBytes / (row * static_cast<int64_t>(sizeof(T))), 1, steps);
 }
 
@@ -121,6 +121,14 @@ int64_t padded_row(int64_t n) {
 template <class T>
 void add_or_zero(int64_t n, const T* a, const T* b, T* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = (a ? a[i] : T(0)) + (b ? b[i] : T(0));
+}
+
+template <class T>
+void copy_or_zero(const T* from, int64_t n, T* to) {
+  if (from)
+    std::copy(from, from + n, to);
+  else
+    std::fill(to, to + n, T(0));
 }
 
 // ---- registers of cells ----

@@ -9,6 +9,7 @@ void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
 void register_conv2d(Registry& registry);
 void register_copy(Registry& registry);
+void register_gru(Registry& registry);
 void register_index(Registry& registry);
 void register_layer_norm(Registry& registry);
 void register_loss(Registry& registry);

@@ -25,6 +25,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(20);
 constexpr auto kLook = std::chrono::microseconds(200);  // at workers that are waited for
+// Waking a sleeper costs as much as a few chunks. After the workers came too late for a job of no
+// more than these, the next ones of its kind, up to 2^kMostSkipped, begin without.
+constexpr int64_t kFewChunks = 8;
+constexpr int kMostSkipped = 6;
+constexpr auto kAlone = std::chrono::microseconds(40);  // no longer than this, though
 constexpr auto kPoll = std::chrono::milliseconds(50);
 
 struct Job {
@@ -60,6 +65,10 @@ void pause_briefly() {
 }
 
 thread_local bool inside_job = false;
+struct InsideJob {
+  InsideJob() { inside_job = true; }
+  ~InsideJob() { inside_job = false; }
+};
 
 // When this thread last asked. It outlives the job: a long op may be many short jobs.
 thread_local Clock::time_point polled;
@@ -134,12 +143,24 @@ class Worker {
   bool moved_ = false;
 };
 
+// Of jobs of a kind.
+struct Luck {
+  int late = 0;  // in a row, that no worker came to in time
+  int skip = 0;  // to come, for which no sleeper is woken
+};
+
 class Pool {
  public:
   // Workers live as long as the process: joining threads from a static destructor invites deadlock.
   void run(Job& job, int threads) {
     grow(threads - 1);
-    const int helpers = std::min<int64_t>(threads - 1, (job.n + job.grain - 1) / job.grain - 1);
+    const int64_t chunks = (job.n + job.grain - 1) / job.grain;
+    const int helpers = std::min<int64_t>(threads - 1, chunks - 1);
+    Luck& luck = luck_[reinterpret_cast<uintptr_t>(job.body) / 16 % kKinds];
+    if (chunks <= kFewChunks && luck.skip > 0 && awake_ == 0) {
+      --luck.skip;
+      if (finishes_alone(job)) return;
+    }
     {
       std::lock_guard lock(mutex_);
       job_ = &job;
@@ -150,15 +171,16 @@ class Pool {
       wake_.notify_one();
     else
       wake_.notify_all();
-    inside_job = true;
     try {
+      const InsideJob inside;
       run_as_caller(job);
     } catch (...) {
       job.fail(std::current_exception());
     }
-    inside_job = false;
     std::unique_lock lock(mutex_);
     job_ = nullptr;  // who has not started yet will not
+    luck.late = wanted_ == helpers ? std::min(luck.late + 1, kMostSkipped) : 0;
+    luck.skip = luck.late == 0 ? 0 : 1 << luck.late;
     wanted_ = 0;
     if (active_ > 0) wait_for_workers(lock);
     if (job.failed) std::rethrow_exception(job.failure);
@@ -172,6 +194,14 @@ class Pool {
       workers_.push_back(std::make_unique<Worker>());
       std::thread([this, me = workers_.back().get()] { serve(*me); }).detach();
     }
+  }
+
+  bool finishes_alone(Job& job) {
+    const InsideJob inside;
+    const auto until = Clock::now() + kAlone;
+    while (job.step())
+      if (Clock::now() > until) return job.next.load() >= job.n;
+    return true;
   }
 
   bool finishes_within(std::chrono::microseconds time) {
@@ -207,8 +237,10 @@ class Pool {
     for (;;) {
       // Not on a core that the caller is about to need.
       const auto until = Clock::now() + (me.was_lent() ? kSpin * 0 : kSpin);
+      ++awake_;
       while (generation_.load(std::memory_order_acquire) == seen && Clock::now() < until)
         pause_briefly();
+      --awake_;
       Job* job;
       {
         std::unique_lock lock(mutex_);
@@ -231,8 +263,11 @@ class Pool {
   std::condition_variable wake_, done_;
   std::atomic<uint64_t> generation_{0};
   Job* job_ = nullptr;
-  int wanted_ = 0;                                // workers that may still join the job
-  std::atomic<int> active_{0};                    // workers inside the job
+  int wanted_ = 0;              // workers that may still join the job
+  std::atomic<int> active_{0};  // workers inside the job
+  std::atomic<int> awake_{0};   // workers that spin
+  static constexpr size_t kKinds = 64;
+  Luck luck_[kKinds];                             // by the address of the body
   std::vector<std::unique_ptr<Worker>> workers_;  // changed and read by the caller
 };
 

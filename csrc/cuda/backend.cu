@@ -76,6 +76,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_layer_norm(*registry);
   register_loss(*registry);
   register_index(*registry);
+  register_gru(*registry);
   register_lstm(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;

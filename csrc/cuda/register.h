@@ -19,6 +19,7 @@ void register_softmax(Registry& registry);
 void register_layer_norm(Registry& registry);
 void register_loss(Registry& registry);
 void register_index(Registry& registry);
+void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
 
 }  // namespace fastdl::cuda

@@ -9,38 +9,6 @@
 namespace fastdl {
 namespace {
 
-LstmShape check_operands(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
-                         const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  check_same_kind("lstm", {{"input", x},
-                           {"h0", h0},
-                           {"c0", c0},
-                           {"weight_ih", w_ih},
-                           {"weight_hh", w_hh},
-                           {"bias_ih", b_ih},
-                           {"bias_hh", b_hh}});
-  check_floating("lstm", {"input", x});
-  check_dim("lstm", {"input", x}, 3, "[T, N, input_size]");
-  check_dim("lstm", {"h0", h0}, 2, "[N, hidden_size]");
-  const LstmShape s{x.size(0), x.size(1), x.size(2), h0.size(1)};
-  const auto check = [&](const char* name, const Tensor& t, const Dims& expected) {
-    if (t.defined() && t.shape() != expected)
-      throw shape_error("lstm",
-                        text(name, " has shape ", str(t.shape()), ", expected ", str(expected)))
-          .show("input", x)
-          .show("h0", h0)
-          .show(name, t)
-          .remedy("agree on N, input_size and hidden_size; weights have 4 * hidden_size rows");
-  };
-  check("h0", h0, {s.n, s.hidden});
-  check("c0", c0, {s.n, s.hidden});
-  const int64_t gates = checked_mul("lstm", 4, s.hidden);
-  check("weight_ih", w_ih, {gates, s.input});
-  check("weight_hh", w_hh, {gates, s.hidden});
-  check("bias_ih", b_ih, {gates});
-  check("bias_hh", b_hh, {gates});
-  return s;
-}
-
 // The definition, step by step, for higher derivatives.
 std::vector<Tensor> composed(const std::vector<Tensor>& in) {
   const Tensor &x = in[0], &w_ih = in[3], &w_hh = in[4];
@@ -57,38 +25,30 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
   return {ys.empty() ? empty({0, x.size(1), hidden}, x.dtype(), x.device()) : stack(ys, 0), h, c};
 }
 
-const void* pointer(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
-void* mutable_pointer(const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; }
-Tensor plain(const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; }
-
-// The last of y[t, n, hidden] on its own; without steps the initial state.
-Tensor last_step(const Tensor& y, const Tensor& initial) {
-  const int64_t t = y.size(0), n = y.size(1), hidden = y.size(2);
-  if (t == 0) return clone(initial);
-  return clone(y.view({n, hidden}, {hidden, 1}, (t - 1) * n * hidden));
-}
-
 }  // namespace
 
 std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
                            const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  const LstmShape s = check_operands(x, h0, c0, w_ih, w_hh, b_ih, b_hh);
+  const LstmShape s =
+      check_recurrent("lstm", 4, x, {{"h0", h0}, {"c0", c0}}, w_ih, w_hh, b_ih, b_hh);
   const int64_t work = s.t * s.n * 4 * s.hidden * (s.input + s.hidden);
   // What the kernels read, kept for both directions.
   const std::array<Tensor, 7> in{plain(x),    plain(h0),   plain(c0),  plain(w_ih),
                                  plain(w_hh), plain(b_ih), plain(b_hh)};
   Recording recording{"lstm", {&x, &h0, &c0, &w_ih, &w_hh, &b_ih, &b_hh}};
-  Tensor y = empty({s.t, s.n, s.hidden}, x.dtype(), x.device()), gates, cells;
+  Tensor y = empty({s.t, s.n, s.hidden}, x.dtype(), x.device()), gates, cells, c;
   if (recording) {
     gates = empty({s.t, s.n, 4 * s.hidden}, x.dtype(), x.device());
     cells = empty_like(y);
+  } else {
+    c = clone(in[2]);
   }
-  Tensor c = s.t == 0 ? clone(in[2]) : empty_like(in[2]);
   launch<lstm_forward>("lstm", x.device(), x.dtype(), work, s, in[0].data(), in[1].data(),
-                       in[2].data(), in[3].data(), in[4].data(), pointer(in[5]), pointer(in[6]),
-                       y.mutable_data(), c.mutable_data(), mutable_pointer(gates),
-                       mutable_pointer(cells));
+                       in[2].data(), in[3].data(), in[4].data(), pointer_or_null(in[5]),
+                       pointer_or_null(in[6]), y.mutable_data(), mutable_pointer_or_null(c),
+                       mutable_pointer_or_null(gates), mutable_pointer_or_null(cells));
   Tensor h = last_step(y, in[1]);
+  if (recording) c = last_step(cells, in[2]);
 
   if (recording) {
     const std::array<Saved, 7> saved{Saved(x),    Saved(h0),   Saved(c0),  Saved(w_ih),
@@ -111,9 +71,9 @@ std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, 
       launch<lstm_backward>("lstm", ys.device(), ys.dtype(), 2 * work, s,
                             LstmSaved{in[0].data(), in[1].data(), in[2].data(), in[3].data(),
                                       in[4].data(), ys.data(), gates.data(), cells.data()},
-                            LstmGrads{pointer(dy), pointer(dh), pointer(dc), d[0].mutable_data(),
-                                      d[1].mutable_data(), d[2].mutable_data(), d[3].mutable_data(),
-                                      d[4].mutable_data(), db.mutable_data()});
+                            LstmGrads{pointer_or_null(dy), pointer_or_null(dh), pointer_or_null(dc),
+                                      d[0].mutable_data(), d[1].mutable_data(), d[2].mutable_data(),
+                                      d[3].mutable_data(), d[4].mutable_data(), db.mutable_data()});
       for (int i = 0; i < 5; ++i) pass.give(i, d[static_cast<size_t>(i)]);
       if (pass.needs(5)) pass.give(5, db);
       if (pass.needs(6)) pass.give(6, pass.needs(5) ? clone(db) : db);

@@ -33,7 +33,8 @@ inline void cell(int64_t lanes, int64_t hidden, bool keep, const T* gate, T* by_
   const auto sum = [&](int64_t g) {
     return Vec<T>::load(gate + g * kSize) + get(by_x + g * hidden, lanes);
   };
-  const Vec<T> i = sigmoid(sum(0)), f = sigmoid(sum(1)), g = tanh(sum(2)), o = sigmoid(sum(3));
+  const Vec<T> i = gate_sigmoid(sum(0)), f = gate_sigmoid(sum(1));
+  const Vec<T> g = tanh(sum(2)), o = gate_sigmoid(sum(3));
   const Vec<T> next = f * get(c_before, lanes) + i * g;
   put(next, c, lanes);
   put(o * tanh(next), h, lanes);
@@ -70,13 +71,14 @@ inline void cell_back(int64_t lanes, int64_t hidden, Vec<T> dh, const T* gates, 
 template <class T>
 void lstm_forward_launch(const Context& context, const LstmShape& s, const void* x_,
                          const void* h0_, const void* c0_, const void* w_ih, const void* w_hh,
-                         const void* b_ih, const void* b_hh, void* y_, void* c_last_, void* gates_,
+                         const void* b_ih, const void* b_hh, void* y_, void* c_, void* gates_,
                          void* cells_) {
   const int64_t hidden = s.hidden, state = s.n * hidden, wide = kGates * hidden;
   if (s.t <= 0 || state <= 0) return;
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
-  T* const c_last = static_cast<T*>(c_last_);
+  const T* const c0 = static_cast<const T*>(c0_);
+  T* const c_now = static_cast<T*>(c_);
   T* const gates = static_cast<T*>(gates_);
   T* const cells = static_cast<T*>(cells_);
   const Weights<T> by_x{static_cast<const T*>(w_ih), s.input, hidden, 1, s.input, hidden * s.input};
@@ -101,10 +103,8 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
       const int64_t t = t0 + step, j = panel * kLanes<T>;
       const int64_t lanes = std::min(kLanes<T>, hidden - j);
       const T* const h = t ? y + (t - 1) * state : static_cast<const T*>(h0_);
-      const T* const before = t == 0  ? static_cast<const T*>(c0_)
-                              : cells ? cells + (t - 1) * state
-                                      : c_last;
-      T* const c = cells ? cells + t * state : c_last;
+      const T* const before = !cells ? c_now : t ? cells + (t - 1) * state : c0;
+      T* const c = cells ? cells + t * state : c_now;
       for_each_row<T, kGates>(
           s.n, hidden, h, hidden, packed_h.as<T>() + panel * size, [&](int64_t i, const T* gate) {
             const int64_t at = i * hidden + j;
@@ -113,15 +113,6 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
           });
     });
   }
-  if (cells) std::copy(cells + (s.t - 1) * state, cells + s.t * state, c_last);
-}
-
-template <class T>
-void copy_or_zero(const T* from, int64_t n, T* to) {
-  if (from)
-    std::copy(from, from + n, to);
-  else
-    std::fill(to, to + n, T(0));
 }
 
 template <class T>

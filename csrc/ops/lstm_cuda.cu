@@ -12,9 +12,8 @@
 
 #include "core/dtype.h"
 #include "cuda/elementwise.cuh"
-#include "cuda/gemm.h"
 #include "cuda/math.cuh"
-#include "cuda/reduce.cuh"
+#include "cuda/recurrent.cuh"
 #include "cuda/register.h"
 #include "cuda/small_product.cuh"
 
@@ -60,7 +59,6 @@ struct Step {
   const T *w, *bias;  // bias may be null
   T* gates;           // [n, 4 hidden]: the input's part before, activations after
   T *c_next, *h_next;
-  T* c_last;  // c of the last step again; null before
 };
 
 // A block has 8 hidden units: a thread's four sums are the gates of one.
@@ -99,7 +97,6 @@ __global__ void __launch_bounds__(kBlock, 2) lstm_step_kernel(const __grid_const
   }
   c = gate[1] * c + gate[0] * gate[2];
   p.c_next[i * p.hidden + j] = c;
-  if (p.c_last) p.c_last[i * p.hidden + j] = c;
   p.h_next[i * p.hidden + j] = gate[3] * std::tanh(c);
 }
 
@@ -212,18 +209,17 @@ bool in_vectors(int64_t size, const T* a, const T* b) {
 template <class T>
 void lstm_forward_launch(const Context& context, const LstmShape& s, const void* x, const void* h0_,
                          const void* c0_, const void* w_ih, const void* w_hh_, const void* b_ih,
-                         const void* b_hh, void* y_, void* c_last, void* gates_, void* cells_) {
+                         const void* b_hh, void* y_, void* c_, void* gates_, void* cells_) {
   const int64_t state = s.n * s.hidden, wide = kGates * s.hidden;
   if (s.t <= 0 || state <= 0) return;
   const T* const h0 = static_cast<const T*>(h0_);
   const T* const c0 = static_cast<const T*>(c0_);
   const T* const w_hh = static_cast<const T*>(w_hh_);
   T* const y = static_cast<T*>(y_);
-  const auto bytes = [&](int64_t n) { return static_cast<size_t>(s.t * n) * sizeof(T); };
-  const Scratch own_gates(context, gates_ ? 0 : bytes(kGates * state));
-  const Scratch own_cells(context, cells_ ? 0 : bytes(state));
-  T* const gates = gates_ ? static_cast<T*>(gates_) : own_gates.as<T>();
-  T* const cells = cells_ ? static_cast<T*>(cells_) : own_cells.as<T>();
+  T* const c = static_cast<T*>(c_);
+  T* const cells = static_cast<T*>(cells_);
+  const Scratch own(context, gates_ ? 0 : static_cast<size_t>(s.t * s.n * wide) * sizeof(T));
+  T* const gates = gates_ ? static_cast<T*>(gates_) : own.as<T>();
   GemmArguments by_x{1, s.t * s.n, wide, s.input};
   by_x.a_row = by_x.b_col = s.input;
   by_x.a_col = by_x.b_row = 1;
@@ -238,11 +234,10 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
   step.bias = static_cast<const T*>(b_hh);
   for (int64_t t = 0; t < s.t; ++t) {
     step.h = t ? y + (t - 1) * state : h0;
-    step.c = t ? cells + (t - 1) * state : c0;
+    step.c = !cells ? c : t ? cells + (t - 1) * state : c0;
     step.gates = gates + t * kGates * state;
-    step.c_next = cells + t * state;
+    step.c_next = cells ? cells + t * state : c;
     step.h_next = y + t * state;
-    step.c_last = t + 1 < s.t ? nullptr : static_cast<T*>(c_last);
     step.vector = in_vectors(s.hidden, step.h, w_hh);
     with_tile<T>(s.n, [&](auto r) {
       constexpr int R = decltype(r)::value;
@@ -250,33 +245,6 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
       launch(context, lstm_step_kernel<T, R>, dim3(tiles), dim3(kBlock), step);
     });
   }
-}
-
-// c = a b (+ c): a[m, k] of any strides, b[k, n] and c[m, n] in rows.
-template <class T>
-void multiply(const Context& context, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row,
-              int64_t a_col, const T* b, T* c, bool accumulate = false) {
-  GemmArguments g{1, m, n, k};
-  g.a_row = a_row;
-  g.a_col = a_col;
-  g.b_row = g.c_row = n;
-  g.b_col = 1;
-  g.accumulate = accumulate;
-  gemm(context, g, a, b, static_cast<const T*>(nullptr), c);
-}
-
-// out[j] = sum over i < rows of x[i, j].
-template <class T>
-void sum_rows(const Context& context, int64_t rows, int64_t cols, const T* x, T* out) {
-  Strided<2> kept;
-  kept.ndim = 1;
-  kept.numel = kept.size[0] = cols;
-  kept.stride[0][0] = kept.stride[1][0] = 1;
-  Strided<1> reduced;
-  reduced.ndim = 1;
-  reduced.numel = reduced.size[0] = rows;
-  reduced.stride[0][0] = cols;
-  reduce(context, kept, reduced, Sum<T>{}, x, out);
 }
 
 // to[j, i] = from[i, j]
@@ -347,7 +315,7 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
            static_cast<const T*>(saved.y), dw_hh);
   multiply(context, wide, hidden, s.t > 0 ? s.n : 0, dgates, 1, wide,
            static_cast<const T*>(saved.h0), dw_hh, true);
-  sum_rows(context, rows, wide, dgates, static_cast<T*>(grads.db));
+  sum_rows(context, rows, wide, dgates, wide, static_cast<T*>(grads.db));
 }
 
 }  // namespace

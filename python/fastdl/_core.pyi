@@ -464,6 +464,20 @@ def gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
 def ge(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input >= other, elementwise, as bool."""
 
+def gru(
+    input: ArrayLike,
+    h0: ArrayLike,
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
+
+    input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
+    update, new. Returns (output[T, N, H], h_n[N, H]).
+    Raises ShapeError naming the operand that does not fit."""
+
 def gt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input > other, elementwise, as bool."""
 
@@ -708,7 +722,7 @@ def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) ->
 
 def sgd_step(
     params: Sequence[Tensor],
-    grads: Sequence[Tensor],
+    grads: Sequence[Tensor] | None,
     momentum_buffers: Sequence[Tensor],
     lr: float = 0.001,
     momentum: float = 0.0,
@@ -720,7 +734,8 @@ def sgd_step(
 ) -> None:
     """Stochastic gradient descent on all parameters, in place, in one call. The buffers may be
     an empty list where momentum is 0; at the first step they become the gradient. `group`
-    holds the options from lr to nesterov instead."""
+    holds the options from lr to nesterov instead. Without `grads`: those parameters that have one,
+    by theirs; without momentum."""
 
 def sigmoid(input: ArrayLike) -> Tensor:
     """Elementwise 1 / (1 + exp(-x))."""

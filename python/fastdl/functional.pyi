@@ -23,6 +23,7 @@ from fastdl._core import expand as expand
 from fastdl._core import flatten as flatten
 from fastdl._core import gather as gather
 from fastdl._core import ge as ge
+from fastdl._core import gru as gru
 from fastdl._core import gt as gt
 from fastdl._core import isfinite as isfinite
 from fastdl._core import isnan as isnan
@@ -95,6 +96,7 @@ __all__ = [
     "flatten",
     "gather",
     "ge",
+    "gru",
     "gt",
     "isfinite",
     "isnan",

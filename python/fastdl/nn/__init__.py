@@ -9,12 +9,13 @@ from fastdl.nn.module import Module
 from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from fastdl.nn.recurrent import LSTM
+from fastdl.nn.recurrent import GRU, LSTM
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
 
 __all__ = [
+    "GRU",
     "LSTM",
     "AdaptiveAvgPool2d",
     "AvgPool2d",

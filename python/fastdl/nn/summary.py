@@ -1,8 +1,8 @@
 """The table of a model: layers, output shapes, parameters and FLOPs.
 
 The model runs once on zeros, without gradients and in inference mode, with hooks that note the
-shapes. One multiply-add counts as two FLOPs. Counted are convolutions, linear layers and LSTMs,
-which make up nearly all of the work; other layers count as zero.
+shapes. One multiply-add counts as two FLOPs. Counted are convolutions, linear layers, LSTMs and
+GRUs, which make up nearly all of the work; other layers count as zero.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastdl.errors import ArgumentError
 from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
 from fastdl.nn.module import Module
-from fastdl.nn.recurrent import LSTM
+from fastdl.nn.recurrent import GRU, LSTM
 
 __all__ = ["Row", "Summary", "summarize"]
 
@@ -139,7 +139,7 @@ def _flops(module: Module, args: tuple[Any, ...], output: Any) -> int:
         return 2 * _size(output) * math.prod(module.weight.shape[1:])
     if isinstance(module, Linear):
         return 2 * _size(output) * module.in_features
-    if isinstance(module, LSTM):
+    if isinstance(module, GRU | LSTM):
         steps: int = math.prod(args[0].shape[:2])
         weights = [p for p in module.parameters() if p.ndim == 2]
         return 2 * steps * sum(weight.numel() for weight in weights)

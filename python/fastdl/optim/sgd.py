@@ -61,17 +61,16 @@ class SGD(Optimizer):
     def step(self) -> None:
         """Change the parameters that have a gradient, in place."""
         for group in self.param_groups:
+            if group["momentum"] == 0.0:
+                _core.sgd_step(group["params"], None, [], group=group)
+                continue
             params, grads = [], []
             for param in group["params"]:
                 grad = param.grad
                 if grad is not None:
                     params.append(param)
                     grads.append(grad)
-            if not params:
-                continue
-            if group["momentum"] == 0.0:
-                _update(group, params, grads, [], False)
-            else:
+            if params:
                 self._step_with_momentum(group, params, grads)
         if _core.is_capturing():
             self._watch_replays()
