@@ -20,7 +20,7 @@ GATES = {"torch": 1.3}
 def cases(short: bool) -> Iterator[Case]:
     """T steps of N sequences with H features and H units."""
     small = [(10, 4, 64)]
-    for kind, gates in (("LSTM", 4), ("GRU", 3)) if hasattr(nn, "GRU") else (("LSTM", 4),):
+    for kind, gates in (("LSTM", 4), ("GRU", 3)):
         for steps, batch, units in (
             small if short else [(50, 32, 256), (100, 1, 128), (20, 128, 512)]
         ):
