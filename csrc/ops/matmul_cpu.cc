@@ -134,13 +134,15 @@ void peak_launch(const Context& context, int64_t rounds, int64_t* count) {
   T sink[256] = {};
   context.parallel_for(context.threads, 1, [&](int64_t thread, int64_t) {
     Vec<T> sum[kSums];
+#pragma GCC unroll 24
     for (int i = 0; i < kSums; ++i) sum[i] = Vec<T>(static_cast<T>(i));
     const Vec<T> x(T(0.5)), y(T(0.25));
     for (int64_t n = 0; n < rounds * kTimes; ++n) {
 #pragma GCC unroll 24
       for (int i = 0; i < kSums; ++i) sum[i] = sum[i] * x + y;
-      asm volatile("" ::: "memory");  // every round is done
+      asm volatile("");  // every round is done
     }
+#pragma GCC unroll 24
     for (int i = 1; i < kSums; ++i) sum[0] += sum[i];
     sink[thread % 256] = sum_lanes(sum[0]);
   });
