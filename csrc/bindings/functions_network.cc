@@ -200,12 +200,6 @@ Raises AutogradError where a gradient would be recorded, and what linear raises.
          const std::string& activation, double slope) {
         return linear_fused(x, w, b.tensor, residual.tensor, {activation, slope});
       });
-  t.function("multiply_add_peak(rounds: int = 64) -> int",
-             R"(Does nothing but float32 multiply-adds, on all threads; returns how many.
-
-Timed, it gives the speed that bench/matmul.py measures products against. A round is 1024
-steps of 10 or 24 registers.)",
-             [](int64_t rounds) { return multiply_add_peak(rounds); });
   t.function(
       "conv2d_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
       "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01, stride: int | "

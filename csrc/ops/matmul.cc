@@ -187,11 +187,4 @@ Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     {nullptr, nullptr, activation, fused.slope});
 }
 
-int64_t multiply_add_peak(int64_t rounds) {
-  int64_t count = 0;
-  const CapturePause pause;  // no work on tensors
-  launch<gemm_peak>("multiply_add_peak", Device{}, DType::f32, rounds << 16, rounds, &count);
-  return count;
-}
-
 }  // namespace fastdl

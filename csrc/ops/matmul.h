@@ -28,10 +28,6 @@ inline constexpr int64_t kPackedColumns = 32;
 FASTDL_KERNEL(gemm_pack, int64_t k, int64_t n, const void* b, int64_t b_row, int64_t b_col,
               void* packed);
 
-// As many multiply-adds as the core's arithmetic units can start, `rounds` times on every thread and
-// on registers alone: what a product's speed is measured against. Writes how many there were.
-FASTDL_KERNEL(gemm_peak, int64_t rounds, int64_t* count);
-
 struct FusedOptions;  // ops/epilogue.h
 
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -39,6 +35,5 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 // activation(linear(...) + residual) in one pass, for inference: no operand may record a gradient.
 Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused);
-int64_t multiply_add_peak(int64_t rounds);
 
 }  // namespace fastdl

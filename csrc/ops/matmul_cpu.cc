@@ -126,28 +126,6 @@ void gemm_pack_launch(const Context& context, int64_t k, int64_t n, const void* 
   pack_panels(context, k, n, static_cast<const T*>(b), b_row, b_col, static_cast<T*>(packed));
 }
 
-// Twenty-four sums keep every unit busy where four results of two units are on their way; with fewer
-// registers, ten do.
-template <class T>
-void peak_launch(const Context& context, int64_t rounds, int64_t* count) {
-  constexpr int kSums = kVecBytes == 64 ? 24 : 10, kTimes = 1024;
-  T sink[256] = {};
-  context.parallel_for(context.threads, 1, [&](int64_t thread, int64_t) {
-    Vec<T> sum[kSums];
-    for (int i = 0; i < kSums; ++i) sum[i] = Vec<T>(static_cast<T>(i));
-    const Vec<T> x(T(0.5)), y(T(0.25));
-    for (int64_t n = 0; n < rounds * kTimes; ++n) {
-#pragma GCC unroll 24
-      for (int i = 0; i < kSums; ++i) sum[i] = sum[i] * x + y;
-      asm volatile("" ::: "memory");  // every round is done
-    }
-    for (int i = 1; i < kSums; ++i) sum[0] += sum[i];
-    sink[thread % 256] = sum_lanes(sum[0]);
-  });
-  *count = rounds * kTimes * kSums * Vec<T>::size * context.threads;
-  if (sink[0] == T(-1)) ++*count;  // never, but the compiler cannot know that nobody reads the sums
-}
-
 }  // namespace
 
 void register_matmul(Registry& registry) {
@@ -155,7 +133,6 @@ void register_matmul(Registry& registry) {
   registry.add<fastdl::gemm>(DType::f64, gemm_launch<double>);
   registry.add<gemm_pack>(DType::f32, gemm_pack_launch<float>);
   registry.add<gemm_pack>(DType::f64, gemm_pack_launch<double>);
-  registry.add<gemm_peak>(DType::f32, peak_launch<float>);
   registry.add<fastdl::gemm>(DType::f16, gemm_launch_16<Half>);
   registry.add<fastdl::gemm>(DType::bf16, gemm_launch_16<BFloat16>);
 }

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
-from fastdl.compiler import fused
 from fastdl.compiler.formats import choose_format
 from fastdl.compiler.graph import Graph, Node, Value, replace, values_in
 
 __all__ = ["Folded", "lower"]
 
-_PRODUCTS = {"conv2d": _core.conv2d_fused, "linear": fused.linear}
+_PRODUCTS = {"conv2d": _core.conv2d_fused, "linear": _core.linear_fused}
 _TAKERS = _PRODUCTS | {"batch_norm": _core.batch_norm}
 _PARAMETERS = {
     row["name"]: [
