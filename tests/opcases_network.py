@@ -122,7 +122,12 @@ def image_rows():
                 uniform(16),
                 padding=1,
             ),
-            tolerance=sums(16, 180),
+            tolerance=Tolerance(
+                factor=300,
+                half=2,
+                scale="largest",
+                reason="F(4x4, 3x3): transforms of norms 10 and 15 enlarge the sums' rounding errors",
+            ),
         ),
         functional(
             "max_pool2d",

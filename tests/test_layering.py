@@ -31,7 +31,7 @@ PYTHON_LAYERS = [
     {"_repr", "autograd", "functional"},
     {"init", "symbolic"},
     {"nn"},
-    {"cuda", "graph", "io", "metrics", "optim", "progress"},
+    {"cuda", "explain", "graph", "io", "metrics", "optim", "progress"},
     {"data", "viz"},
     {"train"},
     {"models"},
