@@ -10,7 +10,7 @@ import torch
 
 import fastdl
 from bench.libraries import both, forward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from bench.training import training_step
 from fastdl import models, nn, optim
 
@@ -25,7 +25,7 @@ def cases(short: bool) -> Iterator[Case]:
             "training step",
             f"batch {batch}",
             partial(_step, batch),
-            gate=2.0 if batch == 64 else None,
+            gates={"torch": 4.0} if batch == 64 else {},
         )
     for batch in (64,) if short else (1, 64):
         yield Case("lenet", "inference", f"batch {batch}", partial(_inference, batch))
@@ -50,7 +50,7 @@ def torch_lenet5() -> torch.nn.Module:
     )
 
 
-def _step(batch: int) -> Pair:
+def _step(batch: int) -> Sides:
     labels = np.random.default_rng(1).integers(0, 10, batch)
     return training_step(
         models.LeNet5,
@@ -64,7 +64,7 @@ def _step(batch: int) -> Pair:
     )
 
 
-def _inference(batch: int) -> Pair:
+def _inference(batch: int) -> Sides:
     model, reference = models.LeNet5().eval(), torch_lenet5().eval()
     model.load_state_dict(
         {
@@ -83,4 +83,5 @@ def _inference(batch: int) -> Pair:
             return reference(other)
 
     # Checked on the same path, by a pair that is made of the models themselves.
-    return Pair(ours, theirs, forward(model, reference, [normal(batch, 1, 32, 32)]).check)
+    check = forward(model, reference, [normal(batch, 1, 32, 32)]).check
+    return Sides(ours, {"torch": theirs}, check)

@@ -1,27 +1,119 @@
-"""Both libraries side by side: equal inputs, equal threads, and whether results agree."""
+"""The libraries side by side: equal inputs, equal threads, and whether results agree."""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import os
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
 import fastdl
-from bench.timing import Pair
+from bench.timing import Call, Limit, Plan, Sides, measure
+from fastdl import _core
 
-__all__ = ["agree", "both", "forward", "forward_backward", "normal", "set_threads"]
+__all__ = [
+    "agree",
+    "both",
+    "copy_bandwidth",
+    "forward",
+    "forward_backward",
+    "jax_here",
+    "multiply_add_peak",
+    "normal",
+    "numpy_call",
+    "optional",
+    "set_threads",
+    "threads",
+]
 
 Array = np.ndarray[Any, Any]
 Arrange = Callable[[list[Any]], Sequence[Any]]
 Check = Callable[[Any, Any], None]
 
 
+_THREADS = [1]
+
+
 def set_threads(count: int) -> None:
-    """Give both libraries the same number of threads."""
+    """Give the same number of threads to fastdl, PyTorch and NumPy's BLAS.
+
+    Those that take theirs when they are made (ONNX Runtime's sessions, JAX's client) ask `threads`
+    then.
+    """
+    _THREADS[0] = count
     torch.set_num_threads(count)
     fastdl.set_num_threads(count)
+    if (blas := _blas()) is not None:
+        blas.limit(limits=count, user_api="blas")
+
+
+def threads() -> int:
+    """The number of threads that was set last."""
+    return _THREADS[0]
+
+
+def optional(name: str) -> ModuleType | None:
+    """A library that may be missing; then a case says None for it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def numpy_call(call: Call) -> Call | None:
+    """A call of NumPy's BLAS, or None where its threads cannot be set for want of threadpoolctl."""
+    return call if _blas() is not None else None
+
+
+def jax_here() -> Any:
+    """JAX with a client of the number of threads that was set, or None.
+
+    A client has as many threads as the variable NPROC says when it is made, so one of another
+    number is dropped; what was compiled for it has to be compiled again.
+    """
+    count = str(threads())
+    changed = os.environ.get("NPROC") != count
+    os.environ["NPROC"] = count
+    jax = optional("jax")
+    if jax is not None and changed:
+        importlib.import_module("jax.extend.backend").clear_backends()
+    return jax
+
+
+def multiply_add_peak() -> dict[str, Limit]:
+    """The limit "peak": float32 multiply-adds in registers, on as many threads as ours."""
+    run = functools.partial(_core._multiply_adds, 2000, 8 * threads())
+    return {"peak": Limit(run, run())}
+
+
+def copy_bandwidth(count: int) -> dict[str, Limit]:
+    """The limit "copy": copying `count` bytes into memory that is there already.
+
+    Of fastdl's copy, PyTorch's and NumPy's (the C library's), which differ in how they store, the
+    one that is fastest here; read and written bytes count.
+    """
+    (x, y), (other_x, other_y) = both(*2 * [np.ones(count // 4, np.float32)])
+    array, target = np.ones(count // 4, np.float32), np.ones(count // 4, np.float32)
+    calls: list[Call] = [
+        lambda: y.copy_(x),
+        lambda: other_y.copy_(other_x),
+        lambda: np.copyto(target, array),
+    ]
+    spreads = measure(calls, Plan(rounds=3, sample=0.0, settle=0.0, warm_up=0.0))
+    best = min(range(len(calls)), key=lambda i: spreads[i].least)
+    return {"copy": Limit(calls[best], 2.0 * count)}
+
+
+@functools.cache
+def _blas() -> Any:
+    """Controls the thread pool of the OpenBLAS that came with NumPy."""
+    threadpoolctl = optional("threadpoolctl")
+    return threadpoolctl and threadpoolctl.ThreadpoolController()
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -45,7 +137,7 @@ def agree(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
 
     Args:
         ours: what fastdl returned.
-        theirs: what PyTorch returned.
+        theirs: what the reference returned.
         tolerance: largest difference, as a share of the largest value. Default: 1e-5.
 
     Raises:
@@ -56,13 +148,18 @@ def agree(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
         for mine, other in zip(ours, theirs, strict=True):
             agree(mine, other, tolerance)
         return
-    a, b = np.asarray(ours.detach().numpy()), theirs.detach().numpy()
+    a, b = _array(ours), _array(theirs)
     assert a.dtype == b.dtype, f"dtype {a.dtype}, expected {b.dtype}"
     assert a.shape == b.shape, f"shape {a.shape}, expected {b.shape}"
     if b.size and b.dtype.kind == "f":
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max())
     else:
         np.testing.assert_array_equal(a, b)
+
+
+def _array(value: Any) -> Array:
+    """The numbers of a tensor of any library."""
+    return np.asarray(value.detach().numpy() if hasattr(value, "detach") else value)
 
 
 def forward(
@@ -72,8 +169,9 @@ def forward(
     tolerance: float = 1e-5,
     arrange: Arrange = tuple,
     check: Check | None = None,
-) -> Pair:
-    """Both functions applied to equal tensors, without recording gradients.
+    numpy: Callable[..., Any] | None = None,
+) -> Sides:
+    """The functions applied to equal tensors, without recording gradients.
 
     Args:
         ours: function of fastdl.
@@ -82,6 +180,7 @@ def forward(
         tolerance: of the comparison, as in `agree`. Default: 1e-5.
         arrange: from the tensors to the arguments. Default: the tensors are the arguments.
         check: takes the place of `agree` where results are random. Default: None.
+        numpy: the same function of the arrays themselves, a further reference. Default: None.
     """
     mine, others = (arrange(tensors) for tensors in both(*arrays))
 
@@ -91,11 +190,16 @@ def forward(
     def run_reference() -> Any:
         return reference(*others)
 
-    def compare() -> None:
-        a, b = run_ours(), run_reference()
-        check(a, b) if check else agree(a, b, tolerance)
+    references: dict[str, Call | None] = {"torch": run_reference}
+    if numpy is not None:
+        references["numpy"] = numpy_call(functools.partial(numpy, *arrays))
 
-    return Pair(run_ours, run_reference, compare)
+    def compare() -> None:
+        result = run_ours()
+        for run in filter(None, references.values()):
+            (check or functools.partial(agree, tolerance=tolerance))(result, run())
+
+    return Sides(run_ours, references, compare)
 
 
 def forward_backward(
@@ -106,7 +210,7 @@ def forward_backward(
     arrange: Arrange = tuple,
     check: Check | None = None,
     constant: Sequence[int] = (),
-) -> Pair:
+) -> Sides:
     """Both functions and the gradients of all floating inputs but the `constant` ones.
 
     The first result receives a normally distributed gradient. Other arguments as in `forward`;
@@ -132,7 +236,7 @@ def forward_backward(
             if other.requires_grad:
                 agree(tensor.grad, other.grad, tolerance)
 
-    return Pair(run_ours, run_reference, compare)
+    return Sides(run_ours, {"torch": run_reference}, compare)
 
 
 def _with_gradients(

@@ -1,4 +1,4 @@
-"""A layer of LSTM over a sequence: inference, and training with all gradients."""
+"""A layer of LSTM or GRU over a sequence: inference, and training with all gradients."""
 
 from __future__ import annotations
 
@@ -9,25 +9,33 @@ import torch
 
 import fastdl
 from bench.libraries import agree, both, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import nn
 
 __all__ = ["cases"]
+
+GATES = {"torch": 1.3}
 
 
 def cases(short: bool) -> Iterator[Case]:
     """T steps of N sequences with H features and H units."""
     small = [(10, 4, 64)]
-    for steps, batch, units in small if short else [(50, 32, 256), (100, 1, 128), (20, 128, 512)]:
-        size = f"T={steps} N={batch} H={units}"
-        flops = 2.0 * steps * batch * 8 * units * units
-        make = partial(_layer, steps, batch, units)
-        yield Case("lstm", "inference", size, partial(make, False), work=flops)
-        yield Case("lstm", "forward and backward", size, partial(make, True), work=3 * flops)
+    for kind, gates in (("LSTM", 4), ("GRU", 3)) if hasattr(nn, "GRU") else (("LSTM", 4),):
+        for steps, batch, units in (
+            small if short else [(50, 32, 256), (100, 1, 128), (20, 128, 512)]
+        ):
+            size = f"T={steps} N={batch} H={units}"
+            flops = 2.0 * steps * batch * 2 * gates * units * units
+            make = partial(_layer, kind, steps, batch, units)
+            required = {} if short else GATES
+            name, group = f"{kind}, inference", "recurrent, inference"
+            yield Case("lstm", name, size, partial(make, False), flops, "flop", required, group)
+            name, group = f"{kind}, forward and backward", "recurrent, training"
+            yield Case("lstm", name, size, partial(make, True), 3 * flops, "flop", required, group)
 
 
-def _layer(steps: int, batch: int, units: int, training: bool) -> Pair:
-    ours, reference = nn.LSTM(units, units), torch.nn.LSTM(units, units)
+def _layer(kind: str, steps: int, batch: int, units: int, training: bool) -> Sides:
+    ours, reference = getattr(nn, kind)(units, units), getattr(torch.nn, kind)(units, units)
     state = reference.state_dict()
     ours.load_state_dict({name: value.numpy() for name, value in state.items()})
     (x, g), (other_x, other_g) = both(
@@ -67,5 +75,5 @@ def _layer(steps: int, batch: int, units: int, training: bool) -> Pair:
                 agree(a.grad, b.grad, 1e-4)
 
     if training:
-        return Pair(train_ours, train_reference, check)
-    return Pair(infer_ours, infer_reference, check)
+        return Sides(train_ours, {"torch": train_reference}, check)
+    return Sides(infer_ours, {"torch": infer_reference}, check)

@@ -29,7 +29,7 @@ def describe() -> dict[str, Any]:
         "versions": {
             "python": platform.python_version(),
             "fastdl": fastdl.__version__,
-            **{name: importlib.metadata.version(name) for name in ("torch", "numpy")},
+            **{name: _version(name) for name in ("torch", "numpy", "onnxruntime", "jax")},
         },
     }
 
@@ -37,6 +37,13 @@ def describe() -> dict[str, Any]:
 def usable_cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _cpu_model() -> str:

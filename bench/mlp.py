@@ -9,7 +9,7 @@ import torch
 
 import fastdl
 from bench.libraries import normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from bench.training import training_step
 from fastdl import nn, optim
 
@@ -18,14 +18,22 @@ __all__ = ["cases"]
 
 def cases(short: bool) -> Iterator[Case]:
     """SGD, SGD with momentum and Adam; `short` changes nothing."""
-    yield Case("mlp", "training step, SGD", "2-4-1, batch 4", partial(_step, "SGD"), gate=4.0)
+    yield Case(
+        "mlp", "training step, SGD", "2-4-1, batch 4", partial(_step, "SGD"), gates={"torch": 10.0}
+    )
     yield Case(
         "mlp", "training step, momentum", "2-4-1, batch 4", partial(_step, "SGD", momentum=0.9)
     )
-    yield Case("mlp", "training step, Adam", "2-4-1, batch 4", partial(_step, "Adam"), gate=4.0)
+    yield Case(
+        "mlp",
+        "training step, Adam",
+        "2-4-1, batch 4",
+        partial(_step, "Adam"),
+        gates={"torch": 10.0},
+    )
 
 
-def _step(optimizer: str, **options: float) -> Pair:
+def _step(optimizer: str, **options: float) -> Sides:
     return training_step(
         lambda: fastdl.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)),
         lambda: torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bench.libraries import Array, forward, forward_backward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 from fastdl import functional as F
 from tests.opcases import OPS
 from tests.oprow import Op
@@ -49,7 +49,7 @@ def _shape(op: Op, count: int) -> str:
     return " ".join(str(list(array.shape)) for array in _call(op, count).arrays[:2])
 
 
-def _pair(op: Op, count: int, make: Callable[..., Pair], **options: Any) -> Pair:
+def _pair(op: Op, count: int, make: Callable[..., Sides], **options: Any) -> Sides:
     call = _call(op, count)
     drawn = [
         _normal(array, values)
@@ -63,11 +63,11 @@ def _pair(op: Op, count: int, make: Callable[..., Pair], **options: Any) -> Pair
     return make(*functions, drawn, 1e-4, arrange=call.fill, check=_CHECKS.get(op.name), **options)
 
 
-def _forward(op: Op, count: int) -> Pair:
+def _forward(op: Op, count: int) -> Sides:
     return _pair(op, count, forward)
 
 
-def _backward(op: Op, count: int) -> Pair:
+def _backward(op: Op, count: int) -> Sides:
     constant = [i for i, array in enumerate(_call(op, count).arrays) if not array.grad]
     if op.name in LOSSES:
         constant.append(1)  # the target
@@ -101,6 +101,10 @@ def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
     return output, h_n[0], c_n[0]
 
 
+def _layer_norm(x: Any, shape: Any, *more: Any, **options: Any) -> Any:
+    return R.layer_norm(x, [shape] if isinstance(shape, int) else shape, *more, **options)
+
+
 def _loss(name: str) -> Callable[..., Any]:
     function = getattr(R, name)
     return lambda x, target, reduction="mean": function(x, target, reduction=reduction)
@@ -111,6 +115,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "view": lambda x, shape: x.view(shape),
     "expand": lambda x, shape: x.expand(shape),
     "scatter_add": torch.scatter_add,
+    "layer_norm": _layer_norm,
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),

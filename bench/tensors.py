@@ -10,7 +10,7 @@ import torch
 
 import fastdl
 from bench.libraries import agree, both, forward, normal
-from bench.timing import Case, Pair
+from bench.timing import Case, Sides
 
 __all__ = ["cases"]
 
@@ -61,11 +61,11 @@ EDITED: dict[str, Function] = {
 }
 
 
-def _make(function: Function, shape: tuple[int, int]) -> Pair:
+def _make(function: Function, shape: tuple[int, int]) -> Sides:
     return forward(lambda: function(fastdl, shape), lambda: function(torch, shape), [])
 
 
-def _draw(function: Function, shape: tuple[int, int]) -> Pair:
+def _draw(function: Function, shape: tuple[int, int]) -> Sides:
     def check(ours: Any, theirs: Any) -> None:
         assert ours.shape == tuple(theirs.shape)
         if ours.numel() > 1000:
@@ -75,15 +75,16 @@ def _draw(function: Function, shape: tuple[int, int]) -> Pair:
     return forward(lambda: function(fastdl, shape), lambda: function(torch, shape), [], check=check)
 
 
-def _derive(function: Function, shape: tuple[int, int]) -> Pair:
+def _derive(function: Function, shape: tuple[int, int]) -> Sides:
     return forward(function, function, [normal(*shape)])
 
 
-def _edit(function: Function, shape: tuple[int, int]) -> Pair:
+def _edit(function: Function, shape: tuple[int, int]) -> Sides:
     (x, y), (other_x, other_y) = both(normal(*shape), 1e-3 * normal(*shape, seed=1))
 
     def check() -> None:
         function(x, y), function(other_x, other_y)
         agree(x, other_x)
 
-    return Pair(lambda: function(x, y), lambda: function(other_x, other_y), check)
+    theirs = partial(function, other_x, other_y)
+    return Sides(lambda: function(x, y), {"torch": theirs}, check)

@@ -17,7 +17,7 @@ CASES = [case for subject in (eager, mlp, lenet) for case in subject.cases(short
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.subject} {case}")
 def test_step(benchmark: Any, case: Case, library: str) -> None:
     set_threads(1)
-    pair = case.make()
-    pair.check()
+    sides = case.make()
+    sides.check()
     benchmark.group = f"{case.subject}: {case}"
-    benchmark(pair.ours if library == "fastdl" else pair.reference)
+    benchmark(sides.ours if library == "fastdl" else sides.references["torch"])

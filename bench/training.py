@@ -10,9 +10,9 @@ import torch
 
 import fastdl
 from bench.libraries import Array, agree, both
-from bench.timing import Pair
+from bench.timing import Sides
 
-__all__ = ["training_step"]
+__all__ = ["step", "training_step"]
 
 
 def training_step(
@@ -23,7 +23,7 @@ def training_step(
     data: tuple[Array, Array],
     steps: int = 10,
     tolerance: float = 1e-4,
-) -> Pair:
+) -> Sides:
     """One step of each library on the same batch.
 
     The check gives both models the same weights, trains both for some steps, and compares every
@@ -41,8 +41,8 @@ def training_step(
     model, reference = make_ours(), make_reference()
     _copy_weights(reference, model)
     (x, y), (other_x, other_y) = both(*data)
-    ours = _step(model, losses[0], optimizers[0](model.parameters()), x, y)
-    theirs = _step(reference, losses[1], optimizers[1](reference.parameters()), other_x, other_y)
+    ours = step(model, losses[0], optimizers[0](model.parameters()), x, y)
+    theirs = step(reference, losses[1], optimizers[1](reference.parameters()), other_x, other_y)
 
     def check() -> None:
         for _ in range(steps):
@@ -50,18 +50,20 @@ def training_step(
         for a, b in zip(model.parameters(), reference.parameters(), strict=True):
             agree(a, b, tolerance)
 
-    return Pair(ours, theirs, check)
+    return Sides(ours, {"torch": theirs}, check)
 
 
-def _step(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
-    def step() -> Any:
+def step(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
+    """A call that makes one step of fastdl or PyTorch, and returns the loss."""
+
+    def run() -> Any:
         loss = loss_function(model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return loss
 
-    return step
+    return run
 
 
 def _copy_weights(source: Any, target: Any) -> None:

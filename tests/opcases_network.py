@@ -126,7 +126,7 @@ def image_rows():
                 factor=300,
                 half=2,
                 scale="largest",
-                reason="F(4x4, 3x3): transforms of norms 10 and 15 enlarge the sums' rounding errors",
+                reason="the transforms of F(4x4, 3x3) enlarge the sums' rounding errors",
             ),
         ),
         functional(
@@ -198,11 +198,38 @@ def layer_rows():
             call(uniform(1, 3), *seen, uniform(3), None),
             call(uniform(0, 3, 4), *seen, uniform(3), c3),
             call(uniform(2, 3, 33), None, None, uniform(3), c3, True),
+            call(x, None, None, uniform(3), c3, True, 0.1, 1e-5, uniform(4, 3, 5)),
+            call(x, None, None, uniform(3), c3, True, activation="relu"),
+            call(x, *seen, uniform(3), c3, False, 0.1, 0.1, uniform(4, 3, 5), "relu"),
+            call(
+                *(uniform(5, 3), None, None, uniform(3), None, True, 0.1, 1e-5, uniform(5, 3)),
+                activation="leaky_relu",
+                slope=0.2,
+            ),
+            call(uniform(2, 9, 3, 19), None, None, None, None, True, activation="leaky_relu"),
             large(uniform(6, 33, 31, 32), None, None, uniform(33), uniform(33), True),
             large(uniform(700, 70), None, None, uniform(70), uniform(70), True),
+            large(
+                *(uniform(3, 33, 31, 32), None, None, uniform(33), uniform(33), True, 0.1, 1e-5),
+                uniform(3, 33, 31, 32),
+                "relu",
+            ),
             sized=lambda n: call(
                 uniform(max(2, n // 16384), 16, 32, 32), None, None, uniform(16), uniform(16), True
             ),
+            tolerance=normal,
+        ),
+        functional(
+            "layer_norm",
+            call(uniform(4, 5), 5, uniform(5), uniform(5)),
+            call(uniform(4, 5), 5),
+            call(uniform(7), 7, uniform(7), None),
+            call(uniform(3, 2, 17), [2, 17], None, uniform(2, 17), eps=0.1),
+            call(uniform(2, 3, 33), [33], uniform(33), uniform(33)),
+            call(uniform(0, 5), 5, uniform(5), uniform(5)),
+            large(uniform(401, 112), 112, uniform(112), uniform(112)),
+            large(uniform(5, 3, 1100), [3, 1100], uniform(3, 1100), uniform(3, 1100)),
+            sized=lambda n: call(uniform(max(1, n // 256), 256), 256, uniform(256), uniform(256)),
             tolerance=normal,
         ),
         Op(

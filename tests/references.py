@@ -205,6 +205,9 @@ def batch_norm(
     training=False,
     momentum=0.1,
     eps=1e-5,
+    residual=None,
+    activation="none",
+    slope=0.01,
 ):
     def spread(v):
         return v.reshape(1, -1, *[1] * (x.ndim - 2))
@@ -213,7 +216,18 @@ def batch_norm(
     m, v = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
     y = (x - spread(m)) / np.sqrt(spread(v) + eps)
     y = y if weight is None else y * spread(weight)
-    return y if bias is None else y + spread(bias)
+    y = y if bias is None else y + spread(bias)
+    y = y if residual is None else y + residual
+    if activation == "none":
+        return y
+    return np.where(y < 0, y * (slope if activation == "leaky_relu" else 0), y)
+
+
+def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5):
+    axes = tuple(range(x.ndim - len(np.atleast_1d(normalized_shape)), x.ndim))
+    y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
 
 
 def _shifted(x, dim):

@@ -10,29 +10,43 @@ from bench import report
 from bench.gpu import __main__ as gpu
 from bench.gpu import report as gpu_report
 from bench.gpu import stages as gpu_stages
-from bench.timing import Case, Pair, Plan, Result, Spread, measure, run
+from bench.timing import FEWEST, Case, Limit, Plan, Result, Sides, Spread, measure, run
+from fastdl import _core
 
 PLAN = Plan(rounds=3, sample=0.001, settle=0.0, warm_up=0.0)
 
 
-def result(ours=2e-6, reference=5e-6, gate=2.0, work=4e3):
-    spreads = [Spread(t, 0.9 * t, 1.1 * t, 0.8 * t, 100) for t in (ours, reference)]
-    case = Case("eager", "a + a", "4x4", lambda: Pair(int, int, int), work=work, gate=gate)
-    return Result(case, 1, *spreads)
+def result(ours=2e-6, references=None, gates=None, work=4e3, **more):
+    times = {"torch": 5e-6} if references is None else references
+    sides = Sides(int, dict.fromkeys(times, int), int)
+    gates = {"torch": 2.0} if gates is None else gates
+    case = Case("eager", "a + a", "4x4", lambda: sides, work=work, gates=gates)
+    return Result(case, 1, near(ours), {name: near(t) for name, t in times.items()}, **more)
+
+
+def near(time):
+    return Spread(time, 0.9 * time, 1.1 * time, 0.8 * time, 100)
 
 
 def test_calls_are_timed_in_turns():
     order = []
     plan = Plan(rounds=4, sample=0.0, settle=0.0, warm_up=0.0)
-    measure((lambda: order.append("a"), lambda: order.append("b")), plan)
-    assert "".join(order[-16:]) == "aabb" * 4
+    measure([lambda name=name: order.append(name) for name in "abc"], plan)
+    assert "".join(order[-24:]) == "aabbcc" * 4
 
 
 def test_a_slower_call_takes_longer():
-    fast, slow = measure((lambda: None, lambda: time.sleep(0.002)), PLAN)
+    fast, slow = measure([lambda: None, lambda: time.sleep(0.002)], PLAN)
     assert slow.least >= 0.002 > fast.median
     assert fast.loops > slow.loops == 1
     assert slow.least <= slow.lower <= slow.median <= slow.upper
+
+
+def test_long_calls_are_content_with_fewer_rounds():
+    calls = []
+    plan = Plan(rounds=50, sample=0.0, settle=0.0, warm_up=0.0, budget=0.0)
+    measure([lambda: calls.append(1)], plan)
+    assert len(calls) == 2 + 2 * FEWEST
 
 
 def test_disagreement_is_raised_before_timing():
@@ -40,46 +54,109 @@ def test_disagreement_is_raised_before_timing():
         raise AssertionError("values differ")
 
     calls = []
-    case = Case(
-        "ops", "exp", "tiny", lambda: Pair(lambda: calls.append(1), lambda: calls.append(2), check)
-    )
+    sides = Sides(lambda: calls.append(1), {"torch": lambda: calls.append(2)}, check)
+    case = Case("ops", "exp", "tiny", lambda: sides)
     with pytest.raises(AssertionError, match=r"ops: exp tiny: the results disagree\nvalues differ"):
         run(case, PLAN, 1)
     assert not calls
 
 
-@pytest.mark.parametrize(("gate", "passed"), [(None, True), (2.5, True), (2.51, False)])
-def test_gate(gate, passed):
-    one = result(gate=gate)
-    assert one.ratio == pytest.approx(2.5)
-    assert one.passed is passed
+def test_sides_are_told_apart_and_what_is_not_installed_is_named():
+    sides = Sides(
+        lambda: time.sleep(0.002),
+        {"torch": lambda: time.sleep(0.008), "jax": None, "numpy": lambda: time.sleep(0.004)},
+        lambda: None,
+        {"peak": Limit(lambda: time.sleep(0.001), work=1.0)},
+    )
+    found = run(Case("ops", "sleep", "", lambda: sides, work=1.0), PLAN, 1)
+    assert list(found.references) == ["torch", "numpy"]
+    assert found.missing == ["jax"]
+    assert found.best == "numpy"
+    assert found.ratios["torch"] > 2.5 > found.ratios["numpy"] > 1.3
+    assert found.ratios["best"] == found.ratio == found.ratios["numpy"]
+    assert 0.3 < found.ratios["peak"] < 0.9
+
+
+def test_memory_is_what_the_calls_return():
+    sides = Sides(lambda: 100, {"torch": lambda: 300}, lambda: None)
+    found = run(Case("peak", "step", "", lambda: sides, figure="memory"), PLAN, 1)
+    assert found.ratio == 3
+    assert "300 B" in report.Table().row(found)
+
+
+@pytest.mark.parametrize(
+    ("gates", "missed"),
+    [
+        ({}, []),
+        ({"torch": 2.5}, []),
+        ({"torch": 2.51}, ["torch"]),
+        ({"torch": 2.5, "best": 1.5}, ["best"]),
+        ({"best": 1.25, "copy": 0.5}, []),
+        ({"copy": 0.51}, ["copy"]),
+        ({"jax": 9.0}, []),  # not installed: said elsewhere, and no failure
+    ],
+)
+def test_gates(gates, missed):
+    # The limit moved half the work of the case in a quarter of the case's time.
+    one = result(
+        references={"torch": 5e-6, "numpy": 2.5e-6},
+        gates=gates,
+        limits={"copy": (near(5e-7), 2e3)},
+        missing=["jax"],
+    )
+    assert one.ratios == pytest.approx({"torch": 2.5, "numpy": 1.25, "best": 1.25, "copy": 0.5})
+    assert list(one.missed) == missed
+    assert one.passed is not bool(missed)
 
 
 def test_table_is_aligned():
     table = report.Table()
     head, rule = table.head("eager").strip().splitlines()
-    row = table.row(result())
-    assert len(row) <= len(rule) <= 160
+    row = table.row(result(gates={"torch": 2.6}))
+    assert len(row) <= len(rule)
     assert row.index("2.50") + 4 == head.index("ratio") + 5
     assert "2.00 GFLOP/s" in row
     assert "2.00 us ± 10%" in row
+    assert row.endswith("torch 2.50 (2.6 !)")
+
+
+def test_means_are_geometric_by_group_and_have_gates():
+    results = [result(8e-6, {"torch": 4e-6}), result(1e-6, {"torch": 2e-6, "jax": 3e-6})]
+    found = {mean.reference: mean for mean in report.means(results, {"eager": {"torch": 1.01}})}
+    assert found["torch"].mean == pytest.approx(1.0)
+    assert found["torch"].lowest == pytest.approx(0.5)
+    assert not found["torch"].passed
+    assert found["jax"].cases == 1
+    assert found["best"].passed
+    assert "geometric mean  1.00 (1.01 !), lowest  0.50" in str(found["torch"])
+    lines = list(report.verdict(results, list(found.values())))
+    assert lines[0].strip() == "3 required ratios, 2 missed"
+    assert "torch 0.50, required 2" in lines[1]
+
+
+def test_verdict_names_what_is_not_installed():
+    lines = list(report.verdict([result(missing=["onnxruntime"])], []))
+    assert lines[1:] == ["not installed: eager: a + a 4x4, 1 threads: needs onnxruntime"]
 
 
 def test_markdown_has_one_row_a_result():
-    lines = report.markdown([result(), result(gate=None, work=0.0)]).splitlines()
+    lines = report.markdown([result(), result(gates={}, work=0.0)]).splitlines()
     assert len(lines) == 4
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
 
 
 def test_json_holds_every_figure(tmp_path):
     path = tmp_path / "new" / "results.json"
-    report.save(path, {"cpu": "some"}, PLAN, [result(), result()])
+    results = [result(), result()]
+    report.save(path, {"cpu": "some"}, PLAN, results, list(report.means(results, {})))
     saved = json.loads(path.read_text(encoding="utf-8"))
     assert saved["machine"] == {"cpu": "some"}
     assert saved["plan"]["rounds"] == 3
     assert len(saved["results"]) == 2
     assert saved["results"][0]["fastdl"]["median"] == 2e-6
-    assert saved["results"][0]["ratio"] == 2.5
+    assert saved["results"][0]["torch"]["median"] == 5e-6
+    assert saved["results"][0]["ratios"]["torch"] == 2.5
+    assert saved["means"][0]["mean"] == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +170,11 @@ def test_json_holds_every_figure(tmp_path):
     ],
 )
 def test_duration(seconds, text):
-    assert report.duration(seconds) == text
+    assert report.amount(seconds) == text
+
+
+def test_amount_of_memory():
+    assert report.amount(2.5e8, "memory") == "250 MB"
 
 
 # the GPU's (python -m bench.gpu): reports and stages, which need neither GPU nor PyTorch
@@ -250,3 +331,10 @@ def test_gpu_build_is_for_the_device_at_hand(session, monkeypatch):
         "failed",
         "no code for compute capability unknown: no GPU",
     )
+
+
+def test_the_multiply_add_peak_counts_operations():
+    one = _core._multiply_adds(10, 1)
+    assert one >= 2 * 10 * 12 * 4
+    assert _core._multiply_adds(30, 7) == 21 * one
+    assert _core._multiply_adds(0, 3) == _core._multiply_adds(3, 0) == 0

@@ -28,10 +28,10 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
-    {"_repr", "autograd", "functional"},
+    {"_repr", "_table", "autograd", "capture", "functional"},
     {"init", "symbolic"},
     {"nn"},
-    {"cuda", "explain", "graph", "io", "metrics", "optim", "progress"},
+    {"compiler", "cuda", "explain", "graph", "io", "metrics", "optim", "progress"},
     {"data", "viz"},
     {"train"},
     {"models"},

@@ -3,6 +3,7 @@
 import io as text_io
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -263,3 +264,61 @@ class TestPictures:
         images = generator.random((40, 1, 8, 8), np.float32)
         viz.worst_mistakes(images, scores, labels, ("a", "b", "c"), tmp_path / "a.png", "title")
         self.check(tmp_path / "a.png")
+
+
+class TestCompiled:
+    """The training step run from C++: the same figures and weights."""
+
+    def run(self, compile, change=None, **options):
+        trainer = make_trainer(compile=compile, **options)
+        if change:
+            change(trainer)
+        trainer.fit(loader(), 3, validation=[next(iter(loader()))])
+        skipped = ("seconds", "samples_per_second")
+        figures = [{k: v for k, v in r.items() if k not in skipped} for r in trainer.history]
+        return figures, weights(trainer), trainer.optimizer.state_dict()["state"][0]["step"]
+
+    def test_same_as_eager(self):
+        assert self.run(True) == self.run(False)
+
+    def test_it_does_replay(self, monkeypatch):
+        calls = []
+        plain = Trainer._step
+        monkeypatch.setattr(Trainer, "_step", lambda *a: calls.append(1) or plain(*a))
+        self.run(True)
+        assert len(calls) == 3 * 3  # of four batches an epoch: eager, recorded, replayed, smaller
+
+    def test_hooks_still_run(self):
+        def watch_forward(seen, trainer):
+            trainer.model.register_forward_hook(lambda *_: seen.append(1))
+
+        def halve_gradient(seen, trainer):
+            trainer.model[0].weight.register_hook(lambda g: seen.append(1) or g * 0.5)
+
+        for attach in (watch_forward, halve_gradient):
+            counts = []
+            for replay in (False, True):
+                seen = []
+                results = self.run(replay, partial(attach, seen))
+                counts.append((len(seen), results))
+            assert counts[0] == counts[1]
+
+    def test_a_model_that_reads_values_runs_eagerly(self):
+        class Careful(nn.Module):
+            def __init__(self, inner):
+                self.inner = inner
+
+            def forward(self, x):
+                y = self.inner(x)
+                return y if float(y.sum()) > 0 else y * 1.5
+
+        def change(trainer):
+            trainer.model = Careful(trainer.model)
+
+        assert self.run(True, change) == self.run(False, change)
+
+    def test_what_callbacks_change_counts(self):
+        def freeze(trainer, record):
+            trainer.model[0].requires_grad_(False)
+
+        assert self.run(True, callbacks=[freeze]) == self.run(False, callbacks=[freeze])

@@ -180,6 +180,7 @@ def _set_current_stream(stream: Stream) -> None: ...
 def _set_sync_debug(on: bool) -> None: ...
 def _sync_debug() -> bool: ...
 def _reset_peak(device: str) -> None: ...
+def _multiply_adds(rounds: int, chunks: int) -> float: ...
 def _cuda_memory_info(device: str) -> tuple[int, int]: ...
 def _set_memory_limit(device: str, bytes: int | None) -> None: ...
 
@@ -197,6 +198,39 @@ def grad(
 
 def zero_grads(tensors: Sequence[Tensor]) -> None:
     """Sets .grad of each to None."""
+
+class Capture:
+    """Work of ops, recorded; see fastdl.capture."""
+    def __init__(self, inputs: Sequence[Tensor] = (), strict: bool = True) -> None: ...
+    def begin(self) -> None:
+        """Records what this thread does from here on."""
+    def end(self) -> None:
+        """Ends the recording."""
+    def replay(self) -> bool:
+        """Does the recorded work again; False, with nothing done, where it does not fit any
+        more."""
+    def replay_on(self, inputs: tuple[Any, ...]) -> bool | None:
+        """replay() after `inputs` were copied into its own; None where they are not alike, or the
+        mode of gradients is another."""
+    @property
+    def broken(self) -> str:
+        """Why a capture that is not strict cannot be replayed, or ''."""
+    @property
+    def steps(self) -> int:
+        """How many kernels a replay runs."""
+    @property
+    def memory(self) -> int:
+        """Bytes that the capture holds."""
+
+def is_capturing() -> bool:
+    """Whether this thread's work is being captured."""
+
+def replay_if(function: Callable[[], bool]) -> None:
+    """Calls function() before each replay of the capture that is being made; False says that it
+    does not fit any more."""
+
+def uncaptured(function: Callable[[], Any]) -> Any:
+    """function(), which is no part of a capture that is being made."""
 
 def is_grad_enabled() -> bool:
     """Whether ops are recorded in this thread."""
@@ -236,6 +270,8 @@ class Tensor:
         """A view with the dimensions reversed."""
     @property
     def _version(self) -> _Int: ...
+    @property
+    def _shared(self) -> _Bool: ...
 
     requires_grad: _Bool
     """Whether gradients flow to this tensor; settable on leaves."""

@@ -8,6 +8,7 @@ namespace fastdl {
 
 struct GradientArithmetic {
   Tensor (*add)(const Tensor& a, const Tensor& b);
+  void (*add_)(const Tensor& a, const Tensor& b);  // in place
   Tensor (*clone)(const Tensor& x);
   Tensor (*ones_like)(const Tensor& x);
   bool (*has_nan)(const Tensor& x);

@@ -10,6 +10,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/arithmetic.h"
 #include "autograd/node.h"
+#include "core/capture.h"
 #include "core/error.h"
 #include "core/layout.h"
 
@@ -21,6 +22,8 @@ void add_into(Tensor& sum, const Tensor& g) {
 }
 
 Tensor call_hooks(const std::vector<Hook>& hooks, Tensor g) {
+  if (hooks.empty()) return g;
+  if (Capture* c = capturing(); c && !c->strict()) c->set_broken("a gradient has hooks");
   const std::vector<Hook> now = hooks;  // a hook may remove itself
   for (const Hook& hook : now) {
     Tensor replaced = hook.call(g);
@@ -42,15 +45,15 @@ struct LeafGrad {
 // A node to visit, with the gradients of its results so far.
 struct Step {
   Node* node;
-  std::vector<Tensor> grads;  // empty: none has arrived
-  bool target = false;        // gradients are asked of a result of it
-  bool leads = false;         // ... or of what it was computed from
+  Grads grads;          // empty: none has arrived
+  bool target = false;  // gradients are asked of a result of it
+  bool leads = false;   // ... or of what it was computed from
 };
 
 class Pass {
  public:
   Pass(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs) {
-    std::vector<Node*> roots;
+    SmallVector<Node*, 16> roots;
     for (const Tensor& output : outputs) {
       const Edge e = edge_of(output);
       if (!e.wanted())
@@ -74,7 +77,7 @@ class Pass {
       if (e.leaf.defined()) leaf_targets_.insert(e.leaf.impl());
       if (Step* step = find(e.node.get())) step->target = true;
     }
-    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)  // the oldest first
+    for (Step* step = steps_.end(); step-- != steps_.begin();)  // the oldest first
       for (const Edge& e : step->node->operands) step->leads = step->leads || leads_to_target(e);
   }
 
@@ -100,12 +103,15 @@ class Pass {
       const Step* step = find(e.node.get());
       return step && !step->grads.empty() ? step->grads[static_cast<size_t>(e.output)] : Tensor();
     }
-    auto at = leaf_index_.find(t.impl());
-    return at == leaf_index_.end() ? Tensor() : leaves_[at->second].grad;
+    const LeafGrad* l = find_leaf(t.impl());
+    return l ? l->grad : Tensor();
   }
 
   void accumulate() {
-    for (LeafGrad& l : leaves_) store(*variable(l.leaf), std::move(l.grad));
+    for (LeafGrad& l : leaves_) {
+      if (Capture* c = capturing()) note_store(*c, l.leaf);
+      store(*variable(l.leaf), std::move(l.grad));
+    }
     for (auto& [v, grad] : retained_)
       if (grad.defined()) store(*v, std::move(grad));
   }
@@ -159,23 +165,41 @@ class Pass {
   static void store(Variable& v, Tensor g) {
     const bool ours_alone = g.impl()->use_count() == 1 && g.storage().use_count() == 1;
     const bool dense = g.is_contiguous() || is_channels_last(g);
-    if (v.grad.defined())
+    if (v.grad.defined() && capturing())  // where a replay finds it
+      gradient_arithmetic.add_(v.grad, g);
+    else if (v.grad.defined())
       v.grad = gradient_arithmetic.add(v.grad, g);
     else
       v.grad = ours_alone && dense ? std::move(g) : gradient_arithmetic.clone(g);
   }
 
+  // A replay writes to the same memory whatever .grad is by then. So .grad is put back after it,
+  // and it is asked before it whether .grad is what it was, unless the step itself cleared it.
+  static void note_store(Capture& capture, const Tensor& leaf) {
+    Variable& v = *variable(leaf);
+    if (v.stored_in == capture.id()) return;
+    v.stored_in = capture.id();
+    if (v.cleared_in != capture.id())
+      capture.guard([leaf, before = v.grad] {
+        const Tensor& now = variable(leaf)->grad;
+        return now.defined() == before.defined() && (!now.defined() || now.impl() == before.impl());
+      });
+    capture.at_end([&capture, leaf] {
+      capture.afterwards([leaf, grad = variable(leaf)->grad] { variable(leaf)->grad = grad; });
+    });
+  }
+
   // All nodes behind `heap`, the newest first. What a node was computed from is older than it, so a
   // node that is reached on several ways is in the heap as often before it is taken, in a row.
-  void collect(std::vector<Node*> heap) {
+  void collect(SmallVector<Node*, 16> heap) {
     const auto older = [](const Node* a, const Node* b) { return a->sequence < b->sequence; };
     std::make_heap(heap.begin(), heap.end(), older);
     while (!heap.empty()) {
       std::pop_heap(heap.begin(), heap.end(), older);
       Node* const node = heap.back();
-      heap.pop_back();
+      heap.resize(heap.size() - 1);
       if (!steps_.empty() && steps_.back().node == node) continue;
-      steps_.push_back({node, {}});
+      steps_.push_back({node});
       for (const Edge& e : node->operands)
         if (e.node) {
           heap.push_back(e.node.get());
@@ -195,19 +219,39 @@ class Pass {
 
   void deliver(const Edge& e, Tensor g) {
     if (e.node) {
-      std::vector<Tensor>& grads = find(e.node.get())->grads;
+      Grads& grads = find(e.node.get())->grads;
       grads.resize(static_cast<size_t>(e.node->outputs));
       add_into(grads[static_cast<size_t>(e.output)], g);
       return;
     }
-    auto [at, fresh] = leaf_index_.emplace(e.leaf.impl(), leaves_.size());
-    if (fresh) leaves_.push_back({e.leaf, {}});
-    add_into(leaves_[at->second].grad, g);
+    LeafGrad* known = find_leaf(e.leaf.impl());
+    if (!known) {
+      if (leaves_.size() >= kFewLeaves) {
+        for (size_t i = leaf_index_.size(); i < leaves_.size(); ++i)
+          leaf_index_.emplace(leaves_[i].leaf.impl(), i);
+        leaf_index_.emplace(e.leaf.impl(), leaves_.size());
+      }
+      leaves_.push_back({e.leaf, {}});
+      known = &leaves_.back();
+    }
+    add_into(known->grad, g);
   }
 
-  std::vector<Step> steps_;  // the newest first
-  std::vector<LeafGrad> leaves_;
-  std::unordered_map<TensorImpl*, size_t> leaf_index_;
+  // An index costs more than a look at each, where they are few.
+  LeafGrad* find_leaf(const TensorImpl* leaf) {
+    if (leaf_index_.empty()) {
+      for (LeafGrad& l : leaves_)
+        if (l.leaf.impl() == leaf) return &l;
+      return nullptr;
+    }
+    const auto at = leaf_index_.find(leaf);
+    return at == leaf_index_.end() ? nullptr : &leaves_[at->second];
+  }
+
+  SmallVector<Step, 16> steps_;  // the newest first
+  SmallVector<LeafGrad, 16> leaves_;
+  static constexpr size_t kFewLeaves = 16;
+  std::unordered_map<const TensorImpl*, size_t> leaf_index_;  // empty where they are few
   std::vector<std::pair<Variable*, Tensor>> retained_;
 
   bool aimed_ = false;

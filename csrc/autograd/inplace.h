@@ -10,7 +10,10 @@ namespace fastdl {
 void check_editable(const char* op, const Tensor& t);
 
 // Marks the edit: saved copies of the storage are now out of date.
-inline void bump_version(const Tensor& t) { ++t.storage().version; }
+inline void bump_version(const Tensor& t) {
+  ++t.storage().version;
+  if (captures_active.load(std::memory_order_relaxed)) note_edit(t.storage());
+}
 
 // `t` takes over the history of `replacement`, which holds the values it was edited to.
 void take_history(const Tensor& t, const Tensor& replacement);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "core/small_vector.h"
 
 namespace fastdl {
 
@@ -27,6 +28,9 @@ struct Edge {
 
   bool wanted() const { return node || leaf.defined(); }
 };
+
+using Edges = SmallVector<Edge, 3>;
+using Grads = SmallVector<Tensor, 1>;  // of a node's results
 
 class Backward;
 
@@ -42,7 +46,7 @@ class Node : public RefCounted {
   const char* const name;   // of the op
   const uint64_t sequence;  // grows with creation, so operands come before results
   int outputs = 1;
-  std::vector<Edge> operands;
+  Edges operands;
   std::vector<std::vector<Hook>> hooks;  // per output; empty where there is none
   std::vector<Variable*> retained;       // living results that keep their gradient
 };
@@ -51,7 +55,7 @@ class Node : public RefCounted {
 class Backward {
  public:
   // `wanted`, one entry per operand, narrows the gradients asked for; empty: all that can be used.
-  Backward(Node& node, const std::vector<Tensor>& grads, std::vector<bool> wanted = {})
+  Backward(Node& node, const Grads& grads, std::vector<bool> wanted = {})
       : node(node), grads_(grads), wanted_(std::move(wanted)) {
     results.resize(node.operands.size());
   }
@@ -65,10 +69,10 @@ class Backward {
   }
 
   Node& node;
-  std::vector<Tensor> results;
+  SmallVector<Tensor, 3> results;
 
  private:
-  const std::vector<Tensor>& grads_;
+  const Grads& grads_;
   std::vector<bool> wanted_;
 };
 
@@ -132,7 +136,7 @@ class Recording {
   void finish(Ref<Node> node, std::initializer_list<const Tensor*> ys);
 
   const char* name_;
-  std::vector<Edge> edges_;
+  Edges edges_;
   bool on_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/node.h"
+#include "core/capture.h"
 #include "core/error.h"
 
 namespace fastdl {
@@ -23,6 +24,13 @@ Variable& make_variable(const Tensor& t) {
   auto& state = t.impl()->autograd;
   if (!state) state = std::make_unique<Variable>();
   return static_cast<Variable&>(*state);
+}
+
+void clear_grad(const Tensor& t) {
+  Variable* v = variable(t);
+  if (!v) return;
+  v->grad = {};
+  if (const Capture* c = capturing()) v->cleared_in = c->id();
 }
 
 void set_requires_grad(const Tensor& t, bool value) {

@@ -24,6 +24,7 @@ struct Variable final : AutogradState {
   int output = 0;              // which result of `node` this is
   Ref<Node> node;              // null for a leaf
   Tensor grad;
+  uint64_t cleared_in = 0, stored_in = 0;  // the captures that last cleared and stored `grad`
   std::vector<Hook> hooks;
 
   ~Variable() override;
@@ -33,6 +34,7 @@ struct Variable final : AutogradState {
 inline Variable* variable(const Tensor& t) {
   return static_cast<Variable*>(t.impl()->autograd.get());
 }
+void clear_grad(const Tensor& t);
 Variable& make_variable(const Tensor& t);  // adds the state where there is none
 
 inline bool requires_grad(const Tensor& t) {

@@ -57,8 +57,7 @@ void register_autograd(py::module_& m) {
   m.def(
       "zero_grads",
       [](const std::vector<Tensor>& tensors) {
-        for (const Tensor& t : tensors)
-          if (variable(t)) variable(t)->grad = {};
+        for (const Tensor& t : tensors) clear_grad(t);
       },
       py::arg("tensors"), "Sets .grad of each to None.");
 }

@@ -1,6 +1,7 @@
 #include "bindings/convert.h"
 
 #include "bindings/runtime.h"
+#include "core/capture.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 
@@ -135,7 +136,7 @@ Tensor beside(const TensorOrNumber& n, Tensor& other) {
   if (n.kind != TensorOrNumber::floating && other.dtype() == DType::i64 &&
       other.device().is_cpu()) {
     Tensor exact = empty({}, DType::i64, other.device());
-    *exact.as<int64_t>() = n.integer;
+    on_host([to = exact.as<int64_t>(), value = n.integer] { *to = value; });
     return exact;
   }
   return scalar_like(n.number, other);

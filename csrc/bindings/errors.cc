@@ -19,6 +19,7 @@ const char* class_of(ErrorKind kind) {
     case ErrorKind::index: return "IndexRangeError";
     case ErrorKind::argument: return "ArgumentError";
     case ErrorKind::autograd: return "AutogradError";
+    case ErrorKind::capture: return "CaptureError";
     case ErrorKind::interrupted: break;
   }
   return "Error";

@@ -3,10 +3,10 @@
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
 #include "ops/epilogue.h"
+#include "ops/layer_norm.h"
 #include "ops/loss.h"
 #include "ops/lstm.h"
 #include "ops/matmul.h"
-#include "ops/optimizer.h"
 #include "ops/pool2d.h"
 #include "ops/random.h"
 #include "ops/softmax.h"
@@ -85,19 +85,33 @@ count_include_pad is False.)",
   t.function(
       "batch_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | None "
       "= None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = "
-      "False, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
+      "False, momentum: float = 0.1, eps: float = 1e-05, residual: ArrayLike | None = None, "
+      "activation: "
+      "str = 'none', slope: float = 0.01) -> Tensor",
       R"((x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
-(Ioffe and Szegedy, 2015).
+(Ioffe and Szegedy, 2015), then `+ residual`, then the activation, in one pass over memory.
 
 In training the statistics are the batch's (biased variance), and the running ones move
 towards them by `momentum` (unbiased variance), in place; else the running ones are used.
-Raises ShapeError for a training batch of one value per channel.)",
+The residual has the input's shape; activation: 'none', 'relu' or 'leaky_relu', whose negative
+side has the `slope`. Raises ShapeError for a training batch of one value per channel.)",
       [](const Tensor& x, const OptionalTensor& mean, const OptionalTensor& var,
          const OptionalTensor& weight, const OptionalTensor& bias, bool training, double momentum,
-         double eps) {
-        return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, training,
-                          momentum, eps);
+         double eps, const OptionalTensor& residual, const std::string& activation, double slope) {
+        return batch_norm(x, mean.tensor, var.tensor, weight.tensor, bias.tensor, residual.tensor,
+                          {training, momentum, eps, {activation, slope}});
       });
+  t.function(
+      "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | "
+      "None = "
+      "None, bias: ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
+      R"((x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
+
+Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
+normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit.)",
+      [](const Tensor& x, const Dims& normalized, const OptionalTensor& weight,
+         const OptionalTensor& bias,
+         double eps) { return layer_norm(x, normalized, weight.tensor, bias.tensor, eps); });
   t.function(
       "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
       "None = None) -> Tensor",
@@ -161,35 +175,6 @@ reduction: 'mean', 'sum' or 'none'.)",
       });
 }
 
-void define_optimizers(FunctionTable& t) {
-  t.function(
-      "sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: "
-      "Sequence[Tensor], lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: "
-      "float = 0.0, nesterov: bool = False, first_step: bool = False) -> None",
-      "Stochastic gradient descent on all parameters, in place, in one call. The buffers may "
-      "be\nan empty list where momentum is 0; at the first step they become the gradient.",
-      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-         const std::vector<Tensor>& buffers, double lr, double momentum, double dampening,
-         double weight_decay, bool nesterov, bool first_step) {
-        sgd_step(params, grads, buffers,
-                 {lr, momentum, dampening, weight_decay, nesterov, first_step});
-        return Py_NewRef(Py_None);
-      });
-  t.function(
-      "adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avg: Sequence[Tensor], "
-      "exp_avg_sq: Sequence[Tensor], step: int, lr: float = 0.001, beta1: float = 0.9, beta2: "
-      "float = 0.999, eps: float = 1e-08, weight_decay: float = 0.0, decoupled: bool = False) -> "
-      "None",
-      "Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), "
-      "on\nall parameters, in place, in one call. `step` counts from 1.",
-      [](const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-         const std::vector<Tensor>& m, const std::vector<Tensor>& v, int64_t step, double lr,
-         double beta1, double beta2, double eps, double weight_decay, bool decoupled) {
-        adam_step(params, grads, m, v, {lr, beta1, beta2, eps, weight_decay, step, decoupled});
-        return Py_NewRef(Py_None);
-      });
-}
-
 // Private: what fastdl.compile makes of a layer and the activation that follows it.
 void define_fused(FunctionTable& t) {
   t.function(
@@ -210,12 +195,16 @@ Raises AutogradError where a gradient would be recorded, and what conv2d raises.
   t.function(
       "_conv2d_plan(input_shape: Sequence[int], weight_shape: Sequence[int], stride: int | "
       "Sequence[int], padding: int | Sequence[int], dilation: int | Sequence[int], groups: int, "
-      "dtype: DTypeLike, memory_format: memory_format, backward_data: bool) -> dict[str, Any]",
+      "dtype: DTypeLike, memory_format: memory_format, product: str) -> dict[str, Any]",
       "What fastdl.explain shows.",
       [](const Dims& x, const Dims& w, const Pair& stride, const Pair& padding,
-         const Pair& dilation, int64_t groups, DType dtype, Layout layout, bool backward) {
+         const Pair& dilation, int64_t groups, DType dtype, Layout layout,
+         const std::string& name) {
+        const Conv2dProduct product = name == "by weight"  ? Conv2dProduct::weight_grad
+                                      : name == "by input" ? Conv2dProduct::input_grad
+                                                           : Conv2dProduct::forward;
         const Conv2dPlan plan = plan_conv2d(x, w, conv_options(stride, padding, dilation, groups),
-                                            dtype, layout, backward);
+                                            dtype, layout, product);
         Owned candidates(check(PyList_New(kConv2dCandidates)));
         for (int i = 0; i < kConv2dCandidates; ++i) {
           const Conv2dPlan::Candidate& c = plan.candidates[i];
@@ -234,8 +223,6 @@ void define_network_functions(FunctionTable& t) {
   define_layers(t);
   define_losses(t);
 }
-
-void define_runtime_functions(FunctionTable& t) { define_optimizers(t); }
 
 void define_fused_functions(FunctionTable& t) { define_fused(t); }
 

@@ -7,6 +7,7 @@
 #include "autograd/variable.h"
 #include "bindings/dlpack.h"
 #include "core/backend.h"
+#include "core/capture.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/shape.h"
@@ -193,6 +194,7 @@ Tensor tensor_from_dlpack(PyObject* o) {
 
 PyObject* tensor_to_dlpack(const Tensor& t) {
   check_shareable("__dlpack__", t);
+  refuse_reading("__dlpack__");
   if (t.storage().readonly)
     throw argument_error("__dlpack__", "the tensor's memory is read-only")
         .show("tensor", t)
@@ -214,6 +216,7 @@ PyObject* tensor_to_dlpack(const Tensor& t) {
 PyObject* tensor_to_numpy(PyObject* self) {
   const Tensor& t = tensor_of(self);
   check_shareable("numpy", t);
+  refuse_reading("numpy");
   if (!t.device().is_cpu())
     throw Error(ErrorKind::device, "numpy", "the tensor is not on the CPU")
         .show("tensor", t)

@@ -66,6 +66,7 @@ PYBIND11_MODULE(_core, m) {
   register_tensor(m);
   register_autograd(m);
   register_runtime(m);
+  register_capture(m);
   fastdl::register_ops();
   try {
     fastdl::load_backends(library_dir());

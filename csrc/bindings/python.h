@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <exception>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -39,6 +40,15 @@ class Owned {
  private:
   PyObject* p_ = nullptr;
 };
+
+// The same for owners that may die on a thread without the interpreter's lock.
+inline std::shared_ptr<PyObject> shared(PyObject* p) {
+  return {Py_NewRef(p), [](PyObject* last) {
+            const PyGILState_STATE state = PyGILState_Ensure();
+            Py_DECREF(last);
+            PyGILState_Release(state);
+          }};
+}
 
 // Sets the Python exception for a C++ one (errors.cc). Call inside a catch block. `op` names what
 // failed where the exception does not know (an allocation).

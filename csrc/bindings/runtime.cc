@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/host.h"
 #include "ops/conv2d.h"
+#include "ops/peak.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -44,6 +45,15 @@ void register_runtime(py::module_& m) {
   m.def("set_num_threads", set_num_threads, py::arg("threads"),
         "How many threads CPU ops may use. Results do not depend on it.");
   m.def("get_num_threads", get_num_threads, "How many threads CPU ops may use.");
+  m.def(
+      "_multiply_adds",
+      [](int64_t rounds, int64_t chunks) {
+        const py::gil_scoped_release unlocked;
+        return multiply_adds(rounds, chunks);
+      },
+      py::arg("rounds"), py::arg("chunks"),
+      "Does float32 multiply-adds in registers on all threads, and returns how many operations "
+      "that was, two each: for benchmarks.");
   m.def(
       "isa", [] { return backend_status().isa; },
       "The instruction set of the CPU kernels in use, such as 'avx2'.");

@@ -6,6 +6,7 @@
 #include "autograd/variable.h"
 #include "bindings/interop.h"
 #include "bindings/signature.h"
+#include "core/capture.h"
 #include "core/rng.h"
 #include "ops/binary.h"
 #include "ops/common.h"
@@ -17,6 +18,7 @@ namespace fastdl::bindings {
 namespace {
 
 PyObject* item(const Tensor& x) {
+  refuse_reading("item");
   if (x.numel() != 1)
     throw argument_error("item", "only a tensor of one element is a number")
         .show("input", x)
@@ -171,12 +173,7 @@ void define_gradients(FunctionTable& t) {
   t.method("_add_hook(self, hook: Any) -> int",
            "Calls hook(gradient) in every backward pass; see register_hook.",
            [](const Tensor& x, PyObject* hook) {
-             auto keep = std::shared_ptr<PyObject>(Py_NewRef(hook), [](PyObject* o) {
-               const PyGILState_STATE state = PyGILState_Ensure();
-               Py_DECREF(o);
-               PyGILState_Release(state);
-             });
-             return add_hook(x, [keep](const Tensor& g) -> Tensor {
+             return add_hook(x, [keep = shared(hook)](const Tensor& g) -> Tensor {
                const Owned in(wrap(g)), out(check(PyObject_CallOneArg(keep.get(), in.get())));
                return out.get() == Py_None
                           ? Tensor()

@@ -9,6 +9,7 @@
 #include "bindings/indexing.h"
 #include "bindings/module.h"
 #include "bindings/signature.h"
+#include "core/capture.h"
 #include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -114,6 +115,7 @@ PyObject* compare_slot(PyObject* a, PyObject* b, int how) {
 int truth(PyObject* self) {
   return guarded([&]() -> int {
     const Tensor& t = tensor_of(self);
+    refuse_reading("bool");
     if (t.numel() != 1)
       throw argument_error("bool", "a tensor of several elements has no truth value")
           .show("input", t)
@@ -167,6 +169,9 @@ PyObject* get_is_leaf(PyObject* self, void*) { return PyBool_FromLong(is_leaf(te
 PyObject* get_version(PyObject* self, void*) {
   return PyLong_FromLong(tensor_of(self).storage().version);
 }
+PyObject* get_shared(PyObject* self, void*) {
+  return PyBool_FromLong(tensor_of(self).storage().shared);
+}
 PyObject* get_transposed(PyObject* self, void*) {
   return guarded([&] {
     Dims order;
@@ -187,7 +192,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&]() -> int {
     const Tensor& t = tensor_of(self);
     if (!value || value == Py_None) {
-      if (variable(t)) variable(t)->grad = {};
+      clear_grad(t);
       return 0;
     }
     const Tensor g = from_python<Tensor>(value, {"grad", "value"});
@@ -197,6 +202,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
           .show("tensor", t)
           .show("grad", g)
           .remedy("assign a tensor of that shape");
+    clear_grad(t);
     make_variable(t).grad = g;
     return 0;
   });
@@ -221,6 +227,7 @@ PyGetSetDef attributes[] = {
     {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this tensor, or None.", nullptr},
     {"T", get_transposed, nullptr, "A view with the dimensions reversed.", nullptr},
     {"_version", get_version, nullptr, "Counts in-place edits of the memory.", nullptr},
+    {"_shared", get_shared, nullptr, "Whether another library has seen the memory.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyNumberMethods numbers = [] {

@@ -9,6 +9,7 @@
 #include "bindings/interop.h"
 #include "bindings/module.h"
 #include "bindings/runtime.h"
+#include "core/capture.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -90,6 +91,7 @@ template <>
 Generator* from_python<Generator*>(PyObject* o, const Place& at) {
   if (o == Py_None) return &default_generator();
   if (!py::isinstance<Generator>(py::handle(o))) throw_type_error(at, "a Generator or None", o);
+  if (Capture* c = capturing()) c->keep(shared(o));  // replays draw from it
   return py::cast<Generator*>(py::handle(o));
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/capture.h"
 #include "core/device.h"
 #include "core/device_runtime.h"
 #include "core/host.h"
@@ -69,11 +70,27 @@ bool sync_debug();
 // Surfaces what a launch left behind on a GPU; nothing to do on the CPU.
 void check_launch(const char* op, const char* kernel, Device device);
 
+template <class Fn, class... Args>
+bool capture_launch(const char* op, Device device, int64_t work, Fn fn, const Args&... args) {
+  Capture* const c = capturing();
+  if (!c) return false;
+  if (!device.is_cpu()) {
+    refuse_capture(op, "ran on a GPU", "capture functions of tensors on the CPU");
+    return false;
+  }
+  c->run(std::make_unique<LaunchStep<Fn, Args...>>(fn, context(device), args...), work,
+         (renews<Args> || ...));
+  return true;
+}
+
 // Runs kernel K of `op`. `work` (elements or multiply-adds) decides whether the interpreter's lock
-// is given away meanwhile.
+// is given away meanwhile. While a capture is being made it keeps the call (core/capture.h).
 template <class K, class... Args>
 void launch(const char* op, Device device, DType dtype, int64_t work, const Args&... args) {
   const auto fn = kernel<K>(op, device, dtype);
+  if (captures_active.load(std::memory_order_relaxed) &&
+      capture_launch(op, device, work, fn, args...))
+    return;
   LongWork unlocked(work);
   fn(context(device), args...);
   if (!device.is_cpu()) check_launch(op, K::name, device);

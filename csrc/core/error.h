@@ -25,6 +25,7 @@ enum class ErrorKind {
   index,
   argument,
   autograd,
+  capture,
   interrupted
 };
 

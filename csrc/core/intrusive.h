@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/object_pool.h"
+
 namespace fastdl {
 
-class RefCounted {
+class RefCounted : public Pooled {
  public:
   RefCounted() = default;
   RefCounted(const RefCounted&) = delete;
@@ -40,6 +42,12 @@ class Ref {
   }
   ~Ref() {
     if (p_ && p_->release()) delete p_;
+  }
+
+  static Ref adopt(T* p) {  // takes over a reference that was retained by hand
+    Ref r;
+    r.p_ = p;
+    return r;
   }
 
   T* get() const { return p_; }

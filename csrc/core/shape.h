@@ -14,6 +14,15 @@ struct Dims {
   int64_t d[kMaxDims];
 
   Dims() = default;
+  // Element by element: the usual copy, in wide words, would wait for the narrow ones just written.
+  Dims(const Dims& o) : n(o.n) {
+    for (int i = 0; i < n; ++i) d[i] = o.d[i];
+  }
+  Dims& operator=(const Dims& o) {
+    n = o.n;
+    for (int i = 0; i < n; ++i) d[i] = o.d[i];
+    return *this;
+  }
   Dims(std::initializer_list<int64_t> values) {
     for (int64_t v : values) push(v);
   }

@@ -2,14 +2,31 @@
 
 #include "core/allocator.h"
 #include "core/backend.h"
+#include "core/capture.h"
 
 namespace fastdl {
 
 Storage::Storage(Device device, size_t bytes)
-    : device(device), bytes(bytes), data(allocate(device, bytes)), readonly(false) {}
+    : Storage(device, bytes,
+              device.is_cpu() && capturing() ? capturing()->memory().get() : nullptr) {}
+
+Storage::Storage(Device device, size_t bytes, CaptureMemory* memory)
+    : device(device),
+      bytes(bytes),
+      data(memory ? memory->take(bytes) : allocate(device, bytes)),
+      readonly(false),
+      memory_(memory) {
+  if (!memory_) return;
+  memory_->retain();
+  memory_->add(this);
+}
 
 Storage::~Storage() {
-  if (drop_)
+  if (memory_) {
+    memory_->remove(this);
+    memory_->give_back(data, bytes);
+    Ref<CaptureMemory>::adopt(memory_);
+  } else if (drop_)
     drop_(owner_);
   else
     fastdl::release(device, data, bytes);

@@ -2,6 +2,7 @@
 // when a tensor that it saved has changed since.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,8 @@
 #include "core/stream.h"
 
 namespace fastdl {
+
+class CaptureMemory;
 
 // What a layer above keeps with memory (ops/packed.h); the core only owns it.
 struct Attachment {
@@ -31,6 +34,8 @@ class Storage final : public RefCounted {
         drop_(drop) {}
   ~Storage() override;
 
+  bool of_capture(const CaptureMemory* memory) const { return memory_ == memory; }
+
   const Device device;
   const size_t bytes;
   void* const data;
@@ -41,9 +46,17 @@ class Storage final : public RefCounted {
   bool viewed = false;  // a differentiable view exists: in-place edits would make its history wrong
 
  private:
+  Storage(Device device, size_t bytes, CaptureMemory* memory);
+
+  CaptureMemory* const memory_ = nullptr;  // where the memory is a capture's: holds a reference
   void* owner_ = nullptr;
   void (*drop_)(void*) = nullptr;
 };
+
+// How many captures are being made, on all threads (core/capture.h), and what they want to know.
+inline std::atomic<int> captures_active{0};
+void note_use(Storage& storage);   // a pointer into it was asked for
+void note_edit(Storage& storage);  // it was changed in place
 
 // Page-locked host memory, which a GPU reads and writes while the host does other things. Throws
 // DeviceError where there is no CUDA.

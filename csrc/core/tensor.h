@@ -14,7 +14,7 @@
 namespace fastdl {
 
 // What autograd keeps with a tensor; the core only owns it (autograd/variable.h defines it).
-struct AutogradState {
+struct AutogradState : Pooled {
   virtual ~AutogradState() = default;
 };
 
@@ -47,6 +47,7 @@ class Tensor {
   TensorImpl* impl() const { return impl_.get(); }
 
   const void* data() const {
+    if (captures_active.load(std::memory_order_relaxed)) note_use(*impl_->storage);
     return static_cast<const char*>(impl_->storage->data) +
            impl_->offset * static_cast<int64_t>(item_size(impl_->dtype));
   }

@@ -113,10 +113,16 @@ class Elementwise {
   static constexpr int N = sizeof...(In) + 1;
   // y[i] = f(x[i]...) for i < n; y may be one of the x.
   using Loop = void (*)(int64_t n, Compute<Out>* y, const Compute<In>*... x);
+  struct Loops {
+    Loop loop;
+    Loop stream;  // the same past the caches, into an aligned y that is none of the x
+    Loops(Loop loop = nullptr, Loop stream = nullptr) : loop(loop), stream(stream) {}
+  };
 
   // Strides in the order of the inputs, then the output.
-  static void run(const Context& context, const Strided<N>& walk, int64_t grain, Loop loop, Out* y,
-                  const In*... x) {
+  static void run(const Context& context, const Strided<N>& walk, int64_t grain, Loops loops,
+                  Out* y, const In*... x) {
+    const Loop loop = loops.loop;
     bool direct = kSameTypes;
     for (int k = 0; k < N; ++k) direct &= walk.ndim == 0 || walk.stride[k][0] == 1;
     if (walk.ndim > 1 || !direct) {
@@ -126,15 +132,9 @@ class Elementwise {
     } else if constexpr (kSameTypes) {
       if (walk.numel <= grain) return loop(walk.numel, y, x...);
       const bool in_place = ((static_cast<const void*>(x) == static_cast<const void*>(y)) || ...);
-      if (walk.numel * static_cast<int64_t>(sizeof(Out)) >= kStreamBytes && !in_place &&
-          is_line_aligned(y))
+      if (!in_place && loops.stream && streams(y, walk.numel * static_cast<int64_t>(sizeof(Out))))
         return context.parallel_for(walk.numel, grain, [&](int64_t begin, int64_t end) {
-          alignas(64) Out block[kBlock];  // a detour through the first-level cache costs little
-          for (int64_t i = begin; i < end; i += kBlock) {
-            const int64_t m = std::min(kBlock, end - i);
-            loop(m, block, x + i...);
-            stream_copy(y + i, block, static_cast<size_t>(m) * sizeof(Out));
-          }
+          loops.stream(end - begin, y + begin, x + begin...);
           stream_end();
         });
       context.parallel_for(walk.numel, grain, [&](int64_t begin, int64_t end) {

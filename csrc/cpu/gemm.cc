@@ -16,11 +16,33 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Rows of C in nearly equal groups of at most kTileRows: 16 as 8 + 8, not 14 + 2.
 int64_t balanced_rows(int64_t m) { return divide_up(m, divide_up(m, int64_t{kTileRows})); }
 
-// Blocks of k after the first add to C.
-template <class T>
-void set_block(TileArgs<T>& t, const T* bias, bool accumulate, int64_t p0) {
-  t.bias = p0 == 0 ? bias : nullptr;
-  t.accumulate = accumulate || p0 > 0;
+// What the tile at row i and column j of C does with its sums over the block of k from p0 on: blocks
+// after the first add to C, the last one finishes.
+template <class T, class S>
+void set_block(TileArgs<T>& t, const Gemm<T, S>& g, int64_t i, int64_t j, int64_t p0) {
+  const bool last = p0 + kBlockK >= g.k;
+  t.c = g.c + i * g.c_row + j;
+  t.accumulate = g.accumulate || p0 > 0;
+  t.bias = last && g.bias ? g.bias + j : nullptr;
+  t.residual = last && g.residual ? g.residual + i * g.residual_row + j : nullptr;
+  t.residual_row = g.residual_row;
+  t.activation = last ? g.activation : Activation::none;
+  t.slope = g.slope;
+}
+
+// The rectangle of C from (i, j) on; B's columns are left to the caller where it is packed.
+template <class T, class S>
+Gemm<T, S> part_of(Gemm<T, S> g, int64_t i, int64_t m, int64_t j, int64_t n) {
+  g.m = m, g.n = n;
+  g.a += i * g.a_row;
+  if (g.packed_b)
+    g.packed_b += j * g.k;
+  else
+    g.b += j * g.b_col;
+  g.c += i * g.c_row + j;
+  if (g.bias) g.bias += j;
+  if (g.residual) g.residual += i * g.residual_row + j;
+  return g;
 }
 
 }  // namespace
@@ -45,7 +67,6 @@ void gemm_serial(const Gemm<T, S>& g) {
       t.k = kn;
       t.cols = std::min(kCols, g.n - j);
       t.c_row = g.c_row;
-      set_block(t, g.bias ? g.bias + j : nullptr, g.accumulate, p0);
       const S* const b = g.b + p0 * g.b_row + j * g.b_col;
       if (b_in_place && (kMaskedAccess || t.cols % Vec<T>::size == 0)) {
         if constexpr (kSame) t.b = b;
@@ -59,7 +80,7 @@ void gemm_serial(const Gemm<T, S>& g) {
       for (int64_t i = 0; i < g.m; i += rows) {
         const int64_t r = std::min(rows, g.m - i);
         const S* const a = g.a + i * g.a_row + p0 * g.a_col;
-        t.c = g.c + i * g.c_row + j;
+        set_block(t, g, i, j, p0);
         if constexpr (kSame) {
           t.a = a;
           t.a_row = g.a_row;
@@ -90,10 +111,9 @@ void gemm_panel(const Gemm<T>& g) {
   do {
     t.k = std::min(kBlockK, g.k - p0);
     t.b = g.b + p0 * t.b_row;
-    set_block(t, g.bias, g.accumulate, p0);
     for (int64_t i = 0; i < g.m; i += rows) {
       t.a = g.a + i * g.a_row + p0 * g.a_col;
-      t.c = g.c + i * g.c_row;
+      set_block(t, g, i, 0, p0);
       gemm_tile<T>(std::min(rows, g.m - i), g.n, false)(t);
     }
     p0 += kBlockK;
@@ -164,11 +184,10 @@ void gemm_packed(const Context& context, const Gemm<T, S>& g) {
               const int64_t j = panel * kCols;
               t.cols = std::min(kCols, nb - j);
               t.b = packed_b + j * kn;
-              set_block(t, g.bias ? g.bias + j0 + j : nullptr, g.accumulate, p0);
               for (int64_t group = first_group; group < last_group; ++group) {
                 const int64_t i = group * rows, r = std::min(rows, mb - i);
                 t.a = packed_a + i * kn;
-                t.c = g.c + (i0 + i) * g.c_row + j0 + j;
+                set_block(t, g, i0 + i, j0 + j, p0);
                 gemm_tile<T>(r, t.cols, true)(t);
               }
             }
@@ -195,14 +214,28 @@ void gemm_chunked(const Context& context, const Gemm<T, S>& g) {
   context.parallel_for(row_jobs * col_jobs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t job = begin; job < end; ++job) {
       const int64_t i = job / col_jobs * rows, j = job % col_jobs * width;
-      Gemm<T, S> part = g;
-      part.m = std::min(rows, g.m - i);
-      part.n = std::min(width, g.n - j);
-      part.a += i * g.a_row;
-      part.b += j * g.b_col;
-      part.c += i * g.c_row + j;
-      if (g.bias) part.bias += j;
-      gemm_serial(part);
+      gemm_serial(part_of(g, i, std::min(rows, g.m - i), j, std::min(width, g.n - j)));
+    }
+  });
+}
+
+// B packed before: chunks of rows by panels.
+template <class T>
+void gemm_prepacked(const Context& context, const Gemm<T>& g) {
+  constexpr int64_t kCols = kTileCols<T>;
+  const int64_t panels = packed_panels<T>(g.n), k = std::max<int64_t>(g.k, 1);
+  const int64_t rows = std::min<int64_t>(g.m, 8 * kTileRows), row_jobs = divide_up(g.m, rows);
+  const int64_t step = std::clamp<int64_t>(kChunkMacs / (rows * k * kCols), 1, panels);
+  const int64_t col_jobs = divide_up(panels, step);
+  context.parallel_for(row_jobs * col_jobs, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t job = begin; job < end; ++job) {
+      const int64_t i = job / col_jobs * rows, first = job % col_jobs * step;
+      for (int64_t panel = first; panel < std::min(panels, first + step); ++panel) {
+        const int64_t j = panel * kCols;
+        Gemm<T> part = part_of(g, i, std::min(rows, g.m - i), j, std::min(kCols, g.n - j));
+        part.b = part.packed_b;
+        gemm_panel(part);
+      }
     }
   });
 }
@@ -213,6 +246,7 @@ template <class T, class S>
 void gemm(const Context& context, const Gemm<T, S>& g) {
   if (g.m <= 0 || g.n <= 0) return;
   if constexpr (std::is_same_v<T, S>) {
+    if (g.packed_b) return gemm_prepacked(context, g);
     if (is_dots(g)) return gemm_dots(context, g);
     if (is_row_sums(g)) return gemm_row_sums(context, g);
   }

@@ -1,4 +1,5 @@
-// General matrix product, C = A B (+ bias per column) (+ C), for kernels to call.
+// General matrix product, C = activation(A B (+ C) + bias per column + residual), for kernels to
+// call.
 //
 // The scheme of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008)
 // as BLIS restates it: k is cut into blocks of kBlockK, B into panels of kTileCols columns that
@@ -13,6 +14,7 @@
 #include <cstdint>
 
 #include "core/context.h"
+#include "core/epilogue.h"
 #include "cpu/gemm_tile.h"
 
 namespace fastdl::cpu {
@@ -30,7 +32,12 @@ struct Gemm {
   T* c;
   int64_t c_row;            // columns of C are contiguous
   const T* bias = nullptr;  // [n]
-  bool accumulate = false;
+  bool accumulate = false;  // adds to C
+  const T* residual = nullptr;
+  int64_t residual_row = 0;  // [m, n], its columns contiguous
+  Activation activation = Activation::none;
+  T slope = T(0);               // of leaky_relu
+  const T* packed_b = nullptr;  // B as pack_panels leaves it; b, b_row and b_col are not read then
 };
 
 // On all threads. Instantiated for T = S = float and double, and T = float with 16-bit S.
@@ -41,18 +48,23 @@ void gemm(const Context& context, const Gemm<T, S>& g);
 template <class T, class S>
 void gemm_serial(const Gemm<T, S>& g);
 
-// B packed once for many products, as a recurrent layer wants: panels of kTileCols columns, each
-// [k, kTileCols] and padded with zeros. The buffer holds packed_panels(n) * k * kTileCols elements.
+// B packed once for many products, as a recurrent layer or an inference wants: panels of kTileCols
+// columns, each [k, kTileCols] and padded with zeros. The buffer holds packed_size(k, n) elements and
+// begins at a multiple of 64 bytes.
 template <class T>
 constexpr int64_t packed_panels(int64_t n) {
   return (n + kTileCols<T> - 1) / kTileCols<T>;
+}
+template <class T>
+constexpr int64_t packed_size(int64_t k, int64_t n) {
+  return packed_panels<T>(n) * kTileCols<T> * k;
 }
 template <class T>
 void pack_panels(const Context& context, int64_t k, int64_t n, const T* b, int64_t b_row,
                  int64_t b_col, T* packed);
 
 // C[m, n] = A times one packed panel, n <= kTileCols, in the calling thread; g.b is the panel, and
-// g.b_row and g.b_col are not read.
+// g.b_row, g.b_col and g.packed_b are not read.
 template <class T>
 void gemm_panel(const Gemm<T>& g);
 

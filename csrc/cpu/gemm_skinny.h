@@ -21,10 +21,19 @@ bool is_dots(const Gemm<T>& g) {
 }
 
 template <class T>
-void add_bias(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) {
-  if (!g.bias) return;
-  for (int64_t r = i; r < i + rows; ++r)
-    for (int64_t c = j; c < j + cols; ++c) g.c[r * g.c_row + c] += g.bias[c];
+void finish(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) {
+  if (!g.bias && !g.residual && g.activation == Activation::none) return;
+  constexpr int64_t kSize = Vec<T>::size;
+  for (int64_t r = i; r < i + rows; ++r) {
+    T* const c = g.c + r * g.c_row;
+    for (int64_t q = j; q < j + cols; q += kSize) {
+      const int64_t n = std::min(kSize, j + cols - q);
+      Vec<T> x = Vec<T>::load(c + q, n);
+      if (g.bias) x += Vec<T>::load(g.bias + q, n);
+      if (g.residual) x += Vec<T>::load(g.residual + r * g.residual_row + q, n);
+      activate(x, g.activation, g.slope).store(c + q, n);
+    }
+  }
 }
 
 template <class T>
@@ -38,7 +47,7 @@ void gemm_dots_serial(const Gemm<T>& g) {
       const int64_t c = std::min(step, g.n - j);
       dot_tile<T>(r, c)({g.k, 1, g.a + i * g.a_row, 0, g.a_row, g.b + j * g.b_col, 0, offset,
                          g.c + i * g.c_row + j, g.c_row, g.accumulate});
-      add_bias(g, i, r, j, c);
+      finish(g, i, r, j, c);
     }
   }
 }
@@ -54,11 +63,13 @@ void gemm_dots(const Context& context, const Gemm<T>& g) {
       part.m = end - begin;
       part.a += begin * g.a_row;
       part.c += begin * g.c_row;
+      if (g.residual) part.residual += begin * g.residual_row;
     } else {
       part.n = end - begin;
       part.b += begin * g.b_col;
       part.c += begin;
       if (g.bias) part.bias += begin;
+      if (g.residual) part.residual += begin;
     }
     gemm_dots_serial(part);
   });
@@ -116,13 +127,13 @@ void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
     for (int r = 0; r < R; ++r) {
       T* const c = g.c + r * g.c_row + j0;
       for (int64_t j = 0; j < cols; ++j) {
-        T x = sum[r][j];
-        if (p0 == 0 && g.bias) x += g.bias[j0 + j];
+        const T x = sum[r][j];
         c[j] = p0 > 0 || g.accumulate ? c[j] + x : x;
       }
     }
     p0 += kBlockK;
   } while (p0 < g.k);
+  finish(g, 0, R, j0, cols);
 }
 
 template <class T>

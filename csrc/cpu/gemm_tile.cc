@@ -11,29 +11,40 @@ template <bool Whole, class T>
   return Whole ? Vec<T>::load(p) : Vec<T>::load(p, tail);
 }
 
+// Adds the matrix at `p`, whose rows are `row` apart; a vector for all rows where `row` is 0.
+template <bool Partial, class T, int R, int V>
+[[gnu::always_inline]] inline void add(const T* p, int64_t row, int64_t tail, Vec<T> (&acc)[R][V]) {
+  constexpr int kSize = Vec<T>::size;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const T* const q = p + r * row + v * kSize;
+      acc[r][v] += Partial && v == V - 1 ? get<false>(q, tail) : get<true>(q, tail);
+    }
+}
+
+template <class T, int R, int V>
+[[gnu::always_inline]] inline void activate_all(Activation activation, T slope,
+                                                Vec<T> (&acc)[R][V]) {
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) acc[r][v] = activate(acc[r][v], activation, slope);
+}
+
 template <bool Partial, class T, int R, int V>
 [[gnu::always_inline]] inline void finish(const TileArgs<T>& t, int64_t tail, Vec<T> (&acc)[R][V]) {
   constexpr int kSize = Vec<T>::size;
   T* const c = t.c;
   const int64_t c_row = t.c_row;
-  if (const T* const bias = t.bias) {
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const Vec<T> x = Partial && v == V - 1 ? get<false>(bias + v * kSize, tail)
-                                             : get<true>(bias + v * kSize, tail);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) acc[r][v] += x;
-    }
-  }
-  if (t.accumulate) {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) {
-        const T* const p = c + r * c_row + v * kSize;
-        acc[r][v] += Partial && v == V - 1 ? get<false>(p, tail) : get<true>(p, tail);
-      }
-  }
+  if (t.accumulate) add<Partial>(c, c_row, tail, acc);
+  if (t.bias) add<Partial>(t.bias, 0, tail, acc);
+  if (t.residual) add<Partial>(t.residual, t.residual_row, tail, acc);
+  if (t.activation == Activation::relu)
+    activate_all(Activation::relu, T(0), acc);
+  else if (t.activation != Activation::none)
+    activate_all(t.activation, t.slope, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8

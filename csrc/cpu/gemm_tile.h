@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "cpu/epilogue.h"
 #include "cpu/vec.h"
 
 namespace fastdl::cpu {
@@ -43,9 +44,14 @@ struct TileArgs {
   int64_t b_row;
   T* c;
   int64_t c_row;
-  int64_t cols;   // of C, at most V registers; only the last may be partial
-  const T* bias;  // per column, or null; added by the first block of k only
+  int64_t cols;  // of C, at most V registers; only the last may be partial
   bool accumulate;
+  // After the last block of k only:
+  const T* bias;  // per column, or null
+  const T* residual;
+  int64_t residual_row;
+  Activation activation;
+  T slope;
 };
 
 template <class T>

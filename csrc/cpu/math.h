@@ -129,14 +129,39 @@ inline Vec<T> sign(Vec<T> x) {
   return select(x > T(0), T(1), select(x < T(0), T(-1), x));
 }
 
-// The larger and the smaller of two; NaN if either is NaN.
+// The larger and the smaller of two; NaN if either is NaN. The instructions of x86 give their second
+// operand where they cannot decide.
 template <class T>
 inline Vec<T> maximum(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return select(b != b, b, Vec<T>(_mm512_maskz_max_ps(static_cast<__mmask16>(-1), b.v, a.v)));
+  else
+    return select(b != b, b, Vec<T>(_mm512_maskz_max_pd(static_cast<__mmask8>(-1), b.v, a.v)));
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return select(b != b, b, Vec<T>(_mm256_max_ps(b.v, a.v)));
+  else
+    return select(b != b, b, Vec<T>(_mm256_max_pd(b.v, a.v)));
+#else
   return select((b > a) | (b != b), b, a);
+#endif
 }
 template <class T>
 inline Vec<T> minimum(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return select(b != b, b, Vec<T>(_mm512_maskz_min_ps(static_cast<__mmask16>(-1), b.v, a.v)));
+  else
+    return select(b != b, b, Vec<T>(_mm512_maskz_min_pd(static_cast<__mmask8>(-1), b.v, a.v)));
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return select(b != b, b, Vec<T>(_mm256_min_ps(b.v, a.v)));
+  else
+    return select(b != b, b, Vec<T>(_mm256_min_pd(b.v, a.v)));
+#else
   return select((b < a) | (b != b), b, a);
+#endif
 }
 
 template <class T>
@@ -159,8 +184,28 @@ inline Vec<T> sqrt(Vec<T> x) {
 
 // ---- exponentials ----
 
-// e^x = 2^n e^r with |r| <= ln(2) / 2. The scale is applied in two halves, so that results beyond
-// either end of the exponent's range overflow to infinity or round to a subnormal number once.
+namespace detail {
+
+// y 2^n for y near 1. Results beyond either end of the exponent's range overflow to infinity or round
+// to a subnormal number once: AVX-512 has an instruction for that, elsewhere the scale is applied in
+// two halves. t = n + Format<T>::round.
+template <class T>
+inline Vec<T> times_power_of_two(Vec<T> y, [[maybe_unused]] Vec<T> n, [[maybe_unused]] Vec<T> t) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_maskz_scalef_ps(static_cast<__mmask16>(-1), y.v, n.v);
+  else
+    return _mm512_maskz_scalef_pd(static_cast<__mmask8>(-1), y.v, n.v);
+#else
+  const auto k = bits(t) - bits(Vec<T>(Format<T>::round));
+  const auto half = k >> 1;
+  return y * power_of_two<T>(half) * power_of_two<T>(k - half);
+#endif
+}
+
+}  // namespace detail
+
+// e^x = 2^n e^r with |r| <= ln(2) / 2.
 inline Vec<float> exp(Vec<float> x) {
   using V = Vec<float>;
   const auto vanishes = x < -104.0f;  // computing that underflow would be slow on many CPUs
@@ -170,10 +215,7 @@ inline Vec<float> exp(Vec<float> x) {
   const V r = x - n * 0.693359375f - n * -2.12194440e-4f;
   const V p = detail::polynomial(r, V(1.9875691500e-4f), 1.3981999507e-3, 8.3334519073e-3,
                                  4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1);
-  const auto k = detail::bits(t) - detail::bits(V(detail::Format<float>::round));
-  const auto half = k >> 1;
-  const V y = (p * (r * r) + r + 1.0f) * detail::power_of_two<float>(half) *
-              detail::power_of_two<float>(k - half);
+  const V y = detail::times_power_of_two(p * (r * r) + r + 1.0f, n, t);
   return select(vanishes, 0.0f, y);
 }
 
@@ -187,10 +229,7 @@ inline Vec<double> exp(Vec<double> x) {
   const V p = detail::polynomial(r, V(1.0 / 6227020800), 1.0 / 479001600, 1.0 / 39916800,
                                  1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
                                  1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5);
-  const auto k = detail::bits(t) - detail::bits(V(detail::Format<double>::round));
-  const auto half = k >> 1;
-  const V y = (p * (r * r) + r + 1.0) * detail::power_of_two<double>(half) *
-              detail::power_of_two<double>(k - half);
+  const V y = detail::times_power_of_two(p * (r * r) + r + 1.0, n, t);
   return select(vanishes, 0.0, y);
 }
 

@@ -107,6 +107,15 @@ inline void store_pack(Pack<Compute<S>> v, S* p, std::integral_constant<int64_t,
   store_pack(v, p);
 }
 
+// Stores m lanes; a whole register goes past the caches if `stream`, and p is then aligned.
+template <bool stream, class S, class M>
+inline void put_pack(Pack<Compute<S>> v, S* p, M m) {
+  if constexpr (stream && std::is_same_v<S, Compute<S>> && !std::is_same_v<M, int64_t>)
+    v.stream(p);
+  else
+    store_pack(v, p, m);
+}
+
 // Applies f(i, m) to [0, n) in steps of a register P: m is the constant size, then what is left.
 template <class P, class F>
 inline void for_packs(int64_t n, F f) {

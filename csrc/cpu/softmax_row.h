@@ -1,4 +1,8 @@
-// The sum of exponentials of a row, which softmax and cross entropy share.
+// Maxima and sums of exponentials of rows, which softmax and cross entropy share.
+//
+// A row alone is one long chain of dependent steps: its maximum, the exponentials, their sum. So as
+// many rows as a register has lanes take each step together, and their folds end in one register
+// with a lane for each row.
 #pragma once
 
 #include "cpu/math.h"
@@ -6,52 +10,108 @@
 
 namespace fastdl::cpu {
 
-template <class C>
-struct RowStatistics {
-  C max;  // of the row; NaN if there is one
-  C sum;  // of exp(x - max)
-};
+// Lane r of the result is the fold of the lanes of of[r], with the bits of fold_lanes: in each round
+// two registers become one, in which their groups of lanes lie side by side, folded to half.
+template <class V, class F>
+[[gnu::always_inline]] inline V fold_across(V (&of)[V::size], F f) {
+  using Mask = typename V::Mask;
+  constexpr int size = V::size;
+#pragma GCC unroll 8
+  for (int group = size; group > 1; group /= 2) {
+    Mask low;
+    for (int l = 0; l < size; ++l) {
+      const int from = l / group * group + l % (group / 2);
+      low[l] = l % group < group / 2 ? from : from + size;
+    }
+    const Mask high = low + group / 2;
+#pragma GCC unroll 8
+    for (int i = 0; i < group / 2; ++i) {
+      const V a = of[i], b = of[i + group / 2];
+      of[i] = f(V(typename V::Native(__builtin_shuffle(a.v, b.v, low))),
+                V(typename V::Native(__builtin_shuffle(a.v, b.v, high))));
+    }
+  }
+  return of[0];
+}
 
-// `keep(i, m, e)` gets exp(x - max) of elements [i, i + m), m <= the size of a register.
+// The larger; a NaN may get lost, and comes back through the sum of exponentials.
+template <class T>
+inline Vec<T> larger(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), a.v, b.v);
+  else
+    return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), a.v, b.v);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return _mm256_max_ps(a.v, b.v);
+  else
+    return _mm256_max_pd(a.v, b.v);
+#else
+  return select(a > b, a, b);
+#endif
+}
+
+// The fold of x[n], lanes kept apart, four registers at a time.
+template <class S, class Term, class F>
+inline Vec<Compute<S>> fold_terms(int64_t n, Compute<S> identity, Term term, F f) {
+  using V = Vec<Compute<S>>;
+  constexpr std::integral_constant<int64_t, V::size> all;
+  V a[4] = {V(identity), V(identity), V(identity), V(identity)};
+  int64_t i = 0;
+  for (; i + 4 * V::size <= n; i += 4 * V::size)
+    for (int k = 0; k < 4; ++k) a[k] = f(a[k], term(i + k * V::size, all));
+  for (int k = 0; k < 3; ++k)
+    if (i + V::size <= n) a[k] = f(a[k], term(i, all)), i += V::size;
+  if (i < n) a[3] = f(a[3], term(i, n - i));
+  return f(f(a[0], a[1]), f(a[2], a[3]));
+}
+
+// max[r] and sum[r], the sum of exp(x - max), of 1 <= rows <= Vec::size rows of n >= 1 elements, which
+// begin `n` apart. keep(r, i, m, d, e) gets d = x - max and e = exp(d) of elements [i, i + m) of row r.
 template <class S, class F>
-inline RowStatistics<Compute<S>> row_statistics(const S* x, int64_t n, F keep) {
+inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max, Compute<S>* sum,
+                           F keep) {
   using C = Compute<S>;
   using V = Vec<C>;
   constexpr C lowest = -std::numeric_limits<C>::infinity();
-  if (n <= V::size) {
-    const V v = load_pack(x, n, lowest);
-    const C max = fold<Max>(v);
-    const V e = exp(v - max);
-    keep(int64_t{0}, n, e);
-    return {max, sum_lanes(e)};
-  }
-  const C max = fold_row<Max>(x, n);
-  Pairwise<Sum, V> pairs;
-  for (int64_t i = 0; i < n;) {
-    const int64_t end = std::min(n, i + kLeaf<S>);
-    V a(C(0)), b(C(0));
-    for (; i + 2 * V::size <= end; i += 2 * V::size) {
-      const V e = exp(load_pack(x + i) - max), f = exp(load_pack(x + i + V::size) - max);
-      keep(i, int64_t{V::size}, e);
-      keep(i + V::size, int64_t{V::size}, f);
-      a += e;
-      b += f;
+  constexpr int64_t kLeafTerms = 64 * V::size;
+  V part[V::size];
+  for (int r = 0; r < V::size; ++r) {
+    if (r >= rows) {
+      part[r] = V(C(0));
+      continue;
     }
-    for (; i < end; i += V::size) {
-      const int64_t m = std::min<int64_t>(V::size, end - i);
-      const V e = exp(load_pack(x + i, m, lowest) - max);
-      keep(i, m, e);
-      a += e;
-    }
-    i = end;
-    pairs.push(a + b);
+    const S* const row = x + r * n;
+    part[r] = fold_terms<S>(
+        n, lowest, [&](int64_t i, auto m) { return load_pack(row + i, m, lowest); },
+        [](V a, V b) { return larger(a, b); });
   }
-  return {max, sum_lanes(pairs.result())};
-}
-
-template <class C>
-inline C scalar_log(C x) {
-  return log(Vec<C>(x)).v[0];
+  store_pack(fold_across(part, [](V a, V b) { return larger(a, b); }), max, rows);
+  const auto add = [](V a, V b) { return a + b; };
+  for (int64_t r = 0; r < rows; ++r) {
+    const S* const row = x + r * n;
+    const V top(max[r]);
+    const auto leaf = [&](int64_t begin, int64_t count) {
+      return fold_terms<S>(
+          count, C(0),
+          [&](int64_t i, auto m) {
+            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp(d);
+            keep(r, begin + i, m, d, e);
+            return e;
+          },
+          add);
+    };
+    if (n <= kLeafTerms) {
+      part[r] = leaf(0, n);
+      continue;
+    }
+    Pairwise<Sum, V> pairs;
+    for (int64_t i = 0; i < n; i += kLeafTerms) pairs.push(leaf(i, std::min(kLeafTerms, n - i)));
+    part[r] = pairs.result();
+  }
+  for (int64_t r = rows; r < V::size; ++r) part[r] = V(C(0));
+  store_pack(fold_across(part, add), sum, rows);
 }
 
 }  // namespace fastdl::cpu

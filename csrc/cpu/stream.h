@@ -12,10 +12,15 @@
 
 namespace fastdl::cpu {
 
-// Results from this size on are streamed. About half of a large third-level cache.
-inline constexpr int64_t kStreamBytes = int64_t{16} << 20;
+// Results from this size on are streamed: half of the last-level cache, which operands share.
+int64_t stream_bytes();
 
 inline bool is_line_aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; }
+
+// Whether to stream a result of rows that start `row_bytes` apart: all of them on lines of their own.
+inline bool streams(const void* y, int64_t bytes, int64_t row_bytes = 64) {
+  return bytes >= stream_bytes() && is_line_aligned(y) && row_bytes % 64 == 0;
+}
 
 // memcpy to a line-aligned address. Call stream_end() before others may read.
 inline void stream_copy(void* to, const void* from, size_t bytes) {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -91,6 +91,23 @@ inline void store_part(double* p, int64_t n, __m256d v) {
   _mm256_maskstore_pd(p, part_mask(p, n), v);
 }
 #endif
+
+// Whole registers to aligned addresses, past the caches.
+#if defined(__AVX512F__)
+inline void stream(float* p, __m512 v) { _mm512_stream_ps(p, v); }
+inline void stream(double* p, __m512d v) { _mm512_stream_pd(p, v); }
+#elif defined(__AVX2__)
+inline void stream(float* p, __m256 v) { _mm256_stream_ps(p, v); }
+inline void stream(double* p, __m256d v) { _mm256_stream_pd(p, v); }
+#elif defined(__SSE2__)
+inline void stream(float* p, __m128 v) { _mm_stream_ps(p, v); }
+inline void stream(double* p, __m128d v) { _mm_stream_pd(p, v); }
+#else
+template <class T, class V>
+inline void stream(T* p, V v) {
+  memcpy(p, &v, sizeof v);
+}
+#endif
 }  // namespace detail
 
 template <class T>
@@ -112,6 +129,12 @@ struct Vec {
     return n;
   }
   void store(T* p) const { memcpy(p, &v, sizeof v); }
+  // Past the caches, to an address that is a multiple of the register's size. See cpu/stream.h.
+  void stream(T* p) const { detail::stream(p, v); }
+  template <bool streams>
+  void put(T* p) const {
+    streams ? stream(p) : store(p);
+  }
 
   // The first n <= size elements; the rest read as zero, or as `fill`, and are not written.
   static Vec load(const T* p, int64_t n) {

@@ -73,6 +73,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_pool2d(*registry);
   register_batch_norm(*registry);
   register_softmax(*registry);
+  register_layer_norm(*registry);
   register_loss(*registry);
   register_index(*registry);
   register_lstm(*registry);

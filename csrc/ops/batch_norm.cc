@@ -1,18 +1,20 @@
 #include "ops/batch_norm.h"
 
 #include "autograd/inplace.h"
+#include "core/layout.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
+#include "ops/unary.h"
 
 namespace fastdl {
 namespace {
 
 constexpr const char* kOp = "batch_norm";
 
-BatchNormShape check_operands(const Tensor& x, std::initializer_list<Operand> per_channel) {
+void check_channels(const Tensor& x, std::initializer_list<Operand> per_channel) {
   check_floating(kOp, {"input", x});
   if (x.dim() < 2) check_dim(kOp, {"input", x}, 2, "[N, C, ...]");
   for (const Operand& o : per_channel) {
@@ -25,8 +27,11 @@ BatchNormShape check_operands(const Tensor& x, std::initializer_list<Operand> pe
           .show(o.name, o.tensor)
           .remedy(text("give the layer num_features=", x.size(1)));
   }
+}
+
+BatchNormShape shape_of(const Tensor& x, Layout layout) {
   BatchNormShape s{x.size(0), x.size(1), 1};
-  for (int i = 2; i < x.dim(); ++i) s.inner *= x.size(i);
+  for (int i = 2; i < x.dim(); ++i) (layout == Layout::last ? s.n : s.inner) *= x.size(i);
   if (s.inner == 0) s.n = 0;  // no elements, in the form that kernels expect
   return s;
 }
@@ -40,24 +45,31 @@ Tensor per_channel(const Tensor& t, const Tensor& x) {  // [C] as [1, C, 1, ...]
   return cast(reshape(t, shape), x.dtype());
 }
 
-// The definition, for higher derivatives. Operands: x, weight, bias, and in evaluation the
-// statistics, which are constants.
-std::vector<Tensor> composed(const std::vector<Tensor>& in, bool training, const Tensor& mean_used,
-                             const Tensor& rstd_used, double eps) {
+Tensor activated(const Tensor& x, Activation activation, double slope) {
+  if (activation == Activation::none) return x;
+  return activation == Activation::relu ? relu(x) : select(x <= 0, x * slope, x);
+}
+
+// The definition, for higher derivatives. Operands: x, weight, bias, residual, and in evaluation
+// the statistics, which are constants.
+std::vector<Tensor> composed(const std::vector<Tensor>& in, const BatchNormOptions& o,
+                             Activation activation, const Tensor& mean_used,
+                             const Tensor& rstd_used) {
   const Tensor& x = in[0];
   Tensor centred, normal;
-  if (training) {
+  if (o.training) {
     Dims dims;
     for (int i = 0; i < x.dim(); ++i)
       if (i != 1) dims.push(i);
     centred = x - mean(x, dims, true);
-    normal = centred * rsqrt(mean(square(centred), dims, true) + eps);
+    normal = centred * rsqrt(mean(square(centred), dims, true) + o.eps);
   } else {
     normal = (x - per_channel(mean_used, x)) * per_channel(rstd_used, x);
   }
   if (in[1].defined()) normal = normal * per_channel(in[1], x);
   if (in[2].defined()) normal = normal + per_channel(in[2], x);
-  return {normal};
+  if (in[3].defined()) normal = normal + in[3];
+  return {activated(normal, activation, o.fused.slope)};
 }
 
 void update_running(const Tensor& running, const Tensor& now, double momentum) {
@@ -65,82 +77,112 @@ void update_running(const Tensor& running, const Tensor& now, double momentum) {
   copy_(running, running * (1 - momentum) + cast(now, running.dtype()) * momentum);
 }
 
+// Where a kernel finds a tensor that may be undefined.
+const void* pointer(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
+void* target(const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; }
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, bool training, double momentum,
-                  double eps) {
-  const BatchNormShape s = check_operands(x, {{"running_mean", running_mean},
-                                              {"running_var", running_var},
-                                              {"weight", weight},
-                                              {"bias", bias}});
+                  const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const BatchNormOptions& o) {
+  const std::initializer_list<Operand> affine = {{"weight", weight}, {"bias", bias}};
+  check_channels(x, {{"running_mean", running_mean}, {"running_var", running_var}});
+  check_channels(x, affine);
   const DType kind = statistics_dtype(x.dtype());
-  for (const Operand& o : {Operand{"weight", weight}, Operand{"bias", bias}})
-    if (o.tensor.defined() && o.tensor.dtype() != kind)
-      check_same_kind(kOp, {{"statistics", empty({0}, kind, x.device())}, o});
-  if (!training && !(running_mean.defined() && running_var.defined()))
+  for (const Operand& operand : affine)
+    if (operand.tensor.defined() && operand.tensor.dtype() != kind)
+      check_same_kind(kOp, {{"statistics", empty({0}, kind, x.device())}, operand});
+  check_same_kind(kOp, {{"input", x}, {"residual", residual}});
+  check_residual(kOp, residual, x.shape());
+  const Activation activation = parse_activation(kOp, o.fused.activation);
+  if (activation == Activation::leaky_relu && !(o.fused.slope >= 0))
+    throw argument_error(kOp, text("slope is ", o.fused.slope)).remedy("use a slope of 0 or more");
+  if (!o.training && !(running_mean.defined() && running_var.defined()))
     throw argument_error(kOp, "evaluation needs running_mean and running_var")
         .show("input", x)
         .remedy("pass both, or training=True");
+  if (!x.device().is_cpu() && (residual.defined() || activation != Activation::none)) {
+    BatchNormOptions plain = o;
+    plain.fused = {};
+    const Tensor y = batch_norm(x, running_mean, running_var, weight, bias, {}, plain);
+    return activated(residual.defined() ? y + residual : y, activation, o.fused.slope);
+  }
+  const Layout layout = x.device().is_cpu() ? layout_of(x) : Layout::first;
+  const BatchNormShape s = shape_of(x, layout);
   const int64_t count = s.n * s.inner;
-  if (training && count == 1)
+  if (o.training && count == 1)
     throw shape_error(kOp, "training needs more than one value per channel")
         .show("input", x)
         .remedy("use a larger batch, or call model.eval()");
 
-  const Tensor xs = contiguous(detach(x));
+  const auto plain = [](const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; };
+  const Tensor xs = in_layout(detach(x), layout), ws = plain(weight), bs = plain(bias);
+  const Tensor rs = residual.defined() ? in_layout(detach(residual), layout) : residual;
+  const Epilogue epilogue{pointer(bs), pointer(rs), activation, o.fused.slope};
+  Tensor y = empty_in(kOp, layout, x.shape(), x.dtype(), x.device());
   Tensor mean, rstd;
   {
     GradMode off(false);
-    if (training) {
+    if (o.training) {
       mean = empty({s.c}, kind, x.device());
       Tensor variance = empty({s.c}, kind, x.device());
-      launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(),
-                                    mean.mutable_data(), variance.mutable_data());
+      if (x.device().is_cpu()) {
+        rstd = empty({s.c}, kind, x.device());
+        launch<batch_norm_forward>(kOp, x.device(), x.dtype(), x.numel(), s, o.eps, xs.data(),
+                                   pointer(ws), epilogue, y.mutable_data(), mean.mutable_data(),
+                                   variance.mutable_data(), rstd.mutable_data());
+      } else {
+        launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(),
+                                      mean.mutable_data(), variance.mutable_data());
+        rstd = rsqrt(variance + o.eps);
+      }
       if (count > 0) {
-        update_running(running_mean, mean, momentum);
+        update_running(running_mean, mean, o.momentum);
         update_running(running_var,
                        variance * (static_cast<double>(count) / static_cast<double>(count - 1)),
-                       momentum);
+                       o.momentum);
       }
-      rstd = rsqrt(variance + eps);
     } else {
       mean = clone(cast(detach(running_mean), kind));  // later updates must not change this pass
-      rstd = rsqrt(cast(detach(running_var), kind) + eps);
+      rstd = rsqrt(cast(detach(running_var), kind) + o.eps);
     }
   }
-  const auto pointer = [](const Tensor& t) { return t.defined() ? t.data() : nullptr; };
-  const Tensor ws = weight.defined() ? contiguous(detach(weight)) : weight;
-  const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
-  Tensor y = empty_like(x);
-  launch<batch_norm_apply>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(), mean.data(),
-                           rstd.data(), pointer(ws), pointer(bs), y.mutable_data());
+  if (!o.training || !x.device().is_cpu())
+    launch<batch_norm_apply>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(), mean.data(),
+                             rstd.data(), pointer(ws), epilogue, y.mutable_data());
 
-  if (Recording r{kOp, {&x, &weight, &bias}})
-    r.result(y, [s, training, eps, x = Saved(x), w = Saved(weight), b = Saved(bias), mean,
+  if (Recording r{kOp, {&x, &weight, &bias, &residual}})
+    r.result(y, [s, layout, o, activation, x = Saved(x), w = Saved(weight), b = Saved(bias),
+                 residual = Saved(residual),
+                 y = activation == Activation::none ? Saved() : Saved::result(y), mean,
                  rstd](Backward& pass) {
       const Tensor xs = x.get(pass), ws = w.get(pass);
       if (grad_enabled()) {
         const auto again = [&](const std::vector<Tensor>& in) {
-          return composed(in, training, mean, rstd, eps);
+          return composed(in, o, activation, mean, rstd);
         };
-        const auto grads = composed_gradients(again, {xs, ws, b.get(pass)}, {pass.grad()});
-        for (int i = 0; i < 3; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
+        const auto grads =
+            composed_gradients(again, {xs, ws, b.get(pass), residual.get(pass)}, {pass.grad()});
+        for (int i = 0; i < 4; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
         return;
       }
-      Tensor grads[3];
-      if (pass.needs(0)) grads[0] = empty_like(xs);
+      const Tensor xc = in_layout(xs, layout), gc = in_layout(pass.grad(), layout);
+      const Tensor wc = ws.defined() ? contiguous(ws) : ws, yc = y.get(pass);
+      Tensor grads[4];
+      if (pass.needs(0)) grads[0] = empty_in(layout, xs.shape(), xs.dtype(), xs.device());
       for (int i = 1; i < 3; ++i)
         if (pass.needs(i)) grads[i] = empty_like(mean);
-      const Tensor xc = contiguous(xs), gc = contiguous(pass.grad());
-      const Tensor wc = ws.defined() ? contiguous(ws) : ws;
-      const auto out = [&](int i) -> void* {
-        return grads[i].defined() ? grads[i].mutable_data() : nullptr;
-      };
-      launch<batch_norm_backward>(kOp, xs.device(), xs.dtype(), xs.numel(), s, training, xc.data(),
-                                  gc.data(), mean.data(), rstd.data(),
-                                  wc.defined() ? wc.data() : nullptr, out(0), out(1), out(2));
-      for (int i = 0; i < 3; ++i) pass.give(i, grads[i]);
+      const bool direct = activation == Activation::none;  // y's gradient is the residual's
+      if (pass.needs(3) && !direct)
+        grads[3] = empty_in(layout, xs.shape(), xs.dtype(), xs.device());
+      const BatchNormGradient operands{
+          o.training,       xc.data(),        gc.data(),       mean.data(),   rstd.data(),
+          pointer(wc),      pointer(yc),      activation,      o.fused.slope, target(grads[0]),
+          target(grads[3]), target(grads[1]), target(grads[2])};
+      launch<batch_norm_backward>(kOp, xs.device(), xs.dtype(), xs.numel(), s, operands);
+      if (pass.needs(3) && direct) grads[3] = pass.grad();
+      for (int i = 0; i < 4; ++i) pass.give(i, grads[i]);
     });
   return y;
 }

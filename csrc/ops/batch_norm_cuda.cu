@@ -268,34 +268,32 @@ void statistics_launch(const Context& context, const BatchNormShape& s, const vo
 
 template <class T>
 void apply_launch(const Context& context, const BatchNormShape& s, const void* x, const void* mean,
-                  const void* rstd, const void* weight, const void* bias, void* y) {
+                  const void* rstd, const void* weight, const Epilogue& epilogue, void* y) {
   using C = Compute<T>;
-  for_elements<T>(
-      context, s,
-      Apply<T>{static_cast<const T*>(x), static_cast<const C*>(mean), static_cast<const C*>(rstd),
-               static_cast<const C*>(weight), static_cast<const C*>(bias), static_cast<T*>(y)});
+  for_elements<T>(context, s,
+                  Apply<T>{static_cast<const T*>(x), static_cast<const C*>(mean),
+                           static_cast<const C*>(rstd), static_cast<const C*>(weight),
+                           static_cast<const C*>(epilogue.bias), static_cast<T*>(y)});
 }
 
 template <class T>
-void backward_launch(const Context& context, const BatchNormShape& s, bool training, const void* x_,
-                     const void* dy_, const void* mean_, const void* rstd_, const void* weight_,
-                     void* dx, void* dweight, void* dbias) {
+void backward_launch(const Context& context, const BatchNormShape& s, const BatchNormGradient& g) {
   using C = Compute<T>;
-  const T *const x = static_cast<const T*>(x_), *const dy = static_cast<const T*>(dy_);
-  const C *const mean = static_cast<const C*>(mean_), *const rstd = static_cast<const C*>(rstd_);
-  const C* const weight = static_cast<const C*>(weight_);
+  const T *const x = static_cast<const T*>(g.x), *const dy = static_cast<const T*>(g.dy);
+  const C *const mean = static_cast<const C*>(g.mean), *const rstd = static_cast<const C*>(g.rstd);
+  const C* const weight = static_cast<const C*>(g.weight);
   const double count = static_cast<double>(s.n * s.inner);
-  const bool centred = training && dx && count > 0;
+  const bool centred = g.training && g.dx && count > 0;
   const size_t bytes = centred ? sizeof(C) * static_cast<size_t>(s.c) : 0;
   const Scratch slopes(context, bytes), shifts(context, bytes);
   C *const slope = slopes.as<C>(), *const shift = shifts.as<C>();
-  if (centred || dweight || dbias)
+  if (centred || g.dweight || g.dbias)
     sum_channels<kVector<T>>(context, s.n, s.c, s.inner, is_aligned(x, 16) && is_aligned(dy, 16),
-                             GradientSums<T>{x, dy, mean, rstd, weight, static_cast<C*>(dweight),
-                                             static_cast<C*>(dbias), slope, shift, count});
-  if (dx)
+                             GradientSums<T>{x, dy, mean, rstd, weight, static_cast<C*>(g.dweight),
+                                             static_cast<C*>(g.dbias), slope, shift, count});
+  if (g.dx)
     for_elements<T>(context, s,
-                    Gradient<T>{x, dy, mean, rstd, weight, slope, shift, static_cast<T*>(dx)});
+                    Gradient<T>{x, dy, mean, rstd, weight, slope, shift, static_cast<T*>(g.dx)});
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   if (op == Binary::div && !is_floating(a.dtype()))  // true division, as in Python
     return binary(op, cast(a, DType::f32), cast(b, DType::f32));
   const Dims shape = broadcast_shapes(name_of(op), a.shape(), b.shape());
-  Tensor y = empty(name_of(op), shape, a.dtype(), a.device());
+  Tensor y = empty_in(name_of(op), common_layout(shape, a, b), shape, a.dtype(), a.device());
   run(op, a, b, y);
   if (Recording r{name_of(op), {&a, &b}}) {
     const bool wants_a = requires_grad(a), wants_b = requires_grad(b);
@@ -107,7 +107,8 @@ Tensor binary_(Binary op, const Tensor& a, const Tensor& b) {
     take_history(a, after);
     return a;
   }
-  if (!a.is_contiguous() || &a.storage() == &b.storage()) {  // operands may overlap in other ways
+  if (!lies_in(layout_of(a), a) ||
+      &a.storage() == &b.storage()) {  // operands may overlap in other ways
     GradMode off(false);
     return copy_(a, binary(op, a, b));
   }
@@ -118,8 +119,8 @@ Tensor binary_(Binary op, const Tensor& a, const Tensor& b) {
 
 Tensor compare(Compare op, const Tensor& a, const Tensor& b) {
   check_operands(name_of(op), a, b);
-  Tensor y = empty(name_of(op), broadcast_shapes(name_of(op), a.shape(), b.shape()), DType::boolean,
-                   a.device());
+  const Dims shape = broadcast_shapes(name_of(op), a.shape(), b.shape());
+  Tensor y = empty_in(name_of(op), common_layout(shape, a, b), shape, DType::boolean, a.device());
   launch<compare_forward>(name_of(op), a.device(), a.dtype(), y.numel(), op,
                           walk_over(y.shape(), a, b, y), a.data(), b.data(), y.as<bool>());
   return y;
@@ -134,7 +135,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
         .remedy("compare it first, as in x > 0");
   const Dims shape =
       broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
-  Tensor y = empty(shape, a.dtype(), a.device());
+  Tensor y = empty_in("where", common_layout(shape, a, b, condition), shape, a.dtype(), a.device());
   launch<where_forward>("where", a.device(), a.dtype(), y.numel(),
                         walk_over(shape, condition, a, b, y), condition.as<const bool>(), a.data(),
                         b.data(), y.mutable_data());

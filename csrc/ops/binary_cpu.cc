@@ -39,13 +39,13 @@ constexpr bool takes_integers(Binary op) { return op != Binary::div && op != Bin
 
 // kernels
 
-template <Binary op, class T>
+template <Binary op, class T, bool stream = false>
 void value_loop(int64_t n, T* y, const T* a, const T* b) {
   if constexpr (std::is_floating_point_v<T>) {
     using V = Vec<T>;
     int64_t i = 0;
     for (; i + V::size <= n; i += V::size)
-      Formula<op>::value(V::load(a + i), V::load(b + i)).store(y + i);
+      Formula<op>::value(V::load(a + i), V::load(b + i)).template put<stream>(y + i);
     if (i < n) {
       const int64_t m = n - i;
       Formula<op>::value(V::load(a + i, m, T(1)), V::load(b + i, m, T(1))).store(y + i, m);
@@ -79,18 +79,18 @@ void where_loop(int64_t n, T* y, const bool* condition, const T* a, const T* b) 
 template <class T>
 void binary(const Context& context, Binary op, const Strided<3>& walk, const void* a, const void* b,
             void* y) {
-  typename Elementwise<T, T, T>::Loop loop = nullptr;
+  typename Elementwise<T, T, T>::Loops loops;
   switch (op) {
-#define F(name, value_formula, gradient_a, gradient_b)                             \
-  case Binary::name:                                                               \
-    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Binary::name)) \
-      loop = value_loop<Binary::name, Compute<T>>;                                 \
+#define F(name, value_formula, gradient_a, gradient_b)                                            \
+  case Binary::name:                                                                              \
+    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Binary::name))                \
+      loops = {value_loop<Binary::name, Compute<T>>, value_loop<Binary::name, Compute<T>, true>}; \
     break;
     FASTDL_BINARY(F)
 #undef F
   }
-  if (loop)
-    Elementwise<T, T, T>::run(context, walk, op == Binary::pow ? kCostlyGrain : kCheapGrain, loop,
+  if (loops.loop)
+    Elementwise<T, T, T>::run(context, walk, op == Binary::pow ? kCostlyGrain : kCheapGrain, loops,
                               static_cast<T*>(y), static_cast<const T*>(a),
                               static_cast<const T*>(b));
 }

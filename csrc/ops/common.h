@@ -1,11 +1,13 @@
 // Checks and walks that the families share.
 #pragma once
 
+#include <tuple>
 #include <vector>
 
 #include "autograd/node.h"
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/layout.h"
 #include "core/tensor.h"
 
 namespace fastdl {
@@ -31,7 +33,17 @@ void check_same_kind(const char* op, std::initializer_list<Operand> operands);  
 void check_floating(const char* op, const Operand& operand);
 void check_dim(const char* op, const Operand& operand, int dim, const char* layout);
 
-// A walk over tensors read as `shape` (each broadcast to it).
+// The layout of an elementwise result of `shape`: that of the first operand of that shape
+// that has no gaps.
+template <class... Tensors>
+Layout common_layout(const Dims& shape, const Tensors&... t) {
+  for (const Tensor* const operand : {&t...})
+    if (operand->shape() == shape && lies_in(layout_of(*operand), *operand))
+      return layout_of(*operand);
+  return Layout::first;
+}
+
+// A walk over tensors read as `shape` (each broadcast to it), in the last one's order.
 template <class... Tensors>
 Strided<sizeof...(Tensors)> walk_over(const Dims& shape, const Tensors&... t) {
   constexpr int n = sizeof...(Tensors);
@@ -43,8 +55,11 @@ Strided<sizeof...(Tensors)> walk_over(const Dims& shape, const Tensors&... t) {
     for (int i = 0; i < n; ++i) walk.stride[i][0] = 1;
     return walk;
   }
-  const Dims strides[n] = {broadcast_strides(t.shape(), t.stride(), shape)...};
-  return make_walk<n>(shape, strides);
+  Dims strides[n] = {broadcast_strides(t.shape(), t.stride(), shape)...};
+  if (!is_channels_last(std::get<n - 1>(std::tie(t...)))) return make_walk<n>(shape, strides);
+  const auto reordered = [](const Dims& d) { return Dims{d[0], d[2], d[3], d[1]}; };
+  for (Dims& stride : strides) stride = reordered(stride);
+  return make_walk<n>(reordered(shape), strides);
 }
 
 // A 0-d tensor of x's dtype and device, which broadcasts against x.

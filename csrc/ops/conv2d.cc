@@ -120,7 +120,8 @@ Tensor prepared(const char* op, const Tensor& weight, const Conv2dShape& s, Layo
   if (!weight.device().is_cpu() || !may_keep_packed(weight)) return {};
   const Context& cpu = context(weight.device());
   Conv2dPlan plan;
-  kernel<conv2d_plan>(op, weight.device(), weight.dtype())(cpu, s, layout, false, plan);
+  kernel<conv2d_plan>(op, weight.device(), weight.dtype())(cpu, s, layout, Conv2dProduct::forward,
+                                                           plan);
   if (plan.packed == 0) return {};
   return kept_packed(weight, {"conv2d", plan.chosen, {s.groups}}, [&] {
     Tensor packed = empty(op, {plan.packed}, weight.dtype(), weight.device());
@@ -183,7 +184,7 @@ bool winograd_enabled() { return winograd; }
 void set_winograd(bool on) { winograd = on; }
 
 Conv2dPlan plan_conv2d(const Dims& x_shape, const Dims& weight_shape, const Conv2dOptions& o,
-                       DType dtype, Layout layout, bool backward_data) {
+                       DType dtype, Layout layout, Conv2dProduct product) {
   // Shapes are checked as those of tensors are, without memory behind them.
   const auto tensor = [&](const Dims& shape) {
     checked_numel("explain", shape);
@@ -191,8 +192,7 @@ Conv2dPlan plan_conv2d(const Dims& x_shape, const Dims& weight_shape, const Conv
   };
   const Conv2dShape s = shape_of("explain", tensor(x_shape), tensor(weight_shape), o);
   Conv2dPlan plan;
-  kernel<conv2d_plan>("explain", Device{}, dtype)(context(Device{}), s, layout, backward_data,
-                                                  plan);
+  kernel<conv2d_plan>("explain", Device{}, dtype)(context(Device{}), s, layout, product, plan);
   return plan;
 }
 

@@ -18,12 +18,14 @@ struct Conv2dShape {
   bool winograd;  // whether float32 may take fewer multiplications and larger rounding errors
 };
 
-// What could compute a convolution on the CPU, and what does.
+enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
+
+// What could compute one of a convolution's products on the CPU, and what does.
 inline constexpr int kConv2dCandidates = 4;
 struct Conv2dPlan {
   struct Candidate {
-    const char* name;
-    double cycles;  // estimated, of one core; infinite where it does not apply
+    const char* name;  // empty beyond the last one
+    double cycles;     // estimated, of one core; infinite where it does not apply
     double multiplications;
   } candidates[kConv2dCandidates];
   int chosen;
@@ -38,7 +40,7 @@ FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const voi
               const void* weight, const void* packed, const Epilogue& epilogue, void* y);
 FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
               const void* weight, void* dx);
-FASTDL_KERNEL(conv2d_plan, const Conv2dShape& shape, Layout layout, bool backward_data,
+FASTDL_KERNEL(conv2d_plan, const Conv2dShape& shape, Layout layout, Conv2dProduct product,
               Conv2dPlan& plan);
 FASTDL_KERNEL(conv2d_pack, const Conv2dShape& shape, Layout layout, const void* weight,
               void* packed);
@@ -55,9 +57,9 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
 // activation(conv2d(...) + residual) in one pass, for inference: no operand may record a gradient.
 Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused, const Conv2dOptions& o);
-// The plan for a shape, forward or by the input; of a float32 or float64 tensor on the CPU.
+// The plan for a shape of float32 or float64 on the CPU.
 Conv2dPlan plan_conv2d(const Dims& x_shape, const Dims& weight_shape, const Conv2dOptions& o,
-                       DType dtype, Layout layout, bool backward_data);
+                       DType dtype, Layout layout, Conv2dProduct product);
 
 // Whether Winograd's algorithm may be chosen; for all threads, true at first.
 bool winograd_enabled();

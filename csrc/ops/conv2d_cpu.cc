@@ -5,9 +5,11 @@
 #include <iterator>
 
 #include "cpu/conv2d_correlate.h"
+#include "cpu/conv2d_depthwise.h"
 #include "cpu/conv2d_direct.h"
 #include "cpu/conv2d_plan.h"
 #include "cpu/conv2d_shift.h"
+#include "cpu/conv2d_wgrad.h"
 #include "cpu/conv2d_winograd.h"
 #include "cpu/elementwise.h"
 #include "cpu/epilogue.h"
@@ -106,10 +108,24 @@ void run(const Context& context, const ConvProblem<T>& c, bool winograd) {
   direct_conv(context, c);
 }
 
+// Channels last and several filters a channel is a grouped convolution like any other.
+bool is_depthwise(const Conv2dShape& s, Layout layout) {
+  return s.groups > 1 && s.c == s.groups && (layout == Layout::first || s.k == s.c);
+}
+Depthwise depthwise_of(const Conv2dShape& s) {
+  return {s.n, s.c,        s.k / s.c,  s.h,     s.w,     s.r,          s.s,         s.p,
+          s.q, s.stride_h, s.stride_w, s.pad_h, s.pad_w, s.dilation_h, s.dilation_w};
+}
+
 template <class T>
 void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
                            const void* x, const void* weight, const void* packed,
                            const Epilogue& epilogue, void* y) {
+  if (is_depthwise(s, layout)) {
+    const auto run = layout == Layout::first ? depthwise_forward<T> : depthwise_last_forward<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(weight),
+               epilogue, static_cast<T*>(y));
+  }
   ForwardProblem<T> forward(context, s, layout);
   ConvProblem<T>& c = forward.problem;
   c.src = static_cast<const T*>(x), c.weight = static_cast<const T*>(weight);
@@ -120,6 +136,12 @@ void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout 
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                  const void* dy, const void* weight, void* dx) {
+  if (is_depthwise(s, layout)) {
+    const auto run =
+        layout == Layout::first ? depthwise_backward_data<T> : depthwise_last_backward_data<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(dy), static_cast<const T*>(weight),
+               static_cast<T*>(dx));
+  }
   BackwardProblem<T> backward(context, s, layout);
   ConvProblem<T>& c = backward.problem;
   c.src = static_cast<const T*>(dy), c.weight = static_cast<const T*>(weight);
@@ -127,29 +149,70 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, L
   run(context, c, s.winograd);
 }
 
+// Its size and layout, without operands.
 template <class T>
-void conv2d_plan_launch(const Context& context, const Conv2dShape& s, Layout layout, bool backward,
-                        Conv2dPlan& out) {
-  const auto plan = [&](const ConvProblem<T>& c) {
-    const ConvPlan p = plan_conv(c, s.winograd);
-    static constexpr const char* names[] = {"shifted product", "direct product",
-                                            "Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"};
-    static_assert(std::size(names) == kConvAlgorithms && kConvAlgorithms == kConv2dCandidates);
-    for (int i = 0; i < kConvAlgorithms; ++i)
-      out.candidates[i] = {names[i], p.cycles[i], p.multiplications[i]};
-    out.chosen = static_cast<int>(p.chosen);
-    out.packed = 0;
-    if (backward || p.chosen == ConvAlgorithm::shift) return;
-    out.packed = direct_packed_size(c);
-    if constexpr (std::is_same_v<T, float>) {
-      if (p.chosen == ConvAlgorithm::winograd2) out.packed = winograd_packed_size<2>(c);
-      if (p.chosen == ConvAlgorithm::winograd4) out.packed = winograd_packed_size<4>(c);
-    }
-  };
-  if (backward)
-    plan(BackwardProblem<T>(context, s, layout).problem);
-  else
-    plan(ForwardProblem<T>(context, s, layout).problem);
+WeightGrad<T> weight_grad_of(const Conv2dShape& s, Layout layout) {
+  return {s.n,
+          s.groups,
+          s.c / s.groups,
+          s.h,
+          s.w,
+          s.k / s.groups,
+          s.p,
+          s.q,
+          s.r,
+          s.s,
+          s.stride_h,
+          s.stride_w,
+          s.pad_h,
+          s.pad_w,
+          s.dilation_h,
+          s.dilation_w,
+          layout == Layout::last,
+          nullptr,
+          nullptr,
+          nullptr,
+          nullptr};
+}
+
+template <class T>
+Conv2dPlan plan_of(const ConvProblem<T>& c, bool winograd) {
+  static constexpr const char* names[] = {"shifted product", "direct product",
+                                          "Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"};
+  static_assert(std::size(names) == kConvAlgorithms && kConvAlgorithms <= kConv2dCandidates);
+  const ConvPlan p = plan_conv(c, winograd);
+  Conv2dPlan out{};
+  for (int i = 0; i < kConvAlgorithms; ++i)
+    out.candidates[i] = {names[i], p.cycles[i], p.multiplications[i]};
+  out.chosen = static_cast<int>(p.chosen);
+  if (p.chosen != ConvAlgorithm::shift) out.packed = direct_packed_size(c);
+  if constexpr (std::is_same_v<T, float>) {
+    if (p.chosen == ConvAlgorithm::winograd2) out.packed = winograd_packed_size<2>(c);
+    if (p.chosen == ConvAlgorithm::winograd4) out.packed = winograd_packed_size<4>(c);
+  }
+  return out;
+}
+
+template <class T>
+void conv2d_plan_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                        Conv2dProduct product, Conv2dPlan& out) {
+  const double positions = static_cast<double>(s.n * s.groups) * static_cast<double>(s.p * s.q);
+  const double macs = positions * static_cast<double>(s.k / s.groups) *
+                      static_cast<double>(s.c / s.groups * s.r * s.s);
+  out = {};
+  if (is_depthwise(s, layout)) {
+    out.candidates[0] = {"depthwise", macs / Vec<T>::size, macs};
+  } else if (product == Conv2dProduct::weight_grad) {
+    const WgradCost cost = weight_grad_cost(weight_grad_of<T>(s, layout));
+    out.candidates[0] = {"product, lanes of the input's channels", cost.x * positions, macs};
+    out.candidates[1] = {"product, lanes of the output's channels", cost.dy * positions, macs};
+    out.candidates[2] = {"inner products along the rows", cost.positions * positions, macs};
+    out.chosen = static_cast<int>(cost.best());
+  } else if (product == Conv2dProduct::forward) {
+    out = plan_of(ForwardProblem<T>(context, s, layout).problem, s.winograd);
+  } else {
+    out = plan_of(BackwardProblem<T>(context, s, layout).problem, s.winograd);
+  }
 }
 
 template <class T>
@@ -170,6 +233,17 @@ void conv2d_pack_launch(const Context& context, const Conv2dShape& s, Layout lay
 template <class T>
 void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
+  if (is_depthwise(s, layout)) {
+    const auto run =
+        layout == Layout::first ? depthwise_backward_weight<T> : depthwise_last_backward_weight<T>;
+    return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(dy),
+               static_cast<T*>(dweight), static_cast<T*>(dbias));
+  }
+  WeightGrad<T> g = weight_grad_of<T>(s, layout);
+  g.x = static_cast<const T*>(x), g.dy = static_cast<const T*>(dy);
+  g.dweight = static_cast<T*>(dweight), g.dbias = static_cast<T*>(dbias);
+  const WgradLanes lanes = weight_grad_cost(g).best();
+  if (lanes != WgradLanes::positions) return weight_grad(context, g, lanes);
   const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
   const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
   Taps taps(context, s);

@@ -66,7 +66,7 @@ Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;
-  Tensor y = empty("to", x.shape(), dtype, x.device());
+  Tensor y = empty_in("to", layout_of(x), x.shape(), dtype, x.device());
   convert_into(y, x);
   if (!is_floating(dtype)) return y;
   if (Recording r{"to", {&x}})
@@ -140,7 +140,7 @@ Tensor full(const Dims& shape, double value, DType dtype, const Device& device) 
   Tensor y = empty(shape, dtype, device);
   const uint64_t bits = bits_of(value, dtype);
   if (y.numel() == 1 && device.is_cpu())
-    memcpy(y.mutable_data(), &bits, item_size(dtype));
+    on_host([to = y.mutable_data(), bits, size = item_size(dtype)] { memcpy(to, &bits, size); });
   else
     launch<fill>("full", device, dtype, y.numel(), walk_over(shape, y), bits, y.mutable_data());
   return y;

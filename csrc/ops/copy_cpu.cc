@@ -68,8 +68,8 @@ void copy_transposed(const Context& context, const Strided<2>& walk, int dim, co
   constexpr int64_t kBand = 64;
   const int64_t bands = (n + kBand - 1) / kBand;
   const int64_t grain = std::max<int64_t>(1, kCheapGrain / (m * std::min(n, kBand)));
-  bool stream = walk.numel * static_cast<int64_t>(sizeof(T)) >= kStreamBytes &&
-                is_line_aligned(y) && is_line_aligned(y + y_row);
+  const int64_t item = sizeof(T);
+  bool stream = streams(y, walk.numel * item, y_row * item);
   for (int d = 0; d < rest.ndim; ++d) stream &= is_line_aligned(y + rest.stride[1][d]);
   context.parallel_for(rest.numel * bands, grain, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
@@ -90,8 +90,7 @@ void copy(const Context& context, const Strided<2>& walk, const void* x, void* y
   T* const to = static_cast<T*>(y);
   if (const int dim = transposed_dim(walk)) return copy_transposed(context, walk, dim, from, to);
   if (walk.ndim == 1 && walk.stride[0][0] == 1 && walk.stride[1][0] == 1) {
-    const bool stream =
-        walk.numel * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && is_line_aligned(to);
+    const bool stream = streams(to, walk.numel * static_cast<int64_t>(sizeof(T)));
     return context.parallel_for(walk.numel, kCheapGrain, [&](int64_t begin, int64_t end) {
       const size_t bytes = static_cast<size_t>(end - begin) * sizeof(T);
       if (!stream) return void(memcpy(to + begin, from + begin, bytes));

@@ -34,6 +34,15 @@ Lanes check_lanes(const char* op, const Tensor& x, int dim, const Tensor& index)
   return l;
 }
 
+[[noreturn]] void throw_out_of_range(const char* op, const char* what, int64_t position,
+                                     int64_t value, int64_t limit, const std::string& index) {
+  throw Error(ErrorKind::index, op,
+              text(what, " ", value, " at position ", position, " is out of range"))
+      .show("index", index)
+      .show("valid", limit > 0 ? text("0 to ", limit - 1) : "none")
+      .remedy("check the values, or make the table larger");
+}
+
 Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_shape) {
   Tensor dw = full(weight_shape, 0, g.dtype(), g.device());
   const Tensor gs = contiguous(detach(g));
@@ -50,21 +59,22 @@ Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_s
 }  // namespace
 
 void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what) {
-  const auto on_host = [](const Tensor& scalar) {
-    return *to_device(scalar, Device{}).as<const int64_t>();
-  };
   Tensor position = empty({}, DType::i64, index.device());
   launch<first_out_of_range>(op, index.device(), DType::i64, index.numel(), index.numel(),
                              static_cast<const int64_t*>(index.data()), limit,
                              position.as<int64_t>());
-  const int64_t bad = on_host(position);
-  if (bad < 0) return;
-  const int64_t value = on_host(index.view({}, {}, index.offset() + bad));
-  throw Error(ErrorKind::index, op,
-              text(what, " ", value, " at position ", bad, " is out of range"))
-      .show("index", index)
-      .show("valid", limit > 0 ? text("0 to ", limit - 1) : "none")
-      .remedy("check the values, or make the table larger");
+  if (!index.device().is_cpu()) {
+    const int64_t bad = *to_device(position, Device{}).as<const int64_t>();
+    if (bad < 0) return;
+    const Tensor value = index.view({}, {}, index.offset() + bad);
+    throw_out_of_range(op, what, bad, *to_device(value, Device{}).as<const int64_t>(), limit,
+                       describe(index));
+  }
+  on_host([=, at = position.as<const int64_t>(), values = index.as<const int64_t>(),
+           shape = index.shape()] {
+    if (*at >= 0)
+      throw_out_of_range(op, what, *at, values[*at], limit, name_of(DType::i64) + str(shape));
+  });
 }
 
 Tensor embedding(const Tensor& index, const Tensor& weight) {

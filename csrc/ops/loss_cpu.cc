@@ -25,11 +25,9 @@ void forward(const Context& context, int64_t rows, int64_t classes, const void* 
         alignas(64) T max[kBlock], sum[kBlock];
         for (int64_t r = begin; r < end; r += kBlock) {
           const int64_t n = std::min(kBlock, end - r);
-          for (int64_t k = 0; k < n; ++k) {
-            const auto s =
-                row_statistics(x + (r + k) * classes, classes, [](int64_t, int64_t, V) {});
-            max[k] = s.max, sum[k] = s.sum;
-          }
+          for (int64_t k = 0; k < n; k += V::size)
+            row_statistics(std::min<int64_t>(V::size, n - k), classes, x + (r + k) * classes,
+                           max + k, sum + k, [](int64_t, int64_t, int64_t, V, V) {});
           for_packs<V>(n, [&](int64_t k, auto m) {
             const V log_sum = log(load_pack(sum + k, m, T(1)));
             store_pack(log_sum, sum + k, m);

@@ -58,7 +58,15 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
 }
 
 const void* pointer(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
+void* mutable_pointer(const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; }
 Tensor plain(const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; }
+
+// The last of y[t, n, hidden] on its own; without steps the initial state.
+Tensor last_step(const Tensor& y, const Tensor& initial) {
+  const int64_t t = y.size(0), n = y.size(1), hidden = y.size(2);
+  if (t == 0) return clone(initial);
+  return clone(y.view({n, hidden}, {hidden, 1}, (t - 1) * n * hidden));
+}
 
 }  // namespace
 
@@ -69,22 +77,24 @@ std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, 
   // What the kernels read, kept for both directions.
   const std::array<Tensor, 7> in{plain(x),    plain(h0),   plain(c0),  plain(w_ih),
                                  plain(w_hh), plain(b_ih), plain(b_hh)};
-  Tensor y = empty({s.t, s.n, s.hidden}, x.dtype(), x.device()), cells = empty_like(y);
-  Tensor gates = empty({s.t, s.n, 4 * s.hidden}, x.dtype(), x.device());
+  Recording recording{"lstm", {&x, &h0, &c0, &w_ih, &w_hh, &b_ih, &b_hh}};
+  Tensor y = empty({s.t, s.n, s.hidden}, x.dtype(), x.device()), gates, cells;
+  if (recording) {
+    gates = empty({s.t, s.n, 4 * s.hidden}, x.dtype(), x.device());
+    cells = empty_like(y);
+  }
+  Tensor c = s.t == 0 ? clone(in[2]) : empty_like(in[2]);
   launch<lstm_forward>("lstm", x.device(), x.dtype(), work, s, in[0].data(), in[1].data(),
                        in[2].data(), in[3].data(), in[4].data(), pointer(in[5]), pointer(in[6]),
-                       y.mutable_data(), gates.mutable_data(), cells.mutable_data());
-  const auto last = [&](const Tensor& sequence, const Tensor& initial) {
-    if (s.t == 0) return clone(initial);
-    return clone(sequence.view({s.n, s.hidden}, {s.hidden, 1}, (s.t - 1) * s.n * s.hidden));
-  };
-  Tensor h = last(y, in[1]), c = last(cells, in[2]);
+                       y.mutable_data(), c.mutable_data(), mutable_pointer(gates),
+                       mutable_pointer(cells));
+  Tensor h = last_step(y, in[1]);
 
-  if (Recording r{"lstm", {&x, &h0, &c0, &w_ih, &w_hh, &b_ih, &b_hh}}) {
+  if (recording) {
     const std::array<Saved, 7> saved{Saved(x),    Saved(h0),   Saved(c0),  Saved(w_ih),
                                      Saved(w_hh), Saved(b_ih), Saved(b_hh)};
-    r.results({&y, &h, &c}, [s, work, saved, in, y = Saved::result(y), gates,
-                             cells](Backward& pass) {
+    recording.results({&y, &h, &c}, [s, work, saved, in, y = Saved::result(y), gates,
+                                     cells](Backward& pass) {
       std::vector<Tensor> operands;
       for (const Saved& each : saved) operands.push_back(each.get(pass));
       if (grad_enabled()) {

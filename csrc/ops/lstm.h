@@ -17,11 +17,12 @@ struct LstmShape {
 };
 
 // x[t, n, input], h0 and c0 [n, hidden], w_ih[4 hidden, input], w_hh[4 hidden, hidden], biases
-// [4 hidden] or null; all contiguous. y[t, n, hidden]. For the backward pass, kept by the caller:
-// gates[t, n, 4 hidden] (after their activations) and cells[t, n, hidden]. float32 and float64.
+// [4 hidden] or null; all contiguous. y[t, n, hidden]; c_last[n, hidden], which without steps stays
+// as it is. For the backward pass, kept by the caller: gates[t, n, 4 hidden] (after their
+// activations) and cells[t, n, hidden]; both null where there will be none. float32 and float64.
 FASTDL_KERNEL(lstm_forward, const LstmShape& shape, const void* x, const void* h0, const void* c0,
               const void* w_ih, const void* w_hh, const void* b_ih, const void* b_hh, void* y,
-              void* gates, void* cells);
+              void* c_last, void* gates, void* cells);
 
 struct LstmSaved {
   const void *x, *h0, *c0, *w_ih, *w_hh, *y, *gates, *cells;

@@ -60,6 +60,7 @@ struct Step {
   const T *w, *bias;  // bias may be null
   T* gates;           // [n, 4 hidden]: the input's part before, activations after
   T *c_next, *h_next;
+  T* c_last;  // c of the last step again; null before
 };
 
 // A block has 8 hidden units: a thread's four sums are the gates of one.
@@ -98,6 +99,7 @@ __global__ void __launch_bounds__(kBlock, 2) lstm_step_kernel(const __grid_const
   }
   c = gate[1] * c + gate[0] * gate[2];
   p.c_next[i * p.hidden + j] = c;
+  if (p.c_last) p.c_last[i * p.hidden + j] = c;
   p.h_next[i * p.hidden + j] = gate[3] * std::tanh(c);
 }
 
@@ -210,15 +212,18 @@ bool in_vectors(int64_t size, const T* a, const T* b) {
 template <class T>
 void lstm_forward_launch(const Context& context, const LstmShape& s, const void* x, const void* h0_,
                          const void* c0_, const void* w_ih, const void* w_hh_, const void* b_ih,
-                         const void* b_hh, void* y_, void* gates_, void* cells_) {
+                         const void* b_hh, void* y_, void* c_last, void* gates_, void* cells_) {
   const int64_t state = s.n * s.hidden, wide = kGates * s.hidden;
   if (s.t <= 0 || state <= 0) return;
   const T* const h0 = static_cast<const T*>(h0_);
   const T* const c0 = static_cast<const T*>(c0_);
   const T* const w_hh = static_cast<const T*>(w_hh_);
   T* const y = static_cast<T*>(y_);
-  T* const gates = static_cast<T*>(gates_);
-  T* const cells = static_cast<T*>(cells_);
+  const auto bytes = [&](int64_t n) { return static_cast<size_t>(s.t * n) * sizeof(T); };
+  const Scratch own_gates(context, gates_ ? 0 : bytes(kGates * state));
+  const Scratch own_cells(context, cells_ ? 0 : bytes(state));
+  T* const gates = gates_ ? static_cast<T*>(gates_) : own_gates.as<T>();
+  T* const cells = cells_ ? static_cast<T*>(cells_) : own_cells.as<T>();
   GemmArguments by_x{1, s.t * s.n, wide, s.input};
   by_x.a_row = by_x.b_col = s.input;
   by_x.a_col = by_x.b_row = 1;
@@ -237,6 +242,7 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
     step.gates = gates + t * kGates * state;
     step.c_next = cells + t * state;
     step.h_next = y + t * state;
+    step.c_last = t + 1 < s.t ? nullptr : static_cast<T*>(c_last);
     step.vector = in_vectors(s.hidden, step.h, w_hh);
     with_tile<T>(s.n, [&](auto r) {
       constexpr int R = decltype(r)::value;

@@ -60,14 +60,15 @@ std::vector<OptimizerSlot> slots_of(const char* op, const std::vector<Tensor>& p
 template <class K, class Options>
 void run(const char* op, const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
          const std::vector<Tensor>& first, const std::vector<Tensor>& second,
-         const Options& options) {
+         const Options& options, std::function<void(Options&)>&& next) {
   if (params.empty()) return;
   GradMode off(false);
   std::vector<Tensor> copies;
   const std::vector<OptimizerSlot> slots = slots_of(op, params, grads, first, second, copies);
   int64_t work = 0;
   for (const OptimizerSlot& s : slots) work += s.n;
-  launch<K>(op, params[0].device(), params[0].dtype(), work, options, slots.data(),
+  launch<K>(op, params[0].device(), params[0].dtype(), work,
+            Live<Options>{options, std::move(next)}, host_array(slots),
             static_cast<int64_t>(slots.size()));
   for (const auto* list : {&params, &first, &second})
     for (const Tensor& t : *list) bump_version(t);
@@ -76,22 +77,23 @@ void run(const char* op, const std::vector<Tensor>& params, const std::vector<Te
 }  // namespace
 
 void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-              const std::vector<Tensor>& momentum, const SgdOptions& options) {
+              const std::vector<Tensor>& momentum, const SgdOptions& options,
+              std::function<void(SgdOptions&)> next) {
   if (!params.empty() && momentum.empty() && options.momentum != 0)
     throw argument_error("sgd_step", text("momentum is ", options.momentum, ", without buffers"))
         .remedy("pass one buffer for each parameter");
-  run<sgd_update>("sgd_step", params, grads, momentum, {}, options);
+  run<sgd_update>("sgd_step", params, grads, momentum, {}, options, std::move(next));
 }
 
 void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
                const std::vector<Tensor>& first, const std::vector<Tensor>& second,
-               const AdamOptions& options) {
+               const AdamOptions& options, std::function<void(AdamOptions&)> next) {
   if (!params.empty() && (first.empty() || second.empty()))
     throw argument_error("adam_step", "both moments are needed")
         .remedy("pass lists of zeros at the first step");
   if (options.step < 1)
     throw argument_error("adam_step", text("step is ", options.step)).remedy("count steps from 1");
-  run<adam_update>("adam_step", params, grads, first, second, options);
+  run<adam_update>("adam_step", params, grads, first, second, options, std::move(next));
 }
 
 }  // namespace fastdl

@@ -1,6 +1,7 @@
 // Parameter updates, in place, over all parameters in one call.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "core/fwd.h"
@@ -32,10 +33,12 @@ FASTDL_KERNEL(sgd_update, const SgdOptions& options, const OptimizerSlot* slots,
 // p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 FASTDL_KERNEL(adam_update, const AdamOptions& options, const OptimizerSlot* slots, int64_t count);
 
+// In a captured step `next` brings the options up to date before each replay.
 void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
-              const std::vector<Tensor>& momentum, const SgdOptions& options);
+              const std::vector<Tensor>& momentum, const SgdOptions& options,
+              std::function<void(SgdOptions&)> next = {});
 void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
                const std::vector<Tensor>& first, const std::vector<Tensor>& second,
-               const AdamOptions& options);
+               const AdamOptions& options, std::function<void(AdamOptions&)> next = {});
 
 }  // namespace fastdl

@@ -52,7 +52,9 @@ Pool2dShape shape_of(const char* op, const Tensor& x, const Pool2dOptions& o) {
                 o.padding[1],
                 o.dilation[0],
                 o.dilation[1],
-                o.count_include_pad};
+                o.count_include_pad,
+                x.device().is_cpu() ? layout_of(x) : Layout::first,
+                x.size(d - 3)};
   for (int i = 0; i < d - 2; ++i) s.planes *= x.size(i);
   s.p = output_size(op, x, s.h, o, 0);
   s.q = output_size(op, x, s.w, o, 1);
@@ -67,43 +69,62 @@ Dims output_shape(const Tensor& x, const Pool2dShape& s) {
 
 Tensor avg_pool2d_grad(const Tensor& dy, const Dims& x_shape, const Pool2dShape& s,
                        const Pool2dOptions& o) {
-  Tensor dx = empty(x_shape, dy.dtype(), dy.device());
-  const Tensor gs = contiguous(detach(dy));
-  launch<avg_pool2d_backward>("avg_pool2d", dy.device(), dy.dtype(), dy.numel(), s, gs.data(),
+  Tensor dx = empty_in(s.layout, x_shape, dy.dtype(), dy.device());
+  const Tensor gs = in_layout(detach(dy), s.layout);
+  launch<avg_pool2d_backward>("avg_pool2d", dy.device(), dy.dtype(), dx.numel(), s, gs.data(),
                               dx.mutable_data());
   if (Recording r{"avg_pool2d_grad", {&dy}})
     r.result(dx, [o](Backward& pass) { pass.give(0, avg_pool2d(pass.grad(), o)); });
   return dx;
 }
 
+// Where in its plane each maximum lies, or -1.
+Tensor positions_of(const Tensor& index, const Pool2dShape& s) {
+  if (index.dtype() == DType::i64) return index;
+  const Tensor first = contiguous(index);
+  Tensor positions = empty(index.shape(), DType::i64, index.device());
+  Pool2dShape planes = s;
+  planes.layout = Layout::first;
+  launch<max_pool2d_positions>("max_pool2d", index.device(), index.dtype(), index.numel(), planes,
+                               first.data(), positions.as<int64_t>());
+  return positions;
+}
+
+// An indexed sum, whose derivative is known.
+Tensor composed_gradient(const Tensor& g, const Tensor& index, const Pool2dShape& s,
+                         const Dims& x_shape) {
+  const Tensor at = positions_of(index, s);
+  const Dims cells{s.planes, s.h * s.w}, windows{s.planes, s.p * s.q};
+  const auto number = [&](double value, const Tensor& like) {
+    return full({}, value, like.dtype(), like.device());
+  };
+  const Tensor has = compare(Compare::ge, at, number(0, at));
+  const Tensor to = where(has, at, number(0, at)), from = where(has, g, number(0, g));
+  const Tensor zero = full(cells, 0, g.dtype(), g.device());
+  return reshape(scatter_add(zero, 1, reshape(to, windows), reshape(from, windows)), x_shape);
+}
+
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& o) {
   const Pool2dShape s = shape_of("max_pool2d", x, o);
-  const Tensor xs = contiguous(detach(x));
-  Tensor y = empty(output_shape(x, s), x.dtype(), x.device());
-  Tensor index = empty(y.shape(), DType::i64, x.device());
+  const Tensor xs = in_layout(detach(x), s.layout);
+  const Dims shape = output_shape(x, s);
+  Tensor y = empty_in(s.layout, shape, x.dtype(), x.device()), index;
+  const DType kind = !x.device().is_cpu() ? DType::i64 : has_byte_taps(s) ? DType::u8 : DType::i32;
+  if (!x.device().is_cpu() || (grad_enabled() && requires_grad(x)))
+    index = empty_in(s.layout, shape, kind, x.device());
   launch<max_pool2d_forward>("max_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s,
-                             xs.data(), y.mutable_data(), index.as<int64_t>());
+                             xs.data(), y.mutable_data(),
+                             index.defined() ? index.mutable_data() : nullptr);
   if (Recording r{"max_pool2d", {&x}})
     r.result(y, [index, s, shape = x.shape()](Backward& pass) {
       const Tensor& g = pass.grad();
-      if (grad_enabled()) {  // an indexed sum, whose derivative is known
-        const Dims cells{s.planes, s.h * s.w}, windows{s.planes, s.p * s.q};
-        const auto number = [&](double value, const Tensor& like) {
-          return full({}, value, like.dtype(), like.device());
-        };
-        const Tensor has = compare(Compare::ge, index, number(0, index));
-        const Tensor to = where(has, index, number(0, index)), from = where(has, g, number(0, g));
-        const Tensor zero = full(cells, 0, g.dtype(), g.device());
-        pass.give(
-            0, reshape(scatter_add(zero, 1, reshape(to, windows), reshape(from, windows)), shape));
-        return;
-      }
-      Tensor dx = empty(shape, g.dtype(), g.device());
-      const Tensor gs = contiguous(g);
+      if (grad_enabled()) return pass.give(0, composed_gradient(g, index, s, shape));
+      Tensor dx = empty_in(s.layout, shape, g.dtype(), g.device());
+      const Tensor gs = in_layout(g, s.layout);
       launch<max_pool2d_backward>("max_pool2d", g.device(), g.dtype(), dx.numel(), s, gs.data(),
-                                  static_cast<const int64_t*>(index.data()), dx.mutable_data());
+                                  index.data(), dx.mutable_data());
       pass.give(0, dx);
     });
   return y;
@@ -111,8 +132,8 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& o) {
 
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& o) {
   const Pool2dShape s = shape_of("avg_pool2d", x, o);
-  const Tensor xs = contiguous(detach(x));
-  Tensor y = empty(output_shape(x, s), x.dtype(), x.device());
+  const Tensor xs = in_layout(detach(x), s.layout);
+  Tensor y = empty_in(s.layout, output_shape(x, s), x.dtype(), x.device());
   launch<avg_pool2d_forward>("avg_pool2d", x.device(), x.dtype(), y.numel() * s.kernel_h, s,
                              xs.data(), y.mutable_data());
   if (Recording r{"avg_pool2d", {&x}})

@@ -1,366 +1,400 @@
-// Two-dimensional pooling. Lanes are neighbouring outputs of a row; the taps of the window are
-// walked one by one, each a (strided) load. Rows outside the plane are left out of the walk. Where
-// windows hang over the left or right edge, the rows of a window are first copied between margins
-// that never win (or add nothing), so that the inner loops have no bounds to check.
-#include "ops/pool2d.h"
-
+// Two-dimensional pooling of planes (images in channels-last: ops/pool2d_last_cpu.h). Lanes are
+// neighbouring outputs of a row. The windows that lie inside of the plane from left to right, nearly
+// all, are walked tap by tap, each a (strided) load; the few that hang over an edge one by one.
+// Rows outside the plane are left out of the walk.
+//
+// Gradients of a plane are put together in the first caches and leave for memory once. A maximum's
+// goes to the tap that forward noted, which is a byte. All rows under a window get the same of an
+// average: what a row of dy spreads over its columns is added up once.
 #include "core/dtype.h"
-#include "cpu/reduce.h"
 #include "cpu/register.h"
+#include "ops/pool2d_last_cpu.h"
+#include "ops/pool2d_window_cpu.h"
 
 namespace fastdl::cpu {
 namespace {
 
-constexpr int64_t kWork = 32768;  // taps worth a chunk of threads
-
-// The taps [first, last) of a window at `start` that fall into [0, size).
-struct Taps {
-  int64_t first, last;
-};
-inline Taps taps_inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size) {
-  if (dilation == 1)  // spares the divisions
-    return {std::min(std::max<int64_t>(-start, 0), kernel),
-            std::clamp<int64_t>(size - start, 0, kernel)};
-  const int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-  const int64_t last = start >= size ? 0 : (size - start + dilation - 1) / dilation;
-  return {std::min(first, kernel), std::min(last, kernel)};
-}
-
-// How many taps count as elements in an average, along one dimension.
-inline int64_t counted(int64_t start, int64_t kernel, int64_t dilation, int64_t size, int64_t pad,
-                       bool include_pad) {
-  const int64_t p = include_pad ? pad : 0;
-  const Taps t = taps_inside(start + p, kernel, dilation, size + 2 * p);
-  return std::max<int64_t>(1, t.last - t.first);
-}
-
 // x[0], x[stride], ... : m elements, or a whole register if m is the constant.
-template <class S, class Stride, class M>
-inline Vec<Compute<S>> load_strided(const S* x, Stride stride, M m) {
-  using C = Compute<S>;
+template <class C, class Stride, class M>
+inline Vec<C> load_strided(const C* x, Stride stride, M m) {
   using V = Vec<C>;
   if (stride == 1 || m == 1) return load_pack(x, m, C(0));
-  if constexpr (std::is_same_v<S, C>) {
-    if (stride == 2) {
-      // Two registers that together end with the last element wanted, so that nothing is read
-      // beyond it.
-      typename V::Mask pick;
-      for (int i = 0; i < V::size; ++i) pick[i] = i < V::size / 2 ? 2 * i : 2 * i + 1;
-      V low, high;
-      if constexpr (std::is_same_v<M, int64_t>) {
-        low = V::load(x, std::min<int64_t>(2 * m - 1, V::size));
-        high = V::load(x + V::size - 1, std::max<int64_t>(2 * m - V::size, 0));
-      } else {
-        low = V::load(x);
-        high = V::load(x + V::size - 1);
-      }
-      return V(typename V::Native(__builtin_shuffle(low.v, high.v, pick)));
+  if (stride == 2) {
+    // Two registers that together end with the last element wanted, so that nothing is read
+    // beyond it.
+    typename V::Mask pick;
+    for (int i = 0; i < V::size; ++i) pick[i] = i < V::size / 2 ? 2 * i : 2 * i + 1;
+    V low, high;
+    if constexpr (std::is_same_v<M, int64_t>) {
+      low = V::load(x, std::min<int64_t>(2 * m - 1, V::size));
+      high = V::load(x + V::size - 1, std::max<int64_t>(2 * m - V::size, 0));
+    } else {
+      low = V::load(x);
+      high = V::load(x + V::size - 1);
     }
+    return V(typename V::Native(__builtin_shuffle(low.v, high.v, pick)));
   }
   C buffer[V::size] = {};
-  for (int64_t i = 0; i < m; ++i) buffer[i] = static_cast<C>(x[i * stride]);
+  for (int64_t i = 0; i < m; ++i) buffer[i] = x[i * stride];
   return V::load(buffer);
 }
 
-// Calls f with the stride, as a constant where it is one of the usual ones.
-template <class F>
-inline void with_stride(int64_t stride, F f) {
-  if (stride == 1)
-    f(std::integral_constant<int64_t, 1>());
-  else if (stride == 2)
-    f(std::integral_constant<int64_t, 2>());
-  else
-    f(stride);
+// a[0], b[0], a[1], b[1], ... to y: 2 m elements.
+template <class C, class M>
+inline void store_interleaved(Vec<C> a, Vec<C> b, C* y, M m) {
+  using V = Vec<C>;
+  typename V::Mask low, high;
+  for (int i = 0; i < V::size; ++i) {
+    low[i] = i / 2 + (i % 2 ? V::size : 0);
+    high[i] = low[i] + V::size / 2;
+  }
+  const V first(typename V::Native(__builtin_shuffle(a.v, b.v, low)));
+  const V second(typename V::Native(__builtin_shuffle(a.v, b.v, high)));
+  if constexpr (std::is_same_v<M, int64_t>) {
+    first.store(y, std::min<int64_t>(2 * m, V::size));
+    if (2 * m > V::size) second.store(y + V::size, 2 * m - V::size);
+  } else {
+    first.store(y);
+    second.store(y + V::size);
+  }
 }
 
-// The rows of one window after the other, so that tap c of output q is element
-// q * stride_w + c * dilation_w of a row.
+// Calls f with the width of the window and its stride, as constants where they are usual ones.
+template <class F>
+inline void with_window(const Pool2dShape& s, F f) {
+  using std::integral_constant;
+  if (s.stride_w == 1) return f(s.kernel_w, integral_constant<int64_t, 1>());
+  if (s.stride_w != 2) return f(s.kernel_w, s.stride_w);
+  if (s.kernel_w == 2) return f(integral_constant<int64_t, 2>(), integral_constant<int64_t, 2>());
+  if (s.kernel_w == 3) return f(integral_constant<int64_t, 3>(), integral_constant<int64_t, 2>());
+  f(s.kernel_w, integral_constant<int64_t, 2>());
+}
+
+// The windows of a row that lie inside from left to right.
+Range whole_windows(const Pool2dShape& s) {
+  const int64_t first = std::min((s.pad_w + s.stride_w - 1) / s.stride_w, s.q);
+  const int64_t room = s.w - 1 - (s.kernel_w - 1) * s.dilation_w + s.pad_w;
+  return {first, room < 0 ? first : std::clamp(room / s.stride_w + 1, first, s.q)};
+}
+
+// The rows of a window in the type of the arithmetic.
 template <class S>
 class WindowRows {
  public:
   using C = Compute<S>;
+  static constexpr bool kCopies = !std::is_same_v<S, C>;
 
-  WindowRows(const Context& context, const Pool2dShape& s, C margin)
-      : s_(s),
-        width_((s.q - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1),
-        copied_(!std::is_same_v<S, C> || s.pad_w > 0 || width_ > s.w),
-        count_(std::min(s.kernel_h, s.h)),
-        room_(std::max(width_, s.pad_w + s.w)),
-        scratch_(context, copied_ ? static_cast<size_t>(count_ * room_) * sizeof(C) : 0) {
-    if (copied_) std::fill_n(scratch_.template as<C>(), count_ * room_, margin);
-  }
+  WindowRows(const Context& context, const Pool2dShape& s)
+      : s_(s), scratch_(context, kCopies ? static_cast<size_t>(s.kernel_h * s.w) * sizeof(C) : 0) {}
 
-  // The taps that are rows of the plane, for windows that start at row `top`.
-  void enter(const S* plane, int64_t top, Taps taps) {
-    first_ = taps.first;
-    if (!copied_) {
-      if constexpr (std::is_same_v<S, C>) base_ = plane + (top + first_ * s_.dilation_h) * s_.w;
-      step_ = s_.dilation_h * s_.w;
-      return;
+  void enter(const S* plane, int64_t top, Range taps) {
+    if constexpr (kCopies) {
+      base_ = scratch_.template as<C>();
+      for (int64_t r = taps.first; r < taps.last; ++r)
+        load_block(plane + (top + r * s_.dilation_h) * s_.w, 1, s_.w,
+                   scratch_.template as<C>() + r * s_.w);
+    } else {
+      base_ = plane + top * s_.w;
     }
-    C* const copy = scratch_.template as<C>();
-    base_ = copy, step_ = room_;
-    for (int64_t r = first_; r < taps.last; ++r)
-      load_block(plane + (top + r * s_.dilation_h) * s_.w, 1, s_.w,
-                 copy + (r - first_) * room_ + s_.pad_w);
   }
-
-  const C* row(int64_t r) const { return base_ + (r - first_) * step_; }
+  const C* row(int64_t r) const { return base_ + r * (kCopies ? s_.w : s_.dilation_h * s_.w); }
 
  private:
   const Pool2dShape& s_;
-  const int64_t width_;
-  const bool copied_;
-  const int64_t count_, room_;
   Scratch scratch_;
-  int64_t first_ = 0, step_ = 0;
   const C* base_ = nullptr;
 };
 
-// Calls body(item, plane, top, taps) for every row of the output in [begin, end).
+// Calls body(item, rows, p, taps) for every row of the output, with its window's rows entered.
 template <class S, class F>
-void for_output_rows(const Pool2dShape& s, const S* x, int64_t begin, int64_t end, F body) {
-  int64_t p = begin % s.p;
-  const S* plane = x + begin / s.p * s.h * s.w;
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t top = p * s.stride_h - s.pad_h;
-    body(i, plane, top, taps_inside(top, s.kernel_h, s.dilation_h, s.h));
-    if (++p == s.p) p = 0, plane += s.h * s.w;
-  }
-}
-
-int64_t grain(const Pool2dShape& s) {
-  return std::max<int64_t>(1, kWork / std::max<int64_t>(1, s.q * s.kernel_h * s.kernel_w));
+void for_output_rows(const Context& context, const Pool2dShape& s, const S* x, F body) {
+  if (s.q == 0) return;
+  context.parallel_for(s.planes * s.p, pool_grain(s), [&](int64_t begin, int64_t end) {
+    WindowRows<S> rows(context, s);
+    int64_t p = begin % s.p;
+    const S* plane = x + begin / s.p * s.h * s.w;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t top = p * s.stride_h - s.pad_h;
+      const Range taps = taps_inside(top, s.kernel_h, s.dilation_h, s.h);
+      rows.enter(plane, top, taps);
+      body(i, rows, p, taps);
+      if (++p == s.p) p = 0, plane += s.h * s.w;
+    }
+  });
 }
 
 // ---- maximum ----
 
-// Positions within a plane are kept in lanes as wide as the elements.
-template <class S>
-using Lane = std::conditional_t<sizeof(Compute<S>) == 4, int32_t, int64_t>;
-
-// For planes whose positions do not fit.
-template <class S>
-void max_row_plain(const Pool2dShape& s, const WindowRows<S>& rows, int64_t top, Taps taps, S* y,
-                   int64_t* index) {
+// The window of output q alone.
+template <class S, class Index>
+void max_window(const Pool2dShape& s, const WindowRows<S>& rows, Range taps, int64_t q, S* y,
+                Index* index) {
   using C = Compute<S>;
-  for (int64_t q = 0; q < s.q; ++q) {
-    const int64_t left = q * s.stride_w - s.pad_w;
-    const Taps columns = taps_inside(left, s.kernel_w, s.dilation_w, s.w);
-    C best = -std::numeric_limits<C>::infinity();
-    int64_t at = -1;
-    for (int64_t r = taps.first; r < taps.last; ++r)
-      for (int64_t c = columns.first; c < columns.last; ++c) {
-        const C v = rows.row(r)[q * s.stride_w + c * s.dilation_w];
-        if (at >= 0 && !(v > best || (v != v && best == best))) continue;
-        best = v, at = (top + r * s.dilation_h) * s.w + left + c * s.dilation_w;
-      }
-    y[q] = S(best);
-    index[q] = at;
-  }
+  const int64_t left = q * s.stride_w - s.pad_w;
+  const Range columns = taps_inside(left, s.kernel_w, s.dilation_w, s.w);
+  C best = -std::numeric_limits<C>::infinity();
+  int64_t at = -1;
+  for (int64_t r = taps.first; r < taps.last; ++r)
+    for (int64_t c = columns.first; c < columns.last; ++c) {
+      const C v = rows.row(r)[left + c * s.dilation_w];
+      if (at >= 0 && !(v > best || (v != v && best == best))) continue;
+      best = v, at = r * s.kernel_w + c;
+    }
+  y[q] = S(best);
+  if constexpr (!std::is_same_v<Index, NoIndex>)
+    index[q] = at < 0 ? kNoTap<Index> : static_cast<Index>(at);
 }
 
-template <class S, class Stride>
-void max_row(const Pool2dShape& s, Stride stride, const WindowRows<S>& rows, int64_t top, Taps taps,
-             const Lane<S>* first_column, S* y, int64_t* index) {
+template <class S, class Index>
+void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y, Index* index) {
   using C = Compute<S>;
   using V = Vec<C>;
-  using Index = typename V::Mask;
-  using L = Lane<S>;
-  Index steps;
-  for (int i = 0; i < V::size; ++i) steps[i] = static_cast<L>(i);
-  steps = steps * static_cast<L>(s.stride_w);
-  const int64_t first_row = (top + taps.first * s.dilation_h) * s.w;
-  for_packs<V>(s.q, [&](int64_t q, auto m) {
-    V best(-std::numeric_limits<C>::infinity());
-    Index at;  // of the window's first element
-    memcpy(&at, first_column + q, sizeof at);
-    at += static_cast<L>(first_row);
-    const Index origin = steps + static_cast<L>(q * s.stride_w - s.pad_w);
-    for (int64_t r = taps.first; r < taps.last; ++r) {
-      const C* const row = rows.row(r) + q * s.stride_w;
-      Index here = origin + static_cast<L>((top + r * s.dilation_h) * s.w);
-      for (int64_t c = 0; c < s.kernel_w; ++c) {
-        const V v = load_strided(row + c * s.dilation_w, stride, m);
-        const Index better = ~(v <= best) & (best == best);  // larger, or the first NaN
-        best = select(better, v, best);
-        at = better ? here : at;
-        here += static_cast<L>(s.dilation_w);
-      }
-    }
-    store_pack(best, y + q, m);
-    L lane[V::size];
-    memcpy(lane, &at, sizeof at);
-    for (int64_t i = 0; i < m; ++i) index[q + i] = lane[i];
-  });
-}
-
-template <class S>
-void max_forward(const Context& context, const Pool2dShape& s, const void* x_, void* y_,
-                 int64_t* index) {
-  using C = Compute<S>;
-  const S* const x = static_cast<const S*>(x_);
-  S* const y = static_cast<S*>(y_);
-  if (s.q == 0) return;
-  const bool plain = sizeof(C) == 4 && s.h * s.w > INT32_MAX;
-  // The column of each window's first tap inside the plane.
-  Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(Lane<S>) + kVecBytes);
-  Lane<S>* const first_column = scratch.as<Lane<S>>();
-  std::fill_n(first_column + s.q, kVecBytes / sizeof(Lane<S>), Lane<S>(0));  // read, never used
-  bool padding_alone = false;  // whether some windows have no column inside (dilation can do that)
-  for (int64_t q = 0; q < s.q; ++q) {
-    const int64_t left = q * s.stride_w - s.pad_w;
-    const Taps columns = taps_inside(left, s.kernel_w, s.dilation_w, s.w);
-    const bool inside = columns.first < columns.last;
-    first_column[q] = static_cast<Lane<S>>(inside ? left + columns.first * s.dilation_w : 0);
-    padding_alone |= !inside;
-  }
-  context.parallel_for(s.planes * s.p, grain(s), [&](int64_t begin, int64_t end) {
-    WindowRows<S> rows(context, s, -std::numeric_limits<C>::infinity());
-    for_output_rows(s, x, begin, end, [&](int64_t i, const S* plane, int64_t top, Taps taps) {
-      if (taps.first >= taps.last) {
-        std::fill_n(y + i * s.q, s.q, S(-std::numeric_limits<C>::infinity()));
-        std::fill_n(index + i * s.q, s.q, int64_t{-1});
-        return;
-      }
-      rows.enter(plane, top, taps);
-      if (plain || padding_alone)
-        max_row_plain(s, rows, top, taps, y + i * s.q, index + i * s.q);
-      else
-        with_stride(s.stride_w, [&](auto stride) {
-          max_row(s, stride, rows, top, taps, first_column, y + i * s.q, index + i * s.q);
+  using L = typename V::Mask;
+  constexpr bool indexed = !std::is_same_v<Index, NoIndex>;
+  const Range whole = whole_windows(s);
+  with_window(s, [&](auto kernel_w, auto stride) {
+    for_output_rows(
+        context, s, x, [&](int64_t item, const WindowRows<S>& rows, int64_t, Range taps) {
+          S* const to = y + item * s.q;
+          Index* const noted = indexed ? index + item * s.q : nullptr;
+          const Range inside = taps.empty() ? Range{0, 0} : whole;
+          for (int64_t q = 0; q < inside.first; ++q) max_window(s, rows, taps, q, to, noted);
+          for (int64_t q = inside.last; q < s.q; ++q) max_window(s, rows, taps, q, to, noted);
+          for_packs<V>(inside.last - inside.first, [&](int64_t i, auto m) {
+            const int64_t q = inside.first + i, left = q * s.stride_w - s.pad_w;
+            V best(-std::numeric_limits<C>::infinity());
+            L at = L{} + static_cast<std::decay_t<decltype(L{}[0])>>(taps.first * kernel_w);
+            for (int64_t r = taps.first; r < taps.last; ++r) {
+              const C* const row = rows.row(r) + left;
+              for (int64_t c = 0; c < kernel_w; ++c)
+                take_larger<Index>(best, at, load_strided(row + c * s.dilation_w, stride, m),
+                                   r * kernel_w + c);
+            }
+            store_pack(best, to + q, m);
+            if constexpr (indexed) TapLanes<C, Index>::store(at, noted + q, m);
+          });
         });
-    });
   });
 }
 
-// Calls body(plane, sum, extra) with each plane of dx, zeroed, in the type of the arithmetic, and
-// room for `extra` more elements.
+// Calls body(plane, sum) with each plane of dx, not initialised, in the type of the arithmetic:
+// aside where that is another than dx's or where dx is streamed.
 template <class S, class F>
-void for_gradient_planes(const Context& context, const Pool2dShape& s, S* dx, int64_t extra,
-                         F body) {
+void for_gradient_planes(const Context& context, const Pool2dShape& s, S* dx, F body) {
   using C = Compute<S>;
   const int64_t size = s.h * s.w;
-  const int64_t work = size + s.p * s.q * 2;
   if (size == 0) return;
-  context.parallel_for(s.planes, std::max<int64_t>(1, kWork / work),
+  const bool same = std::is_same_v<S, C>;
+  const bool stream = same && streams(dx, s.planes * size * static_cast<int64_t>(sizeof(S)),
+                                      size * static_cast<int64_t>(sizeof(S)));
+  context.parallel_for(s.planes, std::max<int64_t>(1, kPoolWork / (size + 2 * s.p * s.q)),
                        [&](int64_t begin, int64_t end) {
-                         const int64_t plane = std::is_same_v<S, C> ? 0 : size;
-                         Scratch scratch(context, static_cast<size_t>(plane + extra) * sizeof(C));
+                         Scratch scratch(
+                             context, same && !stream ? 0 : static_cast<size_t>(size) * sizeof(C));
                          for (int64_t i = begin; i < end; ++i) {
-                           C* sum = scratch.as<C>() + extra;
-                           if constexpr (std::is_same_v<S, C>) sum = dx + i * size;
-                           std::fill_n(sum, size, C(0));
-                           body(i, sum, scratch.as<C>());
-                           if constexpr (!std::is_same_v<S, C>)
+                           C* sum = scratch.as<C>();
+                           if constexpr (same) sum = stream ? sum : dx + i * size;
+                           body(i, sum);
+                           if constexpr (!same)
                              store_block(sum, size, dx + i * size, 1);
+                           else if (stream)
+                             stream_copy(dx + i * size, sum, static_cast<size_t>(size) * sizeof(S));
                          }
+                         stream_end();
                        });
 }
 
-template <class S>
-void max_backward(const Context& context, const Pool2dShape& s, const void* dy_,
-                  const int64_t* index, void* dx_) {
+template <class S, class Index>
+void max_backward(const Context& context, const Pool2dShape& s, const S* dy_, const Index* index,
+                  S* dx) {
+  using C = Compute<S>;
   const int64_t outputs = s.p * s.q;
-  for_gradient_planes(context, s, static_cast<S*>(dx_), 0,
-                      [&](int64_t plane, Compute<S>* sum, Compute<S>*) {
-                        const S* const dy = static_cast<const S*>(dy_) + plane * outputs;
-                        const int64_t* const at = index + plane * outputs;
-                        for (int64_t i = 0; i < outputs; ++i)
-                          if (at[i] >= 0) sum[at[i]] += static_cast<Compute<S>>(dy[i]);
-                      });
+  Scratch scratch(context, static_cast<size_t>(s.kernel_h * s.kernel_w) * sizeof(int64_t));
+  int64_t* const place = scratch.as<int64_t>();  // of a tap, from the window's first one
+  for (int64_t r = 0; r < s.kernel_h; ++r)
+    for (int64_t c = 0; c < s.kernel_w; ++c)
+      place[r * s.kernel_w + c] = r * s.dilation_h * s.w + c * s.dilation_w;
+  for_gradient_planes(context, s, dx, [&](int64_t plane, C* sum) {
+    std::fill_n(sum, s.h * s.w, C(0));
+    const S* dy = dy_ + plane * outputs;
+    const Index* tap = index + plane * outputs;
+    for (int64_t p = 0; p < s.p; ++p, dy += s.q, tap += s.q) {
+      const int64_t row = (p * s.stride_h - s.pad_h) * s.w - s.pad_w;
+      for (int64_t q = 0; q < s.q; ++q)
+        if (tap[q] != kNoTap<Index>)
+          sum[row + q * s.stride_w + place[tap[q]]] += static_cast<C>(dy[q]);
+    }
+  });
+}
+
+template <class Index>
+void max_positions(const Context& context, const Pool2dShape& s, const void* index_,
+                   int64_t* positions) {
+  const Index* const index = static_cast<const Index*>(index_);
+  context.parallel_for(s.planes * s.p * s.q, kPoolWork, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t tap = index[i], q = i % s.q, p = i / s.q % s.p;
+      const int64_t row = p * s.stride_h - s.pad_h + tap / s.kernel_w * s.dilation_h;
+      const int64_t column = q * s.stride_w - s.pad_w + tap % s.kernel_w * s.dilation_w;
+      positions[i] = index[i] == kNoTap<Index> ? -1 : row * s.w + column;
+    }
+  });
 }
 
 // ---- average ----
 
 template <class S>
-void average_forward(const Context& context, const Pool2dShape& s, const void* x_, void* y_) {
+void average_forward(const Context& context, const Pool2dShape& s, const S* x, S* y) {
   using C = Compute<S>;
   using V = Vec<C>;
-  const S* const x = static_cast<const S*>(x_);
-  S* const y = static_cast<S*>(y_);
-  if (s.q == 0) return;
-  Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(C));
-  C* const width = scratch.as<C>();
-  for (int64_t q = 0; q < s.q; ++q)
-    width[q] = static_cast<C>(counted(q * s.stride_w - s.pad_w, s.kernel_w, s.dilation_w, s.w,
-                                      s.pad_w, s.count_include_pad));
+  const Range inside = whole_windows(s);
   // Global pooling: a window of whole rows is one contiguous sum.
-  const bool whole =
-      s.q == 1 && s.pad_w == 0 && s.kernel_w == s.w && s.dilation_w == 1 && s.dilation_h == 1;
-  context.parallel_for(s.planes * s.p, grain(s), [&](int64_t begin, int64_t end) {
-    WindowRows<S> rows(context, s, C(0));
-    for_output_rows(s, x, begin, end, [&](int64_t i, const S* plane, int64_t top, Taps taps) {
-      S* const to = y + i * s.q;
-      const C height =
-          static_cast<C>(counted(top, s.kernel_h, s.dilation_h, s.h, s.pad_h, s.count_include_pad));
-      if (whole) {
-        const int64_t n = std::max<int64_t>(taps.last - taps.first, 0) * s.w;
-        *to = S(fold_row<Sum>(plane + (top + taps.first) * s.w, n) / (height * width[0]));
-        return;
-      }
-      rows.enter(plane, top, taps);
-      with_stride(s.stride_w, [&](auto stride) {
-        for_packs<V>(s.q, [&](int64_t q, auto m) {
-          V sum(C(0));
-          for (int64_t r = taps.first; r < taps.last; ++r) {
-            const C* const row = rows.row(r) + q * s.stride_w;
-            for (int64_t c = 0; c < s.kernel_w; ++c)
-              sum += load_strided(row + c * s.dilation_w, stride, m);
-          }
-          store_pack(sum / (load_pack(width + q, m, C(1)) * height), to + q, m);
-        });
-      });
-    });
+  const bool global = s.q == 1 && s.pad_w == 0 && s.kernel_w == s.w && std::is_same_v<S, C>;
+  with_window(s, [&](auto kernel_w, auto stride) {
+    for_output_rows(context, s, x,
+                    [&](int64_t item, const WindowRows<S>& rows, int64_t p, Range taps) {
+                      S* const to = y + item * s.q;
+                      const int64_t height = counted_rows(s, p);
+                      const auto share = [&](int64_t columns) {
+                        return C(1) / static_cast<C>(height * columns);
+                      };
+                      if (global) {
+                        const int64_t n = std::max<int64_t>(taps.last - taps.first, 0) * s.w;
+                        *to = S(fold_row<Sum>(rows.row(taps.first), n) * share(s.kernel_w));
+                        return;
+                      }
+                      const auto window = [&](int64_t q) {
+                        const int64_t left = q * s.stride_w - s.pad_w;
+                        const Range columns = taps_inside(left, s.kernel_w, 1, s.w);
+                        C sum(0);
+                        for (int64_t r = taps.first; r < taps.last; ++r)
+                          for (int64_t c = columns.first; c < columns.last; ++c)
+                            sum += rows.row(r)[left + c];
+                        to[q] = S(sum * share(counted_columns(s, q)));
+                      };
+                      for (int64_t q = 0; q < inside.first; ++q) window(q);
+                      for (int64_t q = inside.last; q < s.q; ++q) window(q);
+                      const V scale(share(s.kernel_w));
+                      for_packs<V>(inside.last - inside.first, [&](int64_t i, auto m) {
+                        const int64_t q = inside.first + i, left = q * s.stride_w - s.pad_w;
+                        V sum(C(0));
+                        for (int64_t r = taps.first; r < taps.last; ++r)
+                          for (int64_t c = 0; c < kernel_w; ++c)
+                            sum += load_strided(rows.row(r) + left + c, stride, m);
+                        store_pack(sum * scale, to + q, m);
+                      });
+                    });
   });
 }
 
-// All rows of a window get the same: what a row of dy spreads over its columns is added up once,
-// in `spread`, and then to each of them.
+// spread[j] = the sum of scaled[q] over the windows q that have column j. Columns j of one remainder
+// by the stride have the same taps; scaled[-margin, q + margin) is readable, and 0 outside of [0, q).
+template <class C>
+void spread_row(const Pool2dShape& s, const C* scaled, C* spread) {
+  using V = Vec<C>;
+  const int64_t stride = s.stride_w;
+  // The sum for columns stride * k + remainder, k in [i, i + m).
+  const auto columns = [&](int64_t remainder, int64_t i, auto m) {
+    const int64_t shift = remainder + s.pad_w;
+    V sum(C(0));
+    for (int64_t c = shift % stride; c < s.kernel_w; c += stride)
+      sum += load_pack(scaled + i + (shift - c) / stride, m, C(0));
+    return sum;
+  };
+  const int64_t steps = s.w / stride;
+  for_packs<V>(steps, [&](int64_t i, auto m) {
+    if (stride == 1) return store_pack(columns(0, i, m), spread + i, m);
+    if (stride == 2)
+      return store_interleaved(columns(0, i, m), columns(1, i, m), spread + 2 * i, m);
+    C lanes[V::size];
+    for (int64_t r = 0; r < stride; ++r) {
+      columns(r, i, m).store(lanes);
+      for (int64_t k = 0; k < m; ++k) spread[(i + k) * stride + r] = lanes[k];
+    }
+  });
+  for (int64_t j = steps * stride; j < s.w; ++j)
+    spread[j] = columns(j % stride, steps, int64_t{1}).v[0];
+}
+
 template <class S>
-void average_backward(const Context& context, const Pool2dShape& s, const void* dy_, void* dx_) {
+void average_backward(const Context& context, const Pool2dShape& s, const S* dy_, S* dx) {
   using C = Compute<S>;
   using V = Vec<C>;
-  Scratch scratch(context, static_cast<size_t>(s.kernel_w) * sizeof(Taps) +
-                               static_cast<size_t>(s.q) * sizeof(C));
-  Taps* const outputs = scratch.as<Taps>();
-  C* const share = reinterpret_cast<C*>(outputs + s.kernel_w);
-  for (int64_t c = 0; c < s.kernel_w; ++c)  // in [0, q), and as columns in [0, w)
-    outputs[c] = taps_inside(c * s.dilation_w - s.pad_w, s.q, s.stride_w, s.w);
-  for (int64_t q = 0; q < s.q; ++q)
-    share[q] = static_cast<C>(counted(q * s.stride_w - s.pad_w, s.kernel_w, s.dilation_w, s.w,
-                                      s.pad_w, s.count_include_pad));
-  const int64_t extra = s.w + s.q;
-  for_gradient_planes(
-      context, s, static_cast<S*>(dx_), extra, [&](int64_t plane, C* sum, C* spread) {
-        C* const scaled = spread + s.w;
-        const S* const dy = static_cast<const S*>(dy_) + plane * s.p * s.q;
-        for (int64_t p = 0; p < s.p; ++p) {
-          const int64_t top = p * s.stride_h - s.pad_h;
-          const Taps rows = taps_inside(top, s.kernel_h, s.dilation_h, s.h);
-          const C height = static_cast<C>(
-              counted(top, s.kernel_h, s.dilation_h, s.h, s.pad_h, s.count_include_pad));
-          std::fill_n(spread, s.w, C(0));
-          for_packs<V>(s.q, [&](int64_t q, auto m) {
-            store_pack(
-                load_pack(dy + p * s.q + q, m, C(0)) / (load_pack(share + q, m, C(1)) * height),
-                scaled + q, m);
-          });
-          for (int64_t c = 0; c < s.kernel_w; ++c) {  // outputs whose tap c is inside
-            const Taps in = outputs[c];
-            C* const to = spread + c * s.dilation_w - s.pad_w;
-            with_stride(s.stride_w, [&](auto stride) {
-              for (int64_t q = in.first; q < in.last; ++q) to[q * stride] += scaled[q];
-            });
-          }
-          for (int64_t r = rows.first; r < rows.last; ++r) {
-            C* const row = sum + (top + r * s.dilation_h) * s.w;
-            for_packs<V>(s.w, [&](int64_t i, auto m) {
-              store_pack(load_pack(row + i, m, C(0)) + load_pack(spread + i, m, C(0)), row + i, m);
-            });
-          }
-        }
+  // Reads of spread_row reach (kernel_w - 1) / stride_w windows to the left of the first column's,
+  // and as far as the last column's to the right.
+  const int64_t margin = s.kernel_w / s.stride_w + 1;
+  const int64_t room = margin + std::max(s.q, (s.w + s.pad_w) / s.stride_w + 1) + 1 + V::size;
+  const size_t bytes = static_cast<size_t>(room + s.q + s.p * s.w) * sizeof(C);
+  for_gradient_planes(context, s, dx, [&](int64_t plane, C* sum) {
+    Scratch scratch(context, bytes);
+    C* const scaled = scratch.as<C>() + margin;
+    C* const share = scratch.as<C>() + room;
+    C* const spread = share + s.q;
+    std::fill_n(scaled - margin, room, C(0));
+    for (int64_t q = 0; q < s.q; ++q) share[q] = C(1) / static_cast<C>(counted_columns(s, q));
+    const S* const dy = dy_ + plane * s.p * s.q;
+    for (int64_t p = 0; p < s.p; ++p) {
+      const V height(C(1) / static_cast<C>(counted_rows(s, p)));
+      for_packs<V>(s.q, [&](int64_t q, auto m) {
+        store_pack(load_pack(dy + p * s.q + q, m, C(0)) * (load_pack(share + q, m, C(0)) * height),
+                   scaled + q, m);
       });
+      spread_row(s, scaled, spread + p * s.w);
+    }
+    for (int64_t i = 0; i < s.h; ++i) {
+      const Range over = windows_over(i, s.kernel_h, s.stride_h, s.pad_h, 1, s.p);
+      for_packs<V>(s.w, [&](int64_t j, auto m) {
+        V total(C(0));
+        for (int64_t p = over.first; p < over.last; ++p)
+          total += load_pack(spread + p * s.w + j, m, C(0));
+        store_pack(total, sum + i * s.w + j, m);
+      });
+    }
+  });
+}
+
+// launchers
+
+template <class S>
+void max_forward_launch(const Context& context, const Pool2dShape& s, const void* x_, void* y_,
+                        void* index) {
+  const S* const x = static_cast<const S*>(x_);
+  S* const y = static_cast<S*>(y_);
+  with_index(s, index, [&](auto* taps) {
+    s.layout == Layout::last ? max_forward_last(context, s, x, y, taps)
+                             : max_forward(context, s, x, y, taps);
+  });
+}
+
+template <class S>
+void max_backward_launch(const Context& context, const Pool2dShape& s, const void* dy_,
+                         const void* index_, void* dx_) {
+  const S* const dy = static_cast<const S*>(dy_);
+  S* const dx = static_cast<S*>(dx_);
+  const auto go = [&](auto* taps) {
+    s.layout == Layout::last ? max_backward_last(context, s, dy, taps, dx)
+                             : max_backward(context, s, dy, taps, dx);
+  };
+  has_byte_taps(s) ? go(static_cast<const uint8_t*>(index_))
+                   : go(static_cast<const int32_t*>(index_));
+}
+
+template <class S>
+void average_forward_launch(const Context& context, const Pool2dShape& s, const void* x_,
+                            void* y_) {
+  const S* const x = static_cast<const S*>(x_);
+  S* const y = static_cast<S*>(y_);
+  s.layout == Layout::last ? average_forward_last(context, s, x, y)
+                           : average_forward(context, s, x, y);
+}
+
+template <class S>
+void average_backward_launch(const Context& context, const Pool2dShape& s, const void* dy_,
+                             void* dx_) {
+  const S* const dy = static_cast<const S*>(dy_);
+  S* const dx = static_cast<S*>(dx_);
+  s.layout == Layout::last ? average_backward_last(context, s, dy, dx)
+                           : average_backward(context, s, dy, dx);
 }
 
 }  // namespace
@@ -368,11 +402,13 @@ void average_backward(const Context& context, const Pool2dShape& s, const void* 
 void register_pool2d(Registry& registry) {
   for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
-    registry.add<max_pool2d_forward>(dtype_of<T>::value, max_forward<T>);
-    registry.add<max_pool2d_backward>(dtype_of<T>::value, max_backward<T>);
-    registry.add<avg_pool2d_forward>(dtype_of<T>::value, average_forward<T>);
-    registry.add<avg_pool2d_backward>(dtype_of<T>::value, average_backward<T>);
+    registry.add<max_pool2d_forward>(dtype_of<T>::value, max_forward_launch<T>);
+    registry.add<max_pool2d_backward>(dtype_of<T>::value, max_backward_launch<T>);
+    registry.add<avg_pool2d_forward>(dtype_of<T>::value, average_forward_launch<T>);
+    registry.add<avg_pool2d_backward>(dtype_of<T>::value, average_backward_launch<T>);
   });
+  registry.add<max_pool2d_positions>(DType::u8, max_positions<uint8_t>);
+  registry.add<max_pool2d_positions>(DType::i32, max_positions<int32_t>);
 }
 
 }  // namespace fastdl::cpu

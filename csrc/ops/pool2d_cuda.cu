@@ -226,16 +226,17 @@ void launch_cells(const Context& context, int64_t planes, int64_t height, int64_
 
 template <class T>
 void max_forward(const Context& context, const Pool2dShape& s, const void* x, void* y,
-                 int64_t* index) {
+                 void* index) {
   launch_cells(context, s.planes, s.p, s.q, max_kernel<T>, s, static_cast<const T*>(x),
-               static_cast<T*>(y), index);
+               static_cast<T*>(y), static_cast<int64_t*>(index));
 }
 
 template <class T>
-void max_backward(const Context& context, const Pool2dShape& s, const void* dy,
-                  const int64_t* index, void* dx) {
+void max_backward(const Context& context, const Pool2dShape& s, const void* dy, const void* index,
+                  void* dx) {
   launch_cells(context, s.planes, s.h, s.w, gather_kernel<T, MaxShare<T>>, s,
-               MaxShare<T>{static_cast<const T*>(dy), index}, static_cast<T*>(dx));
+               MaxShare<T>{static_cast<const T*>(dy), static_cast<const int64_t*>(index)},
+               static_cast<T*>(dx));
 }
 
 // Global pooling: one window, which is the plane.

@@ -23,8 +23,8 @@ Tensor uniform_(const Tensor& x, double low, double high, Generator* generator) 
     throw argument_error("uniform_", "the tensor is not contiguous")
         .show("input", x)
         .remedy("fill a contiguous tensor and copy it");
-  launch<random_uniform>("uniform_", x.device(), x.dtype(), x.numel(), generator->seed,
-                         generator->advance(blocks(x.numel(), 4)), x.numel(), low, high,
+  launch<random_uniform>("uniform_", x.device(), x.dtype(), x.numel(), Seed(generator),
+                         Draw(generator, blocks(x.numel(), 4)), x.numel(), low, high,
                          x.mutable_data());
   bump_version(x);
   return x;
@@ -39,8 +39,8 @@ Tensor normal_(const Tensor& x, double mean, double std, Generator* generator) {
     throw argument_error("normal_", "the tensor is not contiguous")
         .show("input", x)
         .remedy("fill a contiguous tensor and copy it");
-  launch<random_normal>("normal_", x.device(), x.dtype(), x.numel(), generator->seed,
-                        generator->advance(blocks(x.numel(), 4)), x.numel(), mean, std,
+  launch<random_normal>("normal_", x.device(), x.dtype(), x.numel(), Seed(generator),
+                        Draw(generator, blocks(x.numel(), 4)), x.numel(), mean, std,
                         x.mutable_data());
   bump_version(x);
   return x;
@@ -62,14 +62,15 @@ Tensor randint(int64_t low, int64_t high, const Dims& shape, const Device& devic
     throw argument_error("randint", text("no integers from ", low, " to below ", high))
         .remedy("give low < high");
   Tensor y = empty(shape, DType::i64, device);
-  launch<random_integers>("randint", device, DType::i64, y.numel(), generator->seed,
-                          generator->advance(blocks(y.numel(), 2)), y.numel(), low, high,
+  launch<random_integers>("randint", device, DType::i64, y.numel(), Seed(generator),
+                          Draw(generator, blocks(y.numel(), 2)), y.numel(), low, high,
                           y.as<int64_t>());
   return y;
 }
 
 Tensor randperm(int64_t n, Generator* generator) {
   if (n < 0) throw argument_error("randperm", text("n is ", n)).remedy("use n of 0 or more");
+  refuse_capture("randperm", "shuffles on the host", "draw the permutation outside the function");
   Tensor y = empty({n}, DType::i64, Device{});
   auto* p = y.as<int64_t>();
   std::iota(p, p + n, int64_t{0});
@@ -93,8 +94,8 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
         .remedy("use a probability from 0 to 1");
   if (!training || p == 0) return x;
   Tensor mask = empty(x.shape(), x.dtype(), x.device());
-  launch<random_bernoulli>("dropout", x.device(), x.dtype(), x.numel(), generator->seed,
-                           generator->advance(blocks(x.numel(), 4)), x.numel(), 1 - p,
+  launch<random_bernoulli>("dropout", x.device(), x.dtype(), x.numel(), Seed(generator),
+                           Draw(generator, blocks(x.numel(), 4)), x.numel(), 1 - p,
                            p < 1 ? 1 / (1 - p) : 0.0, mask.mutable_data());
   return mul(x, mask);
 }

@@ -11,6 +11,7 @@ namespace fastdl {
 
 void register_ops() {
   gradient_arithmetic.add = add;
+  gradient_arithmetic.add_ = [](const Tensor& a, const Tensor& b) { binary_(Binary::add, a, b); };
   gradient_arithmetic.clone = [](const Tensor& x) { return clone_in(x, layout_of(x)); };
   gradient_arithmetic.ones_like = [](const Tensor& x) {
     return full(x.shape(), 1, x.dtype(), x.device());

@@ -1,5 +1,7 @@
 // Softmax and its logarithm: the maximum, the sum of exponentials, the result. Along contiguous
-// rows (inner = 1) lanes are elements of a row; elsewhere lanes are neighbouring columns.
+// rows (inner = 1) lanes are elements of a row (cpu/softmax_row.h);
+// elsewhere lanes are neighbouring columns. Exponentials wait for their sum in the caches, so that each is
+// computed once and memory is read once and written once.
 #include "core/dtype.h"
 #include "cpu/register.h"
 #include "cpu/softmax_row.h"
@@ -8,64 +10,80 @@
 namespace fastdl::cpu {
 namespace {
 
-constexpr int64_t kWork = 16384;  // elements worth a chunk of threads
-constexpr int64_t kTile = 128;    // columns that are handled together
+constexpr int64_t kWork = 16384;    // elements worth a chunk of threads
+constexpr int64_t kTile = 128;      // columns that are handled together
+constexpr int64_t kKept = 4096;     // elements of rows, or of a column, that are kept
+constexpr int64_t kBlockRows = 64;  // that are added one by one
 
 // kernels
 
-template <class T>
-void softmax_row(bool log_, int64_t n, const T* x, T* y) {
+// Up to a register's lanes of rows, in one go; rows of no more than kKept elements in all are kept.
+template <bool stream, class T>
+void softmax_rows(bool log_, int64_t rows, int64_t n, const T* x, T* y) {
   using C = Compute<T>;
   using V = Vec<C>;
-  if (log_) {
-    const auto s = row_statistics(x, n, [](int64_t, int64_t, V) {});
-    const C log_sum = scalar_log(s.sum);
+  alignas(64) C max[V::size], sum[V::size], kept[kKept];
+  const bool keeps = rows * n <= kKept;
+  row_statistics(rows, n, x, max, sum, [&](int64_t r, int64_t i, auto m, V d, V e) {
+    if (keeps) store_pack(log_ ? d : e, kept + r * n + i, m);
+  });
+  const V total = load_pack(sum, rows, C(1));
+  store_pack(log_ ? log(total) : V(C(1)) / total, sum, rows);
+  for (int64_t r = 0; r < rows; ++r)
     for_packs<V>(n, [&](int64_t i, auto m) {
-      store_pack(load_pack(x + i, m, C(0)) - s.max - log_sum, y + i, m);
+      const int64_t at = r * n + i;
+      const V v = keeps ? load_pack(kept + at, m, C(0)) : load_pack(x + at, m, C(0)) - max[r];
+      if (log_) return put_pack<stream>(v - sum[r], y + at, m);
+      put_pack<stream>((keeps ? v : exp(v)) * sum[r], y + at, m);
     });
-  } else if constexpr (std::is_same_v<T, C>) {
-    const auto s = row_statistics(x, n, [&](int64_t i, int64_t m, V e) { e.store(y + i, m); });
-    const C scale = C(1) / s.sum;
-    for_packs<V>(
-        n, [&](int64_t i, auto m) { store_pack(load_pack(y + i, m, C(0)) * scale, y + i, m); });
-  } else {  // exponentials are computed twice, so that they are rounded once
-    const auto s = row_statistics(x, n, [](int64_t, int64_t, V) {});
-    const C scale = C(1) / s.sum;
-    for_packs<V>(n, [&](int64_t i, auto m) {
-      store_pack(exp(load_pack(x + i, m, C(0)) - s.max) * scale, y + i, m);
-    });
-  }
 }
 
-template <class T>
-void softmax_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T* x, T* y) {
+// Adds to `sum` in blocks of rows, so that rounding errors do not add up along a long column.
+template <class V, class F>
+V sum_rows(int64_t n, F term) {
+  using C = typename V::Scalar;
+  V total(C(0));
+  for (int64_t j = 0; j < n; j += kBlockRows) {
+    V block(C(0));
+    for (int64_t k = j; k < std::min(n, j + kBlockRows); ++k) block += term(k);
+    total += block;
+  }
+  return total;
+}
+
+// `kept` has room for n rows of kTile exponentials, or is null: then they are computed twice.
+template <bool stream, class T>
+void softmax_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T* x,
+                     Compute<T>* kept, T* y) {
   using C = Compute<T>;
   using V = Vec<C>;
   alignas(64) C max[kTile], sum[kTile];
+  std::fill_n(max, width, -std::numeric_limits<C>::infinity());
+  for (int64_t j = 0; j < n; ++j)  // row by row, as memory likes it
+    for_packs<V>(width, [&](int64_t i, auto m) {
+      store_pack(maximum(load_pack(max + i, m, C(0)), load_pack(x + j * inner + i, m, C(0))),
+                 max + i, m);
+    });
   for_packs<V>(width, [&](int64_t i, auto m) {
-    V top = load_pack(x + i, m, C(0));
-    for (int64_t j = 1; j < n; ++j) top = maximum(top, load_pack(x + j * inner + i, m, C(0)));
-    store_pack(top, max + i, m);
-    V total(C(0));
-    for (int64_t j = 0; j < n; ++j) {
+    const V top = load_pack(max + i, m, C(0));
+    const V total = sum_rows<V>(n, [&](int64_t j) {
       const V e = exp(load_pack(x + j * inner + i, m, C(0)) - top);
-      if constexpr (std::is_same_v<T, C>)
-        if (!log_) store_pack(e, y + j * inner + i, m);
-      total += e;
-    }
+      if (kept) store_pack(e, kept + j * kTile + i, m);
+      return e;
+    });
     store_pack(log_ ? log(total) : V(C(1)) / total, sum + i, m);
   });
   for (int64_t j = 0; j < n; ++j)
     for_packs<V>(width, [&](int64_t i, auto m) {
       const V top = load_pack(max + i, m, C(0)), s = load_pack(sum + i, m, C(0));
       T* const to = y + j * inner + i;
-      if (!log_ && std::is_same_v<T, C>) return store_pack(load_pack(to, m, C(0)) * s, to, m);
+      if (kept) return put_pack<stream>(load_pack(kept + j * kTile + i, m, C(0)) * s, to, m);
       const V v = load_pack(x + j * inner + i, m, C(0)) - top;
-      store_pack(log_ ? v - s : exp(v) * s, to, m);
+      put_pack<stream>(log_ ? v - s : exp(v) * s, to, m);
     });
 }
 
-template <class T>
+template <bool stream, class T>
 void gradient_row(bool log_, int64_t n, const T* dy, const T* y, T* dx) {
   using C = Compute<T>;
   using V = Vec<C>;
@@ -85,22 +103,21 @@ void gradient_row(bool log_, int64_t n, const T* dy, const T* y, T* dx) {
   }
   for_packs<V>(n, [&](int64_t i, auto m) {
     const V g = load_pack(dy + i, m, C(0)), v = load_pack(y + i, m, C(0));
-    store_pack(log_ ? g - exp(v) * dot : v * (g - dot), dx + i, m);
+    put_pack<stream>(log_ ? g - exp(v) * dot : v * (g - dot), dx + i, m);
   });
 }
 
-template <class T>
+template <bool stream, class T>
 void gradient_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T* dy, const T* y,
                       T* dx) {
   using C = Compute<T>;
   using V = Vec<C>;
   alignas(64) C sum[kTile];
   for_packs<V>(width, [&](int64_t i, auto m) {
-    V total(C(0));
-    for (int64_t j = 0; j < n; ++j) {
+    const V total = sum_rows<V>(n, [&](int64_t j) {
       const V g = load_pack(dy + j * inner + i, m, C(0));
-      total += log_ ? g : g * load_pack(y + j * inner + i, m, C(0));
-    }
+      return log_ ? g : g * load_pack(y + j * inner + i, m, C(0));
+    });
     store_pack(total, sum + i, m);
   });
   for (int64_t j = 0; j < n; ++j)
@@ -108,55 +125,82 @@ void gradient_columns(bool log_, int64_t n, int64_t inner, int64_t width, const 
       const int64_t at = j * inner + i;
       const V s = load_pack(sum + i, m, C(0));
       const V g = load_pack(dy + at, m, C(0)), v = load_pack(y + at, m, C(0));
-      store_pack(log_ ? g - exp(v) * s : v * (g - s), dx + at, m);
+      put_pack<stream>(log_ ? g - exp(v) * s : v * (g - s), dx + at, m);
     });
 }
 
 // launchers
 
-// Calls row(offset) for every row, or column(offset, width) for every tile of columns.
-template <class Row, class Column>
-void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, Row row,
+// Calls row(offset, rows) for every few rows, or column(offset, width, room) for every tile of columns; `room`
+// is for kTile columns, if there are no more than kKept of their elements and `keeps`.
+template <class C, class Row, class Column>
+void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, bool keeps, Row row,
                Column column) {
   if (n == 0 || inner == 0) return;
   if (inner == 1) {
-    context.parallel_for(outer, std::max<int64_t>(1, kWork / (n + 8)),
-                         [&](int64_t begin, int64_t end) {
-                           for (int64_t i = begin; i < end; ++i) row(i * n);
-                         });
+    const int64_t few = std::clamp<int64_t>(kKept / n, 1, Vec<C>::size);
+    const int64_t grain = std::max<int64_t>(1, kWork / (n + 8)) + few - 1;
+    context.parallel_for(outer, grain / few * few, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i += few) row(i * n, std::min(few, end - i));
+      stream_end();
+    });
     return;
   }
   const int64_t tiles = (inner + kTile - 1) / kTile;
-  context.parallel_for(outer * tiles, std::max<int64_t>(1, kWork / (n * std::min(inner, kTile))),
-                       [&](int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                           const int64_t first = i % tiles * kTile;
-                           column(i / tiles * n * inner + first, std::min(kTile, inner - first));
-                         }
-                       });
+  keeps = keeps && n <= kKept;
+  context.parallel_for(
+      outer * tiles, std::max<int64_t>(1, kWork / (n * std::min(inner, kTile))),
+      [&](int64_t begin, int64_t end) {
+        Scratch scratch(context, keeps ? static_cast<size_t>(n * kTile) * sizeof(C) : 0);
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t first = i % tiles * kTile;
+          column(i / tiles * n * inner + first, std::min(kTile, inner - first), scratch.as<C>());
+        }
+        stream_end();
+      });
+}
+
+// Calls f(std::bool_constant): whether results like y[outer, n, inner] are streamed.
+template <class T, class F>
+void with_streams(int64_t outer, int64_t n, int64_t inner, const T* y, F f) {
+  const int64_t item = sizeof(T), line = (inner == 1 ? n : inner) * item;
+  streams(y, outer * n * inner * item, line) ? f(std::true_type()) : f(std::false_type());
 }
 
 template <class T>
 void forward(const Context& context, bool log_, int64_t outer, int64_t n, int64_t inner,
              const void* x_, void* y_) {
+  using C = Compute<T>;
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
-  for_lines(
-      context, outer, n, inner, [&](int64_t i) { softmax_row(log_, n, x + i, y + i); },
-      [&](int64_t i, int64_t width) { softmax_columns(log_, n, inner, width, x + i, y + i); });
+  with_streams(outer, n, inner, y, [&](auto stream) {
+    for_lines<C>(
+        context, outer, n, inner, !log_,
+        [&](int64_t i, int64_t rows) { softmax_rows<stream>(log_, rows, n, x + i, y + i); },
+        [&](int64_t i, int64_t width, C* kept) {
+          softmax_columns<stream>(log_, n, inner, width, x + i, kept, y + i);
+        });
+  });
 }
 
 template <class T>
 void backward(const Context& context, bool log_, int64_t outer, int64_t n, int64_t inner,
               const void* dy_, const void* y_, void* dx_) {
+  using C = Compute<T>;
   const T* const dy = static_cast<const T*>(dy_);
   const T* const y = static_cast<const T*>(y_);
   T* const dx = static_cast<T*>(dx_);
-  for_lines(
-      context, outer, n, inner, [&](int64_t i) { gradient_row(log_, n, dy + i, y + i, dx + i); },
-      [&](int64_t i, int64_t width) {
-        gradient_columns(log_, n, inner, width, dy + i, y + i, dx + i);
-      });
+  with_streams(outer, n, inner, dx, [&](auto stream) {
+    for_lines<C>(
+        context, outer, n, inner, false,
+        [&](int64_t i, int64_t rows) {
+          for (int64_t end = i + rows * n; i < end; i += n)
+            gradient_row<stream>(log_, n, dy + i, y + i, dx + i);
+        },
+        [&](int64_t i, int64_t width, C*) {
+          gradient_columns<stream>(log_, n, inner, width, dy + i, y + i, dx + i);
+        });
+  });
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ Tensor composed_gradient(Unary op, const Tensor& g, [[maybe_unused]] const Tenso
 }
 
 Tensor fused_gradient(Unary op, const Tensor& g, const Tensor& x, const Tensor& y) {
-  Tensor dx = empty_like(y);
+  Tensor dx = empty_in(layout_of(y), y.shape(), y.dtype(), y.device());
   launch<unary_backward>(name_of(op), x.device(), x.dtype(), x.numel(), op,
                          walk_over(y.shape(), g, x, y, dx), g.data(), x.data(), y.data(),
                          dx.mutable_data());
@@ -38,7 +38,7 @@ Tensor fused_gradient(Unary op, const Tensor& g, const Tensor& x, const Tensor& 
 }  // namespace
 
 Tensor unary(Unary op, const Tensor& x) {
-  Tensor y = empty(name_of(op), x.shape(), x.dtype(), x.device());
+  Tensor y = empty_in(name_of(op), layout_of(x), x.shape(), x.dtype(), x.device());
   launch<unary_forward>(name_of(op), x.device(), x.dtype(), x.numel(), op,
                         walk_over(x.shape(), x, y), x.data(), y.mutable_data());
   if (Recording r{name_of(op), {&x}})

@@ -38,24 +38,26 @@ constexpr bool is_cheap(Unary op) {
 
 // kernels
 
-template <Unary op, class T>
+template <Unary op, class T, bool stream = false>
 void value_loop(int64_t n, T* y, const T* x) {
   if constexpr (std::is_floating_point_v<T>) {
     using V = Vec<T>;
     int64_t i = 0;
-    for (; i + V::size <= n; i += V::size) Formula<op>::value(V::load(x + i)).store(y + i);
+    for (; i + V::size <= n; i += V::size)
+      Formula<op>::value(V::load(x + i)).template put<stream>(y + i);
     if (i < n) Formula<op>::value(V::load(x + i, n - i, T(1))).store(y + i, n - i);
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = Formula<op>::value(Integer<T>(x[i])).v;
   }
 }
 
-template <Unary op, class T>
+template <Unary op, class T, bool stream = false>
 void gradient_loop(int64_t n, T* dx, const T* g, const T* x, const T* y) {
   using V = Vec<T>;
   int64_t i = 0;
   for (; i + V::size <= n; i += V::size)
-    Formula<op>::gradient(V::load(g + i), V::load(x + i), V::load(y + i)).store(dx + i);
+    Formula<op>::gradient(V::load(g + i), V::load(x + i), V::load(y + i))
+        .template put<stream>(dx + i);
   if (i < n) {
     const int64_t m = n - i;
     Formula<op>::gradient(V::load(g + i, m), V::load(x + i, m, T(1)), V::load(y + i, m, T(1)))
@@ -67,34 +69,38 @@ void gradient_loop(int64_t n, T* dx, const T* g, const T* x, const T* y) {
 
 template <class T>
 void forward(const Context& context, Unary op, const Strided<2>& walk, const void* x, void* y) {
-  typename Elementwise<T, T>::Loop loop = nullptr;
+  typename Elementwise<T, T>::Loops loops;
   bool cheap = true;
   switch (op) {
-#define F(name, doc, value_formula, gradient_formula)                             \
-  case Unary::name:                                                               \
-    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Unary::name)) \
-      loop = value_loop<Unary::name, Compute<T>>, cheap = is_cheap(Unary::name);  \
+#define F(name, doc, value_formula, gradient_formula)                                           \
+  case Unary::name:                                                                             \
+    if constexpr (is_floating(dtype_of<T>::value) || takes_integers(Unary::name))               \
+      loops = {value_loop<Unary::name, Compute<T>>, value_loop<Unary::name, Compute<T>, true>}, \
+      cheap = is_cheap(Unary::name);                                                            \
     break;
     FASTDL_UNARY(F)
 #undef F
   }
-  if (loop)
-    Elementwise<T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loop,
+  if (loops.loop)
+    Elementwise<T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loops,
                            static_cast<T*>(y), static_cast<const T*>(x));
 }
 
 template <class T>
 void backward(const Context& context, Unary op, const Strided<4>& walk, const void* g,
               const void* x, const void* y, void* dx) {
-  typename Elementwise<T, T, T, T>::Loop loop = nullptr;
+  typename Elementwise<T, T, T, T>::Loops loops;
   switch (op) {
-#define F(name, doc, value_formula, gradient_formula) \
-  case Unary::name: loop = gradient_loop<Unary::name, Compute<T>>; break;
+#define F(name, doc, value_formula, gradient_formula)       \
+  case Unary::name:                                         \
+    loops = {gradient_loop<Unary::name, Compute<T>>,        \
+             gradient_loop<Unary::name, Compute<T>, true>}; \
+    break;
     FASTDL_UNARY(F)
 #undef F
   }
   const bool cheap = op != Unary::sin && op != Unary::cos && op != Unary::softplus;
-  Elementwise<T, T, T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loop,
+  Elementwise<T, T, T, T>::run(context, walk, cheap ? kCheapGrain : kCostlyGrain, loops,
                                static_cast<T*>(dx), static_cast<const T*>(g),
                                static_cast<const T*>(x), static_cast<const T*>(y));
 }

@@ -6,8 +6,8 @@
     >>> x.grad.tolist()
     [[2.0, 4.0]]
 
-Tensors, functions, layers and optimisers are here at once; `data`, `io`, `metrics`, `models`,
-`recipes`, `train` and `viz` are imported when they are first used.
+Tensors, functions, layers and optimisers are here at once; `compiler`, `data`, `io`, `metrics`,
+`models`, `recipes`, `train` and `viz` are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -63,16 +63,18 @@ from fastdl._core import (
     zeros_like,
 )
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from fastdl.capture import capture
 from fastdl.errors import Error
 from fastdl.explain import explain
 from fastdl.graph import Input, Model
 from fastdl.nn.container import Sequential
 
 if TYPE_CHECKING:
-    from fastdl import data, io, metrics, models, recipes, train, viz
+    from fastdl import compiler, data, io, metrics, models, recipes, train, viz
+    from fastdl.compiler import compile  # noqa: A004 - an attribute of the package, as in PyTorch
 
 # Each costs more to import than all of the above, and many programs never need it.
-_LAZY = frozenset({"cli", "data", "io", "metrics", "models", "recipes", "train", "viz"})
+_LAZY = frozenset({"cli", "compiler", "data", "io", "metrics", "models", "recipes", "train", "viz"})
 
 __all__ = [
     "Error",
@@ -86,8 +88,11 @@ __all__ = [
     "autograd",
     "bfloat16",
     "bool_",
+    "capture",
     "cat",
     "channels_last",
+    "compile",
+    "compiler",
     "contiguous_format",
     "cuda",
     "data",
@@ -148,8 +153,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"fastdl.{name}")
+    if name == "compile":
+        return importlib.import_module("fastdl.compiler").compile
     raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "compile"})

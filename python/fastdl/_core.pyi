@@ -180,6 +180,7 @@ def _set_current_stream(stream: Stream) -> None: ...
 def _set_sync_debug(on: bool) -> None: ...
 def _sync_debug() -> bool: ...
 def _reset_peak(device: str) -> None: ...
+def _multiply_adds(rounds: int, chunks: int) -> float: ...
 def _cuda_memory_info(device: str) -> tuple[int, int]: ...
 def _set_memory_limit(device: str, bytes: int | None) -> None: ...
 
@@ -198,6 +199,39 @@ def grad(
 def zero_grads(tensors: Sequence[Tensor]) -> None:
     """Sets .grad of each to None."""
 
+class Capture:
+    """Work of ops, recorded; see fastdl.capture."""
+    def __init__(self, inputs: Sequence[Tensor] = (), strict: bool = True) -> None: ...
+    def begin(self) -> None:
+        """Records what this thread does from here on."""
+    def end(self) -> None:
+        """Ends the recording."""
+    def replay(self) -> bool:
+        """Does the recorded work again; False, with nothing done, where it does not fit any
+        more."""
+    def replay_on(self, inputs: tuple[Any, ...]) -> bool | None:
+        """replay() after `inputs` were copied into its own; None where they are not alike, or the
+        mode of gradients is another."""
+    @property
+    def broken(self) -> str:
+        """Why a capture that is not strict cannot be replayed, or ''."""
+    @property
+    def steps(self) -> int:
+        """How many kernels a replay runs."""
+    @property
+    def memory(self) -> int:
+        """Bytes that the capture holds."""
+
+def is_capturing() -> bool:
+    """Whether this thread's work is being captured."""
+
+def replay_if(function: Callable[[], bool]) -> None:
+    """Calls function() before each replay of the capture that is being made; False says that it
+    does not fit any more."""
+
+def uncaptured(function: Callable[[], Any]) -> Any:
+    """function(), which is no part of a capture that is being made."""
+
 def is_grad_enabled() -> bool:
     """Whether ops are recorded in this thread."""
 
@@ -214,7 +248,7 @@ def _conv2d_plan(
     groups: int,
     dtype: DTypeLike,
     memory_format: memory_format,
-    backward_data: bool,
+    product: str,
 ) -> dict[str, Any]:
     """What fastdl.explain shows."""
 
@@ -233,9 +267,13 @@ def adam_step(
     eps: float = 1e-08,
     weight_decay: float = 0.0,
     decoupled: bool = False,
+    group: dict[str, Any] | None = None,
+    states: list[dict[str, Any]] | None = None,
 ) -> None:
     """Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), on
-    all parameters, in place, in one call. `step` counts from 1."""
+    all parameters, in place, in one call. `step` counts from 1. `group` holds lr, betas,
+    eps and weight_decay instead. `states`, one of each parameter: a captured step counts in
+    their 'step'."""
 
 def add(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input + other, with broadcasting.
@@ -289,13 +327,17 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-05,
+    residual: ArrayLike | None = None,
+    activation: str = "none",
+    slope: float = 0.01,
 ) -> Tensor:
     """(x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
-    (Ioffe and Szegedy, 2015).
+    (Ioffe and Szegedy, 2015), then `+ residual`, then the activation, in one pass over memory.
 
     In training the statistics are the batch's (biased variance), and the running ones move
     towards them by `momentum` (unbiased variance), in place; else the running ones are used.
-    Raises ShapeError for a training batch of one value per channel."""
+    The residual has the input's shape; activation: 'none', 'relu' or 'leaky_relu', whose negative
+    side has the `slope`. Raises ShapeError for a training batch of one value per channel."""
 
 def binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded
@@ -452,6 +494,18 @@ def isfinite(input: ArrayLike) -> Tensor:
 
 def isnan(input: ArrayLike) -> Tensor:
     """True where x is not a number."""
+
+def layer_norm(
+    input: ArrayLike,
+    normalized_shape: int | Sequence[int],
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    eps: float = 1e-05,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
+
+    Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
+    normalized_shape; weight and bias have that shape. Raises ShapeError where they do not fit."""
 
 def le(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input <= other, elementwise, as bool."""
@@ -659,15 +713,17 @@ def sgd_step(
     params: Sequence[Tensor],
     grads: Sequence[Tensor],
     momentum_buffers: Sequence[Tensor],
-    lr: float,
+    lr: float = 0.001,
     momentum: float = 0.0,
     dampening: float = 0.0,
     weight_decay: float = 0.0,
     nesterov: bool = False,
     first_step: bool = False,
+    group: dict[str, Any] | None = None,
 ) -> None:
     """Stochastic gradient descent on all parameters, in place, in one call. The buffers may be
-    an empty list where momentum is 0; at the first step they become the gradient."""
+    an empty list where momentum is 0; at the first step they become the gradient. `group`
+    holds the options from lr to nesterov instead."""
 
 def sigmoid(input: ArrayLike) -> Tensor:
     """Elementwise 1 / (1 + exp(-x))."""
@@ -794,6 +850,8 @@ class Tensor:
         """A view with the dimensions reversed."""
     @property
     def _version(self) -> _Int: ...
+    @property
+    def _shared(self) -> _Bool: ...
 
     requires_grad: _Bool
     """Whether gradients flow to this tensor; settable on leaves."""

@@ -22,6 +22,7 @@ from typing import Any
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CaptureError",
     "DTypeError",
     "DeviceError",
     "Error",
@@ -115,6 +116,10 @@ class ArgumentError(Error, ValueError):
 
 class AutogradError(Error, RuntimeError):
     """The gradient cannot be computed, for example after an in-place edit of a saved tensor."""
+
+
+class CaptureError(Error, RuntimeError):
+    """A function does something that cannot be captured, such as reading the values of a tensor."""
 
 
 def _layer_path(modules: Sequence[Any]) -> str:

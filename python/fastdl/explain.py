@@ -71,7 +71,7 @@ class Explanation:
         for step in self.steps:
             lines.append(f"  {step.name}: {step.chosen}")
             lines.extend(
-                f"    {c.name:<22} {c.multiplications:10.3g} multiplications "
+                f"    {c.name:<40} {c.multiplications:10.3g} multiplications "
                 f"{c.cycles:10.3g} cycles   error {c.error:.0e}"
                 for c in step.candidates
             )
@@ -126,19 +126,18 @@ def explain(
     options = (_pair(stride), _pair(padding), _pair(dilation), groups)
     steps = []
     packed = 0
-    for name in ("forward", "by input"):
+    for name in ("forward", "by input", "by weight"):
         plan = _core._conv2d_plan(
-            list(input_shape), list(weight), *options, dtype, memory_format, name == "by input"
+            list(input_shape), list(weight), *options, dtype, memory_format, name
         )
-        packed = packed or plan["packed"]
+        packed = plan["packed"] if name == "forward" else packed
         candidates = [
             Candidate(c, cycles, multiplications, _ERRORS.get(c, _DIRECT_ERROR))
             for c, cycles, multiplications in plan["candidates"]
-            if cycles != float("inf")
+            if c and cycles != float("inf")
         ]
         candidates.sort(key=lambda c: c.cycles)
         steps.append(Step(name, plan["chosen"], tuple(candidates)))
-    steps.append(Step("by weight", "correlation", ()))
     shape = f"{list(input_shape)} by {list(weight)}, stride {_pair(stride)}, groups {groups}"
     return Explanation(shape, _core.isa(), packed * dtype.itemsize, tuple(steps))
 

@@ -26,6 +26,7 @@ from fastdl._core import ge as ge
 from fastdl._core import gt as gt
 from fastdl._core import isfinite as isfinite
 from fastdl._core import isnan as isnan
+from fastdl._core import layer_norm as layer_norm
 from fastdl._core import le as le
 from fastdl._core import linear as linear
 from fastdl._core import log as log
@@ -97,6 +98,7 @@ __all__ = [
     "gt",
     "isfinite",
     "isnan",
+    "layer_norm",
     "le",
     "linear",
     "log",

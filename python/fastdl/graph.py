@@ -23,7 +23,7 @@ from typing import Any
 from fastdl import _core
 from fastdl.errors import ArgumentError, ShapeError
 from fastdl.nn.module import Module
-from fastdl.symbolic import Node, Symbol, map_symbols
+from fastdl.symbolic import Node, Symbol, map_leaves
 
 __all__ = ["Input", "Model"]
 
@@ -88,7 +88,7 @@ class Model(Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _compile(self, value: Any) -> Any:
-        return map_symbols(value, lambda s: _Reference(self._slots[id(s.node)], s.path))
+        return map_leaves(value, Symbol, lambda s: _Reference(self._slots[id(s.node)], s.path))
 
     def _name_layers(self) -> None:
         named: set[int] = set()

@@ -17,10 +17,20 @@ from fastdl import _core
 from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
 
-__all__ = ["PROBE_BATCH", "Node", "Symbol", "map_symbols", "record"]
+__all__ = ["PROBE_BATCH", "STAND_INS", "Method", "Node", "Symbol", "map_leaves", "record"]
 
 # Two rather than one: batch norm and the like accept it, and a size of one broadcasts silently.
 PROBE_BATCH = 2
+
+
+class Method:
+    """The call of a method by its name, on a tensor or on what stands in for one."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, operand: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(operand, self.__name__)(*args, **kwargs)
 
 
 class Node:
@@ -43,7 +53,7 @@ class Node:
     def parents(self) -> list[Node]:
         """The nodes whose results this one takes, in order, with repetitions."""
         found: list[Node] = []
-        map_symbols((self.args, self.kwargs), lambda symbol: found.append(symbol.node))
+        map_leaves((self.args, self.kwargs), Symbol, lambda symbol: found.append(symbol.node))
         return found
 
 
@@ -87,10 +97,16 @@ class Symbol:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_") or not hasattr(_core.Tensor, name):
             raise AttributeError(f"a symbolic tensor has no attribute {name!r}")
-        method = getattr(_core.Tensor, name)
-        if not callable(method):
+        if not callable(getattr(_core.Tensor, name)):
             raise AttributeError(f"a symbolic tensor has no values, so no attribute {name!r}")
+        method = Method(name)
         return lambda *args, **kwargs: record(method, (self, *args), kwargs)
+
+    def __fastdl_module__(
+        self, module: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Record the call of a module that was given a symbol: one node, whatever is inside."""
+        return record(module, args, kwargs)
 
     def __neg__(self) -> Any:
         return record(operator.neg, (self,), {})
@@ -132,7 +148,7 @@ def record(operation: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     """Record ``operation(*args, **kwargs)`` and return symbols in the shape of its result."""
     name = getattr(operation, "__name__", type(operation).__name__)
     node = Node(operation, args, kwargs, name)
-    probe_args, probe_kwargs = map_symbols((args, kwargs), _zeros)
+    probe_args, probe_kwargs = map_leaves((args, kwargs), Symbol, _zeros)
     return _wrap(node, _probe(operation, probe_args, probe_kwargs), ())
 
 
@@ -170,12 +186,16 @@ def _wrap(node: Node, result: Any, path: tuple[int, ...]) -> Any:
     )
 
 
-def map_symbols(value: Any, function: Callable[[Symbol], Any]) -> Any:
-    """`value` with every symbol in it, inside lists, tuples and dicts too, mapped."""
-    if type(value) is Symbol:
+def map_leaves(value: Any, kind: type, function: Callable[[Any], Any]) -> Any:
+    """`value` with every object of exactly `kind`, inside lists, tuples and dicts too, mapped."""
+    if type(value) is kind:
         return function(value)
     if isinstance(value, tuple | list):
-        return type(value)(map_symbols(item, function) for item in value)
+        return type(value)(map_leaves(item, kind, function) for item in value)
     if isinstance(value, dict):
-        return {key: map_symbols(item, function) for key, item in value.items()}
+        return {key: map_leaves(item, kind, function) for key, item in value.items()}
     return value
+
+
+# The types whose `__fastdl_module__` a module's call goes to. `fastdl.compiler` adds its own.
+STAND_INS: set[type] = {Symbol}

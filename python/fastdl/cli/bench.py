@@ -1,4 +1,4 @@
-"""``fastdl bench``: runs the package ``bench`` of a source tree of fastdl."""
+"""``fastdl bench cpu`` and ``gpu``: run the package ``bench`` of a source tree of fastdl."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "options",
         nargs=argparse.REMAINDER,
         metavar="...",
-        help="passed on to the benchmarks; --help lists theirs",
+        help="cpu (default) or gpu, and what is passed on to its benchmarks; --help lists that",
     )
 
 
 def command(options: argparse.Namespace) -> int:
     """Run the benchmarks in a process of their own and pass on its exit code."""
     root = _source_tree()
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *options.options], cwd=root, check=False
-    ).returncode
+    words = list(options.options)
+    package = "bench"
+    if words and words[0] in ("cpu", "gpu"):
+        package = {"cpu": "bench", "gpu": "bench.gpu"}[words.pop(0)]
+    return subprocess.run([sys.executable, "-m", package, *words], cwd=root, check=False).returncode
 
 
 def _source_tree() -> Path:

@@ -11,7 +11,7 @@ from fastdl.nn.module import Module
 
 __all__ = ["ModelInfo", "create", "info", "names", "register"]
 
-M = TypeVar("M", bound=type[Module])
+M = TypeVar("M", bound=Callable[..., Module])
 
 
 class ModelInfo(NamedTuple):
@@ -34,7 +34,10 @@ _REGISTRY: dict[str, ModelInfo] = {}
 def register(
     name: str, source: str, input_shape: tuple[int, ...], input_dtype: str = "float32"
 ) -> Callable[[M], M]:
-    """Class decorator that enters a model; its description is the docstring's first line."""
+    """Decorator that enters a model's class, or a function that makes it.
+
+    Its description is the first line of the docstring.
+    """
 
     def enter(model: M) -> M:
         description = (model.__doc__ or "").strip().partition("\n")[0]
@@ -68,6 +71,6 @@ def create(name: str, **options: Any) -> Module:
 
     Args:
         name: one of `list`.
-        options: arguments of the model's class.
+        options: arguments of the model's class or function.
     """
     return info(name).build(**options)

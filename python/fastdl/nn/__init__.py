@@ -6,9 +6,9 @@ from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
 from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
-from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d
+from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from fastdl.nn.parameter import Parameter
-from fastdl.nn.pooling import AvgPool2d, MaxPool2d
+from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import LSTM
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
@@ -16,6 +16,7 @@ from fastdl.nn.sparse import Embedding
 
 __all__ = [
     "LSTM",
+    "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -26,6 +27,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "LayerNorm",
     "Linear",
     "LogSoftmax",
     "MSELoss",

@@ -17,7 +17,7 @@ from fastdl.errors import ArgumentError, DTypeError, Error
 from fastdl.nn import state
 from fastdl.nn.hooks import Handle, Hooks
 from fastdl.nn.parameter import Parameter
-from fastdl.symbolic import Symbol, record
+from fastdl.symbolic import STAND_INS
 
 __all__ = ["Module"]
 
@@ -52,8 +52,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for arg in args:
-            if type(arg) is Symbol:
-                return record(self, args, kwargs)
+            if type(arg) in STAND_INS:
+                return arg.__fastdl_module__(self, args, kwargs)
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)

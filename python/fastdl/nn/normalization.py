@@ -1,7 +1,8 @@
-"""Batch normalisation."""
+"""Batch and layer normalisation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastdl import _core
@@ -14,7 +15,7 @@ from fastdl.nn.parameter import Parameter
 if TYPE_CHECKING:
     from fastdl._core import DeviceLike, DTypeLike
 
-__all__ = ["BatchNorm1d", "BatchNorm2d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
 
 
 class _BatchNorm(Module):
@@ -55,7 +56,19 @@ class _BatchNorm(Module):
             count = _core.zeros((), dtype=_core.int64, device=device)
             self.register_buffer("num_batches_tracked", count)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(
+        self, input: Tensor, residual: Tensor | None = None, activation: str | None = None
+    ) -> Tensor:
+        """Normalise, add the residual if there is one, and apply the activation.
+
+        Args:
+            input: see the class.
+            residual: of the input's shape. Default: None.
+            activation: "relu", or None for none. Default: None.
+
+        Returns:
+            A tensor of the input's shape and memory format; one pass over memory makes it.
+        """
         if input.ndim not in self._ranks:
             raise ShapeError(
                 "batch_norm",
@@ -75,6 +88,8 @@ class _BatchNorm(Module):
             use_batch,
             self.momentum,
             self.eps,
+            residual,
+            activation or "none",
         )
 
     def extra_repr(self) -> str:
@@ -114,3 +129,53 @@ class BatchNorm1d(_BatchNorm):
 
     _ranks = (2, 3)
     _layout = "[N, C] or [N, C, L]"
+
+
+class LayerNorm(Module):
+    """Normalise each sample over its last dimensions, then scale by `weight`, shift by `bias`.
+
+    A sample gets mean 0 and variance 1, in training and in inference alike.
+
+    Args:
+        normalized_shape: sizes of the last dimensions, over which a sample is normalised; one
+            number for the last alone.
+        eps: added to the variance. Default: 1e-5.
+        elementwise_affine: whether to have `weight` (ones) and `bias` (zeros). Default: True.
+        bias: whether to have `bias`, where there is `weight`. Default: True.
+        device, dtype: of the parameters. Default: CPU, float32.
+
+    Shapes: input and output [..., *normalized_shape].
+
+    Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        sizes = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.normalized_shape = tuple(sizes)
+        for size in self.normalized_shape:
+            require_positive("LayerNorm", normalized_shape=size)
+        self.eps = eps
+        self.weight: Parameter | None = None
+        self.bias: Parameter | None = None
+        if elementwise_affine:
+            ones = _core.ones(self.normalized_shape, device=device, dtype=dtype)
+            self.weight = Parameter(ones)
+            if bias:
+                zeros = _core.zeros(self.normalized_shape, device=device, dtype=dtype)
+                self.bias = Parameter(zeros)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _core.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+        )

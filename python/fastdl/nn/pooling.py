@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastdl import _core
 from fastdl._core import Tensor
-from fastdl.nn.conv import Pair
+from fastdl.errors import ShapeError
+from fastdl.nn.conv import Pair, pair
+from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 
-__all__ = ["AvgPool2d", "MaxPool2d"]
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
 
 
 class MaxPool2d(Module):
@@ -85,3 +87,54 @@ class AvgPool2d(Module):
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """The mean of windows that are as large as they must be for an output of the given size.
+
+    Output row i is the mean of the input rows from floor(i H / H') up to ceil((i + 1) H / H'), and
+    columns likewise; windows overlap where the output does not divide the input.
+
+    Args:
+        output_size: height H' and width W' of the output; one number for a square.
+
+    Shapes: input [N, C, H, W], output [N, C, H', W'].
+
+    Raises:
+        ShapeError: the input is not [N, C, H, W], or H or W is 0.
+    """
+
+    def __init__(self, output_size: Pair) -> None:
+        self.output_size = pair(output_size)
+        height, width = self.output_size
+        require_positive("AdaptiveAvgPool2d", output_height=height, output_width=width)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim != 4 or 0 in input.shape[2:]:
+            raise ShapeError(
+                "adaptive_avg_pool2d",
+                "expected images [N, C, H, W] of at least one pixel",
+                {"input": str(list(input.shape))},
+            )
+        (height, width), (out_height, out_width) = input.shape[2:], self.output_size
+        if (height, width) == (out_height, out_width):
+            return input
+        if height % out_height == 0 and width % out_width == 0:
+            return _core.avg_pool2d(input, (height // out_height, width // out_width))
+        # Windows of different sizes: a mean over rows and one over columns, as matrix products.
+        rows = _averages(height, out_height, input)
+        columns = _averages(width, out_width, input)
+        return _core.matmul(_core.matmul(rows, input), columns.transpose(0, 1))
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+def _averages(size: int, out: int, like: Tensor) -> Tensor:
+    """[out, size]: row i averages the elements of window i."""
+    windows = [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+    rows = [
+        [1.0 / (end - start) if start <= j < end else 0.0 for j in range(size)]
+        for start, end in windows
+    ]
+    return _core.tensor(rows, dtype=like.dtype, device=like.device)

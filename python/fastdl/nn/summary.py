@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fastdl import _core
 from fastdl._core import Tensor
+from fastdl._table import render
 from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
 from fastdl.nn.conv import Conv2d
@@ -46,27 +47,12 @@ class Summary(NamedTuple):
             (row.path, row.kind, row.output_shape, f"{row.parameters:,}", f"{row.flops:,}")
             for row in self.rows
         ]
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-
-        def render(line: tuple[str, ...]) -> str:
-            cells = [
-                text.rjust(width) if i >= 3 else text.ljust(width)
-                for i, (text, width) in enumerate(zip(line, widths, strict=True))
-            ]
-            return "  ".join(cells).rstrip()
-
-        rule = "-" * len(render(head))
-        return "\n".join(
-            [
-                render(head),
-                rule,
-                *(render(line) for line in body),
-                rule,
-                f"parameters: {self.parameters:,} ({self.trainable:,} trainable)",
-                f"FLOPs: {self.flops:,} per example "
-                f"({self.flops // 2:,} multiply-adds, two FLOPs each)",
-            ]
+        foot = (
+            f"parameters: {self.parameters:,} ({self.trainable:,} trainable)",
+            f"FLOPs: {self.flops:,} per example "
+            f"({self.flops // 2:,} multiply-adds, two FLOPs each)",
         )
+        return render(head, body, right=3, foot=foot)
 
 
 def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None) -> Summary:

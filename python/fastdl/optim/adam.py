@@ -12,8 +12,8 @@ from fastdl.optim.optimizer import Optimizer
 
 __all__ = ["Adam", "AdamW"]
 
-# Parameters, gradients, their running averages, and those of their squares.
-Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
+# Parameters, gradients, their running averages, those of their squares, and their states.
+Lists = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor], list[dict[str, Any]]]
 
 
 class Adam(Optimizer):
@@ -69,30 +69,33 @@ class Adam(Optimizer):
                     continue
                 own = state.get(id(param))
                 if own is None:
-                    own = state[id(param)] = _new_state(param)
+                    own = state[id(param)] = {
+                        "step": 0,
+                        "exp_avg": self._new_state(param),
+                        "exp_avg_sq": self._new_state(param),
+                    }
                 own["step"] = step = own["step"] + 1
                 lists = ages.get(step)
                 if lists is None:
-                    lists = ages[step] = ([], [], [], [])
+                    lists = ages[step] = ([], [], [], [], [])
                 lists[0].append(param)
                 lists[1].append(grad)
                 lists[2].append(own["exp_avg"])
                 lists[3].append(own["exp_avg_sq"])
-            beta1, beta2 = group["betas"]
-            for step, (params, grads, averages, squares) in ages.items():
+                lists[4].append(own)
+            for step, (params, grads, averages, squares, owns) in ages.items():
                 _core.adam_step(
                     params,
                     grads,
                     averages,
                     squares,
                     step,
-                    group["lr"],
-                    beta1,
-                    beta2,
-                    group["eps"],
-                    group["weight_decay"],
-                    self._decoupled,
+                    decoupled=self._decoupled,
+                    group=group,
+                    states=owns,
                 )
+        if _core.is_capturing():
+            self._watch_replays()
 
 
 class AdamW(Adam):
@@ -114,11 +117,3 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
-
-
-def _new_state(param: Tensor) -> dict[str, Any]:
-    return {
-        "step": 0,
-        "exp_avg": _core.zeros_like(param),
-        "exp_avg_sq": _core.zeros_like(param),
-    }

@@ -33,6 +33,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, dict[str, Any]] = {}
         self._all_params: list[Tensor] = []
+        self._changes = 0  # of which tensors there are: captured steps fit no more
         given = list(params)
         if not given:
             raise ArgumentError(type(self).__name__, "got no parameters to optimise")
@@ -69,6 +70,7 @@ class Optimizer:
         self._check_options(options)
         self.param_groups.append(options)
         self._all_params += params
+        self._changes += 1
 
     def _check_options(self, options: dict[str, Any]) -> None:
         for key in ("lr", "weight_decay", "eps"):
@@ -80,6 +82,17 @@ class Optimizer:
     def step(self) -> None:
         """Change the parameters that have a gradient, in place."""
         raise NotImplementedError(f"{type(self).__name__} does not define step()")
+
+    @staticmethod
+    def _new_state(param: Tensor) -> Tensor:
+        """Zeros like a parameter, made once even where the step is being captured."""
+        zeros: Tensor = _core.uncaptured(lambda: _core.zeros_like(param))
+        return zeros
+
+    def _watch_replays(self) -> None:
+        """Have the capture that is being made end when parameters or state are other tensors."""
+        changes = self._changes
+        _core.replay_if(lambda: self._changes == changes)
 
     def zero_grad(self) -> None:
         """Drop the gradients of all parameters."""
@@ -122,6 +135,7 @@ class Optimizer:
                     for key, value in saved.items()
                 }
         self.state = loaded
+        self._changes += 1
         for group, options in zip(self.param_groups, groups, strict=True):
             group.update(
                 (key, tuple(value) if isinstance(value, list) else value)

@@ -73,6 +73,8 @@ class SGD(Optimizer):
                 _update(group, params, grads, [], False)
             else:
                 self._step_with_momentum(group, params, grads)
+        if _core.is_capturing():
+            self._watch_replays()
 
     def _step_with_momentum(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]
@@ -85,7 +87,7 @@ class SGD(Optimizer):
             return
         # The first step of a parameter has no old direction, which the kernel must know of.
         for index in fresh:
-            state[id(params[index])] = {"momentum": _core.zeros_like(params[index])}
+            state[id(params[index])] = {"momentum": self._new_state(params[index])}
         old = [i for i in range(len(params)) if i not in set(fresh)]
         for indices, first_step in ((fresh, True), (old, False)):
             if indices:
@@ -101,14 +103,4 @@ def _update(
     buffers: list[Tensor],
     first_step: bool,
 ) -> None:
-    _core.sgd_step(
-        params,
-        grads,
-        buffers,
-        group["lr"],
-        group["momentum"],
-        group["dampening"],
-        group["weight_decay"],
-        group["nesterov"],
-        first_step,
-    )
+    _core.sgd_step(params, grads, buffers, first_step=first_step, group=group)

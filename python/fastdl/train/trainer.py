@@ -12,6 +12,7 @@ import numpy as np
 from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
+from fastdl.capture import capture
 from fastdl.errors import ArgumentError
 from fastdl.io.checkpoint import load_checkpoint, save_checkpoint
 from fastdl.nn.module import Module
@@ -39,6 +40,11 @@ class Trainer:
         device: where batches go. Default: they stay where the loader put them.
         callbacks: each called after every epoch as ``callback(trainer, record)``.
         progress: whether to show a bar (on a terminal) or lines (elsewhere). Default: True.
+        compile: run the training step from C++, with the same results (see `fastdl.capture`).
+            It is recorded anew in every epoch. Where that cannot be, as on a GPU, with hooks, or
+            where the model reads values of a tensor, nothing changes. What cannot be noticed is
+            Python code of the model or loss that does something else from step to step, as
+            stochastic depth does: leave it False then. Default: False.
 
     A batch is a tuple whose last element is the target and whose others are the model's inputs.
 
@@ -58,6 +64,7 @@ class Trainer:
         device: Any = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        compile: bool = False,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -67,6 +74,7 @@ class Trainer:
         self.device = device
         self.callbacks = list(callbacks)
         self.progress = progress
+        self.compile = compile
         self.history: list[Record] = []
 
     def fit(
@@ -109,17 +117,14 @@ class Trainer:
     def _train_epoch(self, loader: Any, progress: Progress) -> Record:
         self.model.train()
         means = RunningMeans()
+        step = self._recorded_step() if self.compile else self._step
         start = time.perf_counter()
         for number, batch in enumerate(loader, 1):
-            *inputs, target = self._place(batch)
-            output = self.model(*inputs)
-            loss = self.loss(output, target)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            placed = self._place(batch)
+            measured = step(*placed)
             if self.scheduler is not None:
                 self.scheduler.step()
-            means.add(len(target), self._figures(loss, output, target))
+            means.add(len(placed[-1]), measured)
             figures = ""
             if progress.due():
                 rate = means.count / (time.perf_counter() - start)
@@ -133,6 +138,26 @@ class Trainer:
             "seconds": seconds,
             "samples_per_second": means.count / seconds if seconds else float("nan"),
         }
+
+    def _step(self, *batch: Tensor) -> dict[str, Tensor]:
+        *inputs, target = batch
+        output = self.model(*inputs)
+        loss = self.loss(output, target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return self._figures(loss, output, target)
+
+    def _recorded_step(self) -> Callable[..., dict[str, Tensor]]:
+        if any(module._hooks is not None for module in self.model.modules()):
+            return self._step
+        recorded = capture(self._step, strict=False)
+
+        def step(*batch: Tensor) -> dict[str, Tensor]:
+            # The next step overwrites the figures, which wait until somebody asks for them.
+            return {name: value.clone() for name, value in recorded(*batch).items()}
+
+        return step
 
     def evaluate(self, loader: Any) -> Record:
         """Loss and metrics over a loader, in inference mode."""
