@@ -124,7 +124,12 @@ def image_rows():
                 uniform(16),
                 padding=1,
             ),
-            tolerance=sums(16, 180),
+            tolerance=Tolerance(
+                factor=300,
+                half=2,
+                scale="largest",
+                reason="the transforms of F(4x4, 3x3) enlarge the sums' rounding errors",
+            ),
         ),
         functional(
             "max_pool2d",

@@ -31,7 +31,7 @@ PYTHON_LAYERS = [
     {"_repr", "_table", "autograd", "capture", "functional"},
     {"init", "symbolic"},
     {"nn"},
-    {"compiler", "cuda", "graph", "io", "metrics", "optim", "progress"},
+    {"compiler", "cuda", "explain", "graph", "io", "metrics", "optim", "progress"},
     {"data", "viz"},
     {"train"},
     {"models"},

@@ -95,6 +95,15 @@ def set_num_threads(threads: int) -> None:
 def get_num_threads() -> int:
     """How many threads CPU ops may use."""
 
+def set_winograd(enabled: bool) -> None:
+    """Whether convolutions of float32 on the CPU may use Winograd's algorithm.
+
+    It multiplies a quarter as often and rounds to about 1e-5 of the largest result, not 1e-6.
+    """
+
+def winograd_enabled() -> bool:
+    """What set_winograd set; True at first."""
+
 def isa() -> str:
     """The instruction set of the CPU kernels in use, such as 'avx2'."""
 

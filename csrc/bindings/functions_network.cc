@@ -215,6 +215,29 @@ Raises AutogradError where a gradient would be recorded, and what conv2d raises.
         return conv2d_fused(x, w, b.tensor, residual.tensor, {activation, slope},
                             conv_options(stride, padding, dilation, groups));
       });
+  t.function(
+      "_conv2d_plan(input_shape: Sequence[int], weight_shape: Sequence[int], stride: int | "
+      "Sequence[int], padding: int | Sequence[int], dilation: int | Sequence[int], groups: int, "
+      "dtype: DTypeLike, memory_format: memory_format, product: str) -> dict[str, Any]",
+      "What fastdl.explain shows.",
+      [](const Dims& x, const Dims& w, const Pair& stride, const Pair& padding,
+         const Pair& dilation, int64_t groups, DType dtype, Layout layout,
+         const std::string& name) {
+        const Conv2dProduct product = name == "by weight"  ? Conv2dProduct::weight_grad
+                                      : name == "by input" ? Conv2dProduct::input_grad
+                                                           : Conv2dProduct::forward;
+        const Conv2dPlan plan = plan_conv2d(x, w, conv_options(stride, padding, dilation, groups),
+                                            dtype, layout, product);
+        Owned candidates(check(PyList_New(kConv2dCandidates)));
+        for (int i = 0; i < kConv2dCandidates; ++i) {
+          const Conv2dPlan::Candidate& c = plan.candidates[i];
+          PyList_SET_ITEM(candidates.get(), i,
+                          check(Py_BuildValue("(sdd)", c.name, c.cycles, c.multiplications)));
+        }
+        return Py_BuildValue("{s:s,s:O,s:L}", "chosen", plan.candidates[plan.chosen].name,
+                             "candidates", candidates.get(), "packed",
+                             static_cast<long long>(plan.packed));
+      });
 }
 
 }  // namespace

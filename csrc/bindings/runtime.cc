@@ -8,6 +8,7 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/host.h"
+#include "ops/conv2d.h"
 #include "ops/peak.h"
 
 namespace fastdl::bindings {
@@ -123,6 +124,10 @@ void register_runtime(py::module_& m) {
         device_allocator(device_of(device)).set_limit(bytes.value_or(INT64_MAX));
       },
       py::arg("device"), py::arg("bytes"));
+  m.def("set_winograd", set_winograd, py::arg("enabled"),
+        "Whether convolutions of float32 on the CPU may use Winograd's algorithm, which multiplies "
+        "a quarter as often and\nrounds to about 1e-5 of the largest result instead of 1e-6.");
+  m.def("winograd_enabled", winograd_enabled, "What set_winograd set; True at first.");
   m.def("_set_sync_debug", set_sync_debug, py::arg("on"));
   m.def("_sync_debug", sync_debug);
   register_streams(m);

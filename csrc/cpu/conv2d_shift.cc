@@ -148,8 +148,10 @@ class ShiftLauncher {
     scatter_ = scattered ? place_ + 2 * vecs : nullptr;
     fill_tables(vecs);
     // Weights that few tiles read are not worth a copy.
-    const bool in_order = c_.w_in == w_.n_taps && c_.w_out == k_;
-    const bool pack = !in_order || c_.samples * blocks_ * divide_up(vecs, kTileVecs) > kDirectUses;
+    ordered_ = c_.w_in == w_.n_taps;
+    for (int64_t t = 0; t < w_.n_taps; ++t) ordered_ &= w_.taps[t].weight == t;
+    const bool pack = !ordered_ || c_.w_out != k_ ||
+                      c_.samples * blocks_ * divide_up(vecs, kTileVecs) > kDirectUses;
     Scratch packed(context_,
                    pack ? static_cast<size_t>(c_.groups * c_.m * k_ + 64) * sizeof(T) : 0);
     packed_ = pack ? packed.as<T>() : nullptr;
@@ -215,7 +217,7 @@ class ShiftLauncher {
   }
 
   void pack_weights() {
-    if (c_.w_in == w_.n_taps) {  // filters in order, without gaps
+    if (ordered_) {
       const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, rows_ * k_));
       context_.parallel_for(c_.groups * panels_, grain, [&](int64_t begin, int64_t end) {
         for (int64_t job = begin; job < end; ++job) {
@@ -302,6 +304,7 @@ class ShiftLauncher {
   int64_t *offset_, *place_, *scatter_;
   uint32_t* keep_;
   T* packed_;
+  bool ordered_;  // taps follow each other in memory as in the window, channels without gaps
 };
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "ops/conv2d.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/epilogue.h"
+#include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
 
@@ -82,11 +84,14 @@ Conv2dShape shape_of(const char* op, const Tensor& x, const Tensor& weight,
                 o.padding[1],
                 o.dilation[0],
                 o.dilation[1],
-                o.groups};
+                o.groups,
+                winograd_enabled()};
   s.p = output_size(op, s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, x, weight);
   s.q = output_size(op, s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, x, weight);
   return s;
 }
+
+std::atomic<bool> winograd{true};
 
 int64_t work_of(const Conv2dShape& s) {
   const auto size = [](int64_t v) { return static_cast<double>(v); };
@@ -110,6 +115,23 @@ std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy
   return {dw, db};
 }
 
+// The weight as the chosen algorithm reads it, where it is kept; undefined otherwise.
+Tensor prepared(const char* op, const Tensor& weight, const Conv2dShape& s, Layout layout) {
+  if (!weight.device().is_cpu() || !may_keep_packed(weight)) return {};
+  const Context& cpu = context(weight.device());
+  Conv2dPlan plan;
+  kernel<conv2d_plan>(op, weight.device(), weight.dtype())(cpu, s, layout, Conv2dProduct::forward,
+                                                           plan);
+  if (plan.packed == 0) return {};
+  return kept_packed(weight, {"conv2d", plan.chosen, {s.groups}}, [&] {
+    Tensor packed = empty(op, {plan.packed}, weight.dtype(), weight.device());
+    const Tensor ws = contiguous(detach(weight));
+    kernel<conv2d_pack>(op, weight.device(), weight.dtype())(cpu, s, layout, ws.data(),
+                                                             packed.mutable_data());
+    return packed;
+  });
+}
+
 // y = activation(conv2d + bias + residual), not recorded.
 Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    const Tensor& residual, Epilogue epilogue, const Conv2dOptions& o) {
@@ -126,13 +148,14 @@ Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const 
   const Layout layout = kernel_layout(x);
   Tensor y = empty_in(op, layout, y_shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
-  const Tensor xs = in_layout(detach(x), layout), ws = contiguous(detach(weight));
+  const Tensor xs = in_layout(detach(x), layout), packed = prepared(op, weight, s, layout);
+  const Tensor ws = packed.defined() ? weight : contiguous(detach(weight));
   const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
   const Tensor rs = residual.defined() ? in_layout(detach(residual), layout) : residual;
   epilogue.bias = bs.defined() ? bs.data() : nullptr;
   epilogue.residual = rs.defined() ? rs.data() : nullptr;
   launch<conv2d_forward>(op, x.device(), x.dtype(), work_of(s), s, layout, xs.data(), ws.data(),
-                         static_cast<const void*>(nullptr), epilogue, y.mutable_data());
+                         packed.defined() ? packed.data() : nullptr, epilogue, y.mutable_data());
   return y;
 }
 
@@ -155,6 +178,22 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
       if (pass.needs(2)) pass.give(2, sum(g, Dims{0, 2, 3}, false));
     });
   return y;
+}
+
+bool winograd_enabled() { return winograd; }
+void set_winograd(bool on) { winograd = on; }
+
+Conv2dPlan plan_conv2d(const Dims& x_shape, const Dims& weight_shape, const Conv2dOptions& o,
+                       DType dtype, Layout layout, Conv2dProduct product) {
+  // Shapes are checked as those of tensors are, without memory behind them.
+  const auto tensor = [&](const Dims& shape) {
+    checked_numel("explain", shape);
+    return Tensor(Ref(new Storage({}, 0)), dtype, shape, contiguous_strides(shape), 0);
+  };
+  const Conv2dShape s = shape_of("explain", tensor(x_shape), tensor(weight_shape), o);
+  Conv2dPlan plan;
+  kernel<conv2d_plan>("explain", Device{}, dtype)(context(Device{}), s, layout, product, plan);
+  return plan;
 }
 
 Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -15,6 +15,21 @@ struct Conv2dShape {
   int64_t p, q;
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int64_t groups;
+  bool winograd;  // whether float32 may take fewer multiplications and larger rounding errors
+};
+
+enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
+
+// What could compute one of a convolution's products on the CPU, and what does.
+inline constexpr int kConv2dCandidates = 4;
+struct Conv2dPlan {
+  struct Candidate {
+    const char* name;  // empty beyond the last one
+    double cycles;     // estimated, of one core; infinite where it does not apply
+    double multiplications;
+  } candidates[kConv2dCandidates];
+  int chosen;
+  int64_t packed;  // elements of the weight that conv2d_pack prepares, 0 for none
 };
 
 // x, y, their gradients and the epilogue's residual lie densely in `layout`; the weight and its
@@ -25,6 +40,10 @@ FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const voi
               const void* weight, const void* packed, const Epilogue& epilogue, void* y);
 FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
               const void* weight, void* dx);
+FASTDL_KERNEL(conv2d_plan, const Conv2dShape& shape, Layout layout, Conv2dProduct product,
+              Conv2dPlan& plan);
+FASTDL_KERNEL(conv2d_pack, const Conv2dShape& shape, Layout layout, const void* weight,
+              void* packed);
 // `dbias` may be null.
 FASTDL_KERNEL(conv2d_backward_weight, const Conv2dShape& shape, Layout layout, const void* x,
               const void* dy, void* dweight, void* dbias);
@@ -38,6 +57,14 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
 // activation(conv2d(...) + residual) in one pass, for inference: no operand may record a gradient.
 Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused, const Conv2dOptions& o);
+// The plan for a shape of float32 or float64 on the CPU.
+Conv2dPlan plan_conv2d(const Dims& x_shape, const Dims& weight_shape, const Conv2dOptions& o,
+                       DType dtype, Layout layout, Conv2dProduct product);
+
+// Whether Winograd's algorithm may be chosen; for all threads, true at first.
+bool winograd_enabled();
+void set_winograd(bool on);
+
 // The two gradients are ops of their own: each is linear in both operands, so that their
 // derivatives are again these three.
 Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const Dims& x_shape,

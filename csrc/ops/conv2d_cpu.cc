@@ -1,45 +1,26 @@
-// Convolution on the CPU. The forward pass and the gradient by the input are one product
-// (cpu/conv2d_shift.h): the gradient by the input is a convolution of dy with the transposed
-// filters, one of stride 1 for each phase of x's rows and columns modulo the stride, with the taps
-// that reach this phase. The gradient by the weight is a correlation (cpu/conv2d_correlate.h).
+// Convolution on the CPU: shapes become problems (conv2d_problem_cpu.h), a plan chooses the engine
+// (cpu/conv2d_plan.h). The gradient by the weight is a correlation (cpu/conv2d_correlate.h).
 #include "ops/conv2d.h"
+
+#include <iterator>
 
 #include "cpu/conv2d_correlate.h"
 #include "cpu/conv2d_depthwise.h"
+#include "cpu/conv2d_direct.h"
+#include "cpu/conv2d_plan.h"
 #include "cpu/conv2d_shift.h"
 #include "cpu/conv2d_wgrad.h"
+#include "cpu/conv2d_winograd.h"
 #include "cpu/elementwise.h"
 #include "cpu/epilogue.h"
 #include "cpu/register.h"
 #include "cpu/transpose.h"
+#include "ops/conv2d_problem_cpu.h"
 
 namespace fastdl::cpu {
 namespace {
 
 // launchers
-
-class Taps {
- public:
-  Taps(const Context& context, const Conv2dShape& s)
-      : scratch_(context, static_cast<size_t>(s.r * s.s) * sizeof(Tap)), tap_(scratch_.as<Tap>()) {}
-
-  void add(int64_t row, int64_t col, int64_t weight) { tap_[count_++] = {row, col, weight}; }
-  void clear() { count_ = 0; }
-  const Tap* data() const { return tap_; }
-  int64_t size() const { return count_; }
-
- private:
-  Scratch scratch_;
-  Tap* tap_;
-  int64_t count_ = 0;
-};
-
-Window forward_window(const Conv2dShape& s, Taps& taps) {
-  for (int64_t r = 0; r < s.r; ++r)
-    for (int64_t c = 0; c < s.s; ++c)
-      taps.add(r * s.dilation_h - s.pad_h, c * s.dilation_w - s.pad_w, r * s.s + c);
-  return {s.c / s.groups, s.h, s.w, s.p, s.q, s.stride_h, s.stride_w, taps.data(), taps.size()};
-}
 
 // Samples of a rows by b columns, transposed.
 template <class T>
@@ -99,6 +80,34 @@ void finish(const Context& context, const Epilogue& e, int64_t size, T* y) {
   });
 }
 
+// Channels first and few channels: one shifted product for each part.
+template <class T>
+void run_shift(const Context& context, const ConvProblem<T>& c) {
+  for (int64_t i = 0; i < c.n_parts; ++i) {
+    const ConvPart& part = c.parts[i];
+    const Window window{c.channels, c.h,        c.w,       part.rows,  part.cols,
+                        c.stride_h, c.stride_w, part.taps, part.n_taps};
+    shift_conv(context,
+               ShiftConv<T>{window, c.samples, c.groups, c.filters, c.src, c.weight, c.w_group,
+                            c.w_out, c.w_in, static_cast<const T*>(c.epilogue.bias),
+                            c.dst + part.first_row * c.q + part.first_col, c.p * c.q,
+                            c.step_h * c.q, c.step_w});
+  }
+  finish(context, c.epilogue, c.samples * c.groups * c.filters * c.p * c.q, c.dst);
+}
+
+// `c` by the algorithm that its plan chose.
+template <class T>
+void run(const Context& context, const ConvProblem<T>& c, bool winograd) {
+  const ConvAlgorithm chosen = plan_conv(c, winograd).chosen;
+  if constexpr (std::is_same_v<T, float>) {
+    if (chosen == ConvAlgorithm::winograd2) return winograd_conv<2>(context, c);
+    if (chosen == ConvAlgorithm::winograd4) return winograd_conv<4>(context, c);
+  }
+  if (chosen == ConvAlgorithm::shift) return run_shift(context, c);
+  direct_conv(context, c);
+}
+
 // Channels last and several filters a channel is a grouped convolution like any other.
 bool is_depthwise(const Conv2dShape& s, Layout layout) {
   return s.groups > 1 && s.c == s.groups && (layout == Layout::first || s.k == s.c);
@@ -110,38 +119,19 @@ Depthwise depthwise_of(const Conv2dShape& s) {
 
 template <class T>
 void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
-                           const void* x, const void* weight, const void*, const Epilogue& epilogue,
-                           void* y) {
+                           const void* x, const void* weight, const void* packed,
+                           const Epilogue& epilogue, void* y) {
   if (is_depthwise(s, layout)) {
     const auto run = layout == Layout::first ? depthwise_forward<T> : depthwise_last_forward<T>;
     return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(weight),
                epilogue, static_cast<T*>(y));
   }
-  const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
-  const First<T> ys(context, layout, s.n, s.k, s.p * s.q, y);
-  Taps taps(context, s);
-  const Window window = forward_window(s, taps);
-  const int64_t m = s.k / s.groups, filter = window.channels * s.r * s.s;
-  shift_conv(context,
-             ShiftConv<T>{window, s.n, s.groups, m, xs.read(x), static_cast<const T*>(weight),
-                          m * filter, filter, s.r * s.s, static_cast<const T*>(epilogue.bias),
-                          ys.data(), s.p * s.q, s.q, 1});
-  ys.write(y);
-  finish(context, epilogue, s.n * s.k * s.p * s.q, static_cast<T*>(y));
+  ForwardProblem<T> forward(context, s, layout);
+  ConvProblem<T>& c = forward.problem;
+  c.src = static_cast<const T*>(x), c.weight = static_cast<const T*>(weight);
+  c.packed = static_cast<const T*>(packed), c.epilogue = epilogue, c.dst = static_cast<T*>(y);
+  run(context, c, s.winograd);
 }
-
-// The output rows that are congruent to `phase`, and a tap's row for the first of them.
-struct Phase {
-  int64_t stride, pad, dilation;
-
-  int64_t count(int64_t size, int64_t phase) const { return (size - phase + stride - 1) / stride; }
-  bool reaches(int64_t tap, int64_t phase) const {
-    return (phase + pad - tap * dilation) % stride == 0;
-  }
-  int64_t source(int64_t tap, int64_t phase) const {
-    return (phase + pad - tap * dilation) / stride;
-  }
-};
 
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
@@ -152,27 +142,92 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, L
     return run(context, depthwise_of(s), static_cast<const T*>(dy), static_cast<const T*>(weight),
                static_cast<T*>(dx));
   }
-  const First<T> gs(context, layout, s.n, s.k, s.p * s.q, dy);
-  const First<T> xs(context, layout, s.n, s.c, s.h * s.w, dx);
-  const T* const source = gs.read(dy);
-  const int64_t m = s.c / s.groups, channels = s.k / s.groups, filter = s.r * s.s;
-  const Phase rows{s.stride_h, s.pad_h, s.dilation_h}, cols{s.stride_w, s.pad_w, s.dilation_w};
-  Taps taps(context, s);
-  for (int64_t a = 0; a < std::min(s.stride_h, s.h); ++a)
-    for (int64_t b = 0; b < std::min(s.stride_w, s.w); ++b) {
-      taps.clear();
-      for (int64_t r = 0; r < s.r; ++r)
-        for (int64_t c = 0; c < s.s; ++c)
-          if (rows.reaches(r, a) && cols.reaches(c, b))
-            taps.add(rows.source(r, a), cols.source(c, b), r * s.s + c);
-      const Window window{channels, s.p, s.q,         rows.count(s.h, a), cols.count(s.w, b),
-                          1,        1,   taps.data(), taps.size()};
-      shift_conv(context,
-                 ShiftConv<T>{window, s.n, s.groups, m, source, static_cast<const T*>(weight),
-                              channels * m * filter, filter, m * filter, nullptr,
-                              xs.data() + a * s.w + b, s.h * s.w, s.stride_h * s.w, s.stride_w});
-    }
-  xs.write(dx);
+  BackwardProblem<T> backward(context, s, layout);
+  ConvProblem<T>& c = backward.problem;
+  c.src = static_cast<const T*>(dy), c.weight = static_cast<const T*>(weight);
+  c.dst = static_cast<T*>(dx);
+  run(context, c, s.winograd);
+}
+
+// Its size and layout, without operands.
+template <class T>
+WeightGrad<T> weight_grad_of(const Conv2dShape& s, Layout layout) {
+  return {s.n,
+          s.groups,
+          s.c / s.groups,
+          s.h,
+          s.w,
+          s.k / s.groups,
+          s.p,
+          s.q,
+          s.r,
+          s.s,
+          s.stride_h,
+          s.stride_w,
+          s.pad_h,
+          s.pad_w,
+          s.dilation_h,
+          s.dilation_w,
+          layout == Layout::last,
+          nullptr,
+          nullptr,
+          nullptr,
+          nullptr};
+}
+
+template <class T>
+Conv2dPlan plan_of(const ConvProblem<T>& c, bool winograd) {
+  static constexpr const char* names[] = {"shifted product", "direct product",
+                                          "Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"};
+  static_assert(std::size(names) == kConvAlgorithms && kConvAlgorithms <= kConv2dCandidates);
+  const ConvPlan p = plan_conv(c, winograd);
+  Conv2dPlan out{};
+  for (int i = 0; i < kConvAlgorithms; ++i)
+    out.candidates[i] = {names[i], p.cycles[i], p.multiplications[i]};
+  out.chosen = static_cast<int>(p.chosen);
+  if (p.chosen != ConvAlgorithm::shift) out.packed = direct_packed_size(c);
+  if constexpr (std::is_same_v<T, float>) {
+    if (p.chosen == ConvAlgorithm::winograd2) out.packed = winograd_packed_size<2>(c);
+    if (p.chosen == ConvAlgorithm::winograd4) out.packed = winograd_packed_size<4>(c);
+  }
+  return out;
+}
+
+template <class T>
+void conv2d_plan_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                        Conv2dProduct product, Conv2dPlan& out) {
+  const double positions = static_cast<double>(s.n * s.groups) * static_cast<double>(s.p * s.q);
+  const double macs = positions * static_cast<double>(s.k / s.groups) *
+                      static_cast<double>(s.c / s.groups * s.r * s.s);
+  out = {};
+  if (is_depthwise(s, layout)) {
+    out.candidates[0] = {"depthwise", macs / Vec<T>::size, macs};
+  } else if (product == Conv2dProduct::weight_grad) {
+    const WgradCost cost = weight_grad_cost(weight_grad_of<T>(s, layout));
+    out.candidates[0] = {"product, lanes of the input's channels", cost.x * positions, macs};
+    out.candidates[1] = {"product, lanes of the output's channels", cost.dy * positions, macs};
+    out.candidates[2] = {"inner products along the rows", cost.positions * positions, macs};
+    out.chosen = static_cast<int>(cost.best());
+  } else if (product == Conv2dProduct::forward) {
+    out = plan_of(ForwardProblem<T>(context, s, layout).problem, s.winograd);
+  } else {
+    out = plan_of(BackwardProblem<T>(context, s, layout).problem, s.winograd);
+  }
+}
+
+template <class T>
+void conv2d_pack_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                        const void* weight, void* packed) {
+  ForwardProblem<T> forward(context, s, layout);
+  ConvProblem<T>& c = forward.problem;
+  c.weight = static_cast<const T*>(weight);
+  T* const to = static_cast<T*>(packed);
+  const ConvAlgorithm chosen = plan_conv(c, s.winograd).chosen;
+  if constexpr (std::is_same_v<T, float>) {
+    if (chosen == ConvAlgorithm::winograd2) return winograd_pack<2>(context, c, to);
+    if (chosen == ConvAlgorithm::winograd4) return winograd_pack<4>(context, c, to);
+  }
+  direct_pack(context, c, to);
 }
 
 template <class T>
@@ -184,27 +239,9 @@ void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s,
     return run(context, depthwise_of(s), static_cast<const T*>(x), static_cast<const T*>(dy),
                static_cast<T*>(dweight), static_cast<T*>(dbias));
   }
-  const WeightGrad<T> g{s.n,
-                        s.groups,
-                        s.c / s.groups,
-                        s.h,
-                        s.w,
-                        s.k / s.groups,
-                        s.p,
-                        s.q,
-                        s.r,
-                        s.s,
-                        s.stride_h,
-                        s.stride_w,
-                        s.pad_h,
-                        s.pad_w,
-                        s.dilation_h,
-                        s.dilation_w,
-                        layout == Layout::last,
-                        static_cast<const T*>(x),
-                        static_cast<const T*>(dy),
-                        static_cast<T*>(dweight),
-                        static_cast<T*>(dbias)};
+  WeightGrad<T> g = weight_grad_of<T>(s, layout);
+  g.x = static_cast<const T*>(x), g.dy = static_cast<const T*>(dy);
+  g.dweight = static_cast<T*>(dweight), g.dbias = static_cast<T*>(dbias);
   const WgradLanes lanes = weight_grad_cost(g).best();
   if (lanes != WgradLanes::positions) return weight_grad(context, g, lanes);
   const First<T> xs(context, layout, s.n, s.c, s.h * s.w, x);
@@ -224,6 +261,8 @@ void register_conv2d(Registry& registry) {
     constexpr DType type = dtype_of<T>::value;
     registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
     registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
+    registry.add<conv2d_plan>(type, conv2d_plan_launch<T>);
+    registry.add<conv2d_pack>(type, conv2d_pack_launch<T>);
     registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
   });
 }

@@ -32,15 +32,19 @@ bool matches(const PackedForm& form, const Tensor& weight, const PackedKey& key)
 
 }  // namespace
 
+bool may_keep_packed(const Tensor& weight) {
+  Storage& storage = weight.storage();
+  // What an edit has made useless is not kept until the next inference.
+  const auto* const kept = static_cast<const PackedForms*>(storage.attachment.get());
+  if (kept && kept->version != storage.version) storage.attachment.reset();
+  return !(grad_enabled() && requires_grad(weight)) && !storage.shared;
+}
+
 Tensor kept_packed(const Tensor& weight, const PackedKey& key,
                    const std::function<Tensor()>& make) {
   Storage& storage = weight.storage();
+  if (!may_keep_packed(weight)) return {};
   auto* kept = static_cast<PackedForms*>(storage.attachment.get());
-  if (kept && kept->version != storage.version) {
-    storage.attachment.reset();
-    kept = nullptr;
-  }
-  if ((grad_enabled() && requires_grad(weight)) || storage.shared) return {};
   if (Capture* c = capturing())  // a replay reads what is packed now
     c->guard([weight, version = storage.version] { return weight.storage().version == version; });
   if (kept)

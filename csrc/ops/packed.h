@@ -17,9 +17,12 @@ struct PackedKey {
   Dims sizes;         // whatever else decides the form
 };
 
-// The packed form of `weight`, made by `make` if it is not there yet. Undefined where nothing should
-// be kept: while the weight's gradient is being recorded (the next step changes the weight), and for
-// memory that another library sees and could edit without our notice.
+// False where nothing should be kept: while the weight's gradient is being recorded (the next step
+// changes the weight), and for memory that another library sees and could edit without our notice.
+bool may_keep_packed(const Tensor& weight);
+
+// The packed form of `weight`, made by `make` if it is not there yet. Undefined unless
+// may_keep_packed.
 //
 // `make` fills the tensor by a kernel that it calls directly, not through launch<>: what is kept is
 // no step of a captured program.

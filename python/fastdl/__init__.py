@@ -53,16 +53,19 @@ from fastdl._core import (
     randn,
     randperm,
     set_num_threads,
+    set_winograd,
     stack,
     tensor,
     uint8,
     where,
+    winograd_enabled,
     zeros,
     zeros_like,
 )
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.capture import capture
 from fastdl.errors import Error
+from fastdl.explain import explain
 from fastdl.graph import Input, Model
 from fastdl.nn.container import Sequential
 
@@ -101,6 +104,7 @@ __all__ = [
     "empty_like",
     "enable_grad",
     "errors",
+    "explain",
     "float16",
     "float32",
     "float64",
@@ -133,12 +137,14 @@ __all__ = [
     "recipes",
     "set_grad_enabled",
     "set_num_threads",
+    "set_winograd",
     "stack",
     "tensor",
     "train",
     "uint8",
     "viz",
     "where",
+    "winograd_enabled",
     "zeros",
     "zeros_like",
 ]

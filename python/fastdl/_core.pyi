@@ -95,6 +95,15 @@ def set_num_threads(threads: int) -> None:
 def get_num_threads() -> int:
     """How many threads CPU ops may use."""
 
+def set_winograd(enabled: bool) -> None:
+    """Whether convolutions of float32 on the CPU may use Winograd's algorithm.
+
+    It multiplies a quarter as often and rounds to about 1e-5 of the largest result, not 1e-6.
+    """
+
+def winograd_enabled() -> bool:
+    """What set_winograd set; True at first."""
+
 def isa() -> str:
     """The instruction set of the CPU kernels in use, such as 'avx2'."""
 
@@ -230,6 +239,19 @@ def _set_grad_enabled(on: bool) -> None: ...
 def _anomaly_detection() -> bool: ...
 def _set_anomaly_detection(on: bool) -> None: ...
 def _signatures() -> list[dict[str, str]]: ...
+def _conv2d_plan(
+    input_shape: Sequence[int],
+    weight_shape: Sequence[int],
+    stride: int | Sequence[int],
+    padding: int | Sequence[int],
+    dilation: int | Sequence[int],
+    groups: int,
+    dtype: DTypeLike,
+    memory_format: memory_format,
+    product: str,
+) -> dict[str, Any]:
+    """What fastdl.explain shows."""
+
 def abs(input: ArrayLike) -> Tensor:
     """Elementwise |x|; its gradient at 0 is 0."""
 
