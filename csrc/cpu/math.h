@@ -208,15 +208,24 @@ inline Vec<T> times_power_of_two(Vec<T> y, [[maybe_unused]] Vec<T> n, [[maybe_un
 // e^x = 2^n e^r with |r| <= ln(2) / 2.
 inline Vec<float> exp(Vec<float> x) {
   using V = Vec<float>;
+#if defined(__AVX512F__)
+  constexpr auto all = static_cast<__mmask16>(-1);  // of two, the second where one is NaN
+  x = _mm512_maskz_max_ps(all, V(-104.0f).v, _mm512_maskz_min_ps(all, V(89.0f).v, x.v));
+#else
   const auto vanishes = x < -104.0f;  // computing that underflow would be slow on many CPUs
   x = select(vanishes, 0.0f, select(x > 89.0f, 89.0f, x));
+#endif
   const V t = x * 1.44269504088896341f + detail::Format<float>::round;
   const V n = t - detail::Format<float>::round;
   const V r = x - n * 0.693359375f - n * -2.12194440e-4f;
   const V p = detail::polynomial(r, V(1.9875691500e-4f), 1.3981999507e-3, 8.3334519073e-3,
                                  4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1);
   const V y = detail::times_power_of_two(p * (r * r) + r + 1.0f, n, t);
+#if defined(__AVX512F__)
+  return y;
+#else
   return select(vanishes, 0.0f, y);
+#endif
 }
 
 inline Vec<double> exp(Vec<double> x) {

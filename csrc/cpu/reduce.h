@@ -116,6 +116,13 @@ inline void put_pack(Pack<Compute<S>> v, S* p, M m) {
     store_pack(v, p, m);
 }
 
+// Calls f(std::bool_constant): what a kernel's arithmetic depends on is a constant, so that the
+// compiler contracts it to multiply-adds in the same way wherever it is inlined.
+template <class F>
+inline void with_flag(bool flag, F f) {
+  flag ? f(std::true_type()) : f(std::false_type());
+}
+
 // Applies f(i, m) to [0, n) in steps of a register P: m is the constant size, then what is left.
 template <class P, class F>
 inline void for_packs(int64_t n, F f) {

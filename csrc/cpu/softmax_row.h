@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cpu/math.h"
+#include "cpu/prefetch.h"
 #include "cpu/reduce.h"
 
 namespace fastdl::cpu {
@@ -91,6 +92,7 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
   const auto add = [](V a, V b) { return a + b; };
   for (int64_t r = 0; r < rows; ++r) {
     const S* const row = x + r * n;
+    prefetch(row + rows * n, n * static_cast<int64_t>(sizeof(S)));  // for the rows that come next
     const V top(max[r]);
     const auto leaf = [&](int64_t begin, int64_t count) {
       return fold_terms<S>(

@@ -104,12 +104,6 @@ bool streams_lines(const Channels& s, const S* y) {
   return streams(y, s.n * s.c * s.inner * item, line);
 }
 
-// Calls f(std::bool_constant).
-template <class F>
-void with_flag(bool flag, F f) {
-  flag ? f(std::true_type()) : f(std::false_type());
-}
-
 // kernels
 
 // y = activation((x - mean) * scale + shift + residual) of one line.

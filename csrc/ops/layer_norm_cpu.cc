@@ -38,7 +38,7 @@ inline Compute<S> sum_terms(int64_t n, F term) {
 
 // kernels
 
-template <bool stream, class S>
+template <bool stream, bool weighted, bool biased, class S>
 void normal_row(int64_t n, double eps, const S* x, const Compute<S>* weight, const Compute<S>* bias,
                 S* y, Compute<S>* mean_, Compute<S>* rstd_) {
   using C = Compute<S>;
@@ -53,22 +53,25 @@ void normal_row(int64_t n, double eps, const S* x, const Compute<S>* weight, con
   const C rstd = C(1) / std::sqrt(squares / count + static_cast<C>(eps));
   for_packs<V>(n, [&](int64_t i, auto m) {
     V v = (load_pack(x + i, m, C(0)) - mean) * rstd;
-    if (weight) v = v * load_pack(weight + i, m, C(0));
-    if (bias) v += load_pack(bias + i, m, C(0));
+    if constexpr (weighted) v = v * load_pack(weight + i, m, C(0));
+    if constexpr (biased) v += load_pack(bias + i, m, C(0));
     put_pack<stream>(v, y + i, m);
   });
   *mean_ = mean, *rstd_ = rstd;
 }
 
 // One row of dx, and what it adds to the sums of the block, where these are not null.
-template <bool stream, class S>
+template <bool stream, bool weighted, class S>
 void gradient_row(int64_t n, const S* x, const S* dy, Compute<S> mean, Compute<S> rstd,
                   const Compute<S>* weight, S* dx, Compute<S>* dweight, Compute<S>* dbias) {
   using C = Compute<S>;
   using V = Vec<C>;
   const auto scaled = [&](int64_t i, auto m) {
     const V g = load_pack(dy + i, m, C(0));
-    return weight ? g * load_pack(weight + i, m, C(0)) : g;
+    if constexpr (weighted)
+      return g * load_pack(weight + i, m, C(0));
+    else
+      return g;
   };
   const auto normal = [&](int64_t i, auto m) { return (load_pack(x + i, m, mean) - mean) * rstd; };
   C sum(0), dot(0);
@@ -109,15 +112,20 @@ void forward(const Context& context, const LayerNormShape& s, double eps, const 
   C* const mean = static_cast<C*>(mean_);
   C* const rstd = static_cast<C*>(rstd_);
   const int64_t n = s.columns, row_bytes = n * static_cast<int64_t>(sizeof(S));
-  const auto run = [&](auto stream) {
-    context.parallel_for(
-        s.rows, std::max<int64_t>(1, kWork / (n + 8)), [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i)
-            normal_row<stream>(n, eps, x + i * n, weight, bias, y + i * n, mean + i, rstd + i);
-          stream_end();
-        });
+  const auto run = [&](auto stream, auto weighted, auto biased) {
+    context.parallel_for(s.rows, std::max<int64_t>(1, kWork / (n + 8)),
+                         [&](int64_t begin, int64_t end) {
+                           for (int64_t i = begin; i < end; ++i)
+                             normal_row<stream, weighted, biased>(n, eps, x + i * n, weight, bias,
+                                                                  y + i * n, mean + i, rstd + i);
+                           stream_end();
+                         });
   };
-  streams(y, s.rows * row_bytes, row_bytes) ? run(std::true_type()) : run(std::false_type());
+  with_flag(streams(y, s.rows * row_bytes, row_bytes), [&](auto stream) {
+    with_flag(weight, [&](auto weighted) {
+      with_flag(bias, [&](auto biased) { run(stream, weighted, biased); });
+    });
+  });
 }
 
 template <class S>
@@ -142,23 +150,23 @@ void backward(const Context& context, const LayerNormShape& s, const void* x_, c
   const auto of_chunk = [&](int64_t chunk, int kind, int64_t level) -> C* {
     return result[kind] ? scratch.as<C>() + (4 * chunk + 2 * level + kind) * n : nullptr;
   };
-  const auto run = [&](auto stream) {
+  const auto run = [&](auto stream, auto weighted) {
     context.parallel_for(s.rows, rows, [&](int64_t begin, int64_t end) {
       const int64_t chunk = begin / rows;
       C* const block[2] = {of_chunk(chunk, 0, 1), of_chunk(chunk, 1, 1)};
       if (sums) std::fill_n(scratch.as<C>() + 4 * chunk * n, 4 * n, C(0));
       for (int64_t i = begin; i < end; i += kBlockRows) {
         for (int64_t r = i; r < std::min(end, i + kBlockRows); ++r)
-          gradient_row<stream>(n, x + r * n, dy + r * n, mean[r], rstd[r], weight,
-                               dx ? dx + r * n : nullptr, block[0], block[1]);
+          gradient_row<stream, weighted>(n, x + r * n, dy + r * n, mean[r], rstd[r], weight,
+                                         dx ? dx + r * n : nullptr, block[0], block[1]);
         for (int kind = 0; kind < 2; ++kind)
           if (block[kind]) move_sums(n, block[kind], of_chunk(chunk, kind, 0));
       }
       stream_end();
     });
   };
-  streams(dx, dx ? s.rows * row_bytes : 0, row_bytes) ? run(std::true_type())
-                                                      : run(std::false_type());
+  with_flag(streams(dx, dx ? s.rows * row_bytes : 0, row_bytes),
+            [&](auto stream) { with_flag(weight, [&](auto weighted) { run(stream, weighted); }); });
   for (int kind = 0; kind < 2; ++kind) {
     if (!result[kind]) continue;
     std::fill_n(result[kind], n, C(0));

@@ -1,12 +1,14 @@
 // Two-dimensional pooling of planes (images in channels-last: ops/pool2d_last_cpu.h). Lanes are
-// neighbouring outputs of a row. The windows that lie inside of the plane from left to right, nearly
-// all, are walked tap by tap, each a (strided) load; the few that hang over an edge one by one.
-// Rows outside the plane are left out of the walk.
+// neighbouring outputs of a row. The rows of a window are folded into one first, between margins that
+// add nothing, and then the taps of that row by (strided) loads: kernel_h + kernel_w steps in place
+// of their product. Where a gradient will ask which tap was the maximum, the taps are walked in
+// their order instead, and windows that hang over an edge one by one.
 //
 // Gradients of a plane are put together in the first caches and leave for memory once. A maximum's
 // goes to the tap that forward noted, which is a byte. All rows under a window get the same of an
 // average: what a row of dy spreads over its columns is added up once.
 #include "core/dtype.h"
+#include "cpu/prefetch.h"
 #include "cpu/register.h"
 #include "ops/pool2d_last_cpu.h"
 #include "ops/pool2d_window_cpu.h"
@@ -123,7 +125,71 @@ void for_output_rows(const Context& context, const Pool2dShape& s, const S* x, F
   });
 }
 
+constexpr int64_t kAhead = 6;  // rows of the output for which the input is asked for
+
+// Calls body(item, p, columns) for every row of the output: `columns` is the fold of the rows of
+// its windows, at tap 0 of output 0. Folds of other columns than the plane's are `margin`.
+template <class S, class F, class Body>
+void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, Compute<S> margin,
+                     F fold, Body body) {
+  using C = Compute<S>;
+  using V = Vec<C>;
+  const int64_t reach = (s.q - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  const int64_t room = std::max(reach, s.pad_w + s.w) + V::size;
+  if (s.q == 0) return;
+  context.parallel_for(s.planes * s.p, pool_grain(s), [&](int64_t begin, int64_t end) {
+    Scratch scratch(context, static_cast<size_t>(room) * sizeof(C));
+    C* const columns = scratch.as<C>();
+    std::fill_n(columns, room, margin);
+    int64_t p = begin % s.p;
+    const S* plane = x + begin / s.p * s.h * s.w;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t top = p * s.stride_h - s.pad_h;
+      const Range taps = taps_inside(top, s.kernel_h, s.dilation_h, s.h);
+      const S* const first = plane + (top + taps.first * s.dilation_h) * s.w;
+      const int64_t step = s.stride_h * s.w;  // the rows that are new with the next output
+      prefetch(first + kAhead * step, step * static_cast<int64_t>(sizeof(S)));
+      for_packs<V>(s.w, [&](int64_t j, auto m) {
+        if (taps.empty()) return store_pack(V(margin), columns + s.pad_w + j, m);
+        V v = load_pack(first + j, m, margin);
+        for (int64_t r = 1; r < taps.last - taps.first; ++r)
+          v = fold(v, load_pack(first + r * s.dilation_h * s.w + j, m, margin));
+        store_pack(v, columns + s.pad_w + j, m);
+      });
+      body(i, p, columns);
+      if (++p == s.p) p = 0, plane += s.h * s.w;
+    }
+  });
+}
+
+// The fold of the taps of outputs [q, q + m) in a folded row.
+template <class C, class Width, class Stride, class M, class F>
+inline Vec<C> fold_columns(const Pool2dShape& s, const C* columns, int64_t q, Width kernel_w,
+                           Stride stride, M m, F fold) {
+  const C* const at = columns + q * stride;
+  Vec<C> v = load_strided(at, stride, m);
+  for (int64_t c = 1; c < kernel_w; ++c)
+    v = fold(v, load_strided(at + c * s.dilation_w, stride, m));
+  return v;
+}
+
 // ---- maximum ----
+
+template <class S>
+void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y, NoIndex*) {
+  using C = Compute<S>;
+  using V = Vec<C>;
+  const auto fold = [](V a, V b) { return maximum(a, b); };
+  with_window(s, [&](auto kernel_w, auto stride) {
+    for_folded_rows(context, s, x, -std::numeric_limits<C>::infinity(), fold,
+                    [&](int64_t item, int64_t, const C* columns) {
+                      for_packs<V>(s.q, [&](int64_t q, auto m) {
+                        store_pack(fold_columns(s, columns, q, kernel_w, stride, m, fold),
+                                   y + item * s.q + q, m);
+                      });
+                    });
+  });
+}
 
 // The window of output q alone.
 template <class S, class Index>
@@ -141,8 +207,7 @@ void max_window(const Pool2dShape& s, const WindowRows<S>& rows, Range taps, int
       best = v, at = r * s.kernel_w + c;
     }
   y[q] = S(best);
-  if constexpr (!std::is_same_v<Index, NoIndex>)
-    index[q] = at < 0 ? kNoTap<Index> : static_cast<Index>(at);
+  index[q] = at < 0 ? kNoTap<Index> : static_cast<Index>(at);
 }
 
 template <class S, class Index>
@@ -150,13 +215,12 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
   using C = Compute<S>;
   using V = Vec<C>;
   using L = typename V::Mask;
-  constexpr bool indexed = !std::is_same_v<Index, NoIndex>;
   const Range whole = whole_windows(s);
   with_window(s, [&](auto kernel_w, auto stride) {
     for_output_rows(
         context, s, x, [&](int64_t item, const WindowRows<S>& rows, int64_t, Range taps) {
           S* const to = y + item * s.q;
-          Index* const noted = indexed ? index + item * s.q : nullptr;
+          Index* const noted = index + item * s.q;
           const Range inside = taps.empty() ? Range{0, 0} : whole;
           for (int64_t q = 0; q < inside.first; ++q) max_window(s, rows, taps, q, to, noted);
           for (int64_t q = inside.last; q < s.q; ++q) max_window(s, rows, taps, q, to, noted);
@@ -171,7 +235,7 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
                                    r * kernel_w + c);
             }
             store_pack(best, to + q, m);
-            if constexpr (indexed) TapLanes<C, Index>::store(at, noted + q, m);
+            TapLanes<C, Index>::store(at, noted + q, m);
           });
         });
   });
@@ -243,47 +307,35 @@ void max_positions(const Context& context, const Pool2dShape& s, const void* ind
 
 // ---- average ----
 
+// Global pooling: each window is a plane, and that one contiguous sum.
+template <class S>
+void average_planes(const Context& context, const Pool2dShape& s, const S* x, S* y) {
+  using C = Compute<S>;
+  const int64_t size = s.h * s.w;
+  context.parallel_for(s.planes, pool_grain(s), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      y[i] = S(fold_row<Sum>(x + i * size, size) / static_cast<C>(size));
+  });
+}
+
 template <class S>
 void average_forward(const Context& context, const Pool2dShape& s, const S* x, S* y) {
   using C = Compute<S>;
   using V = Vec<C>;
-  const Range inside = whole_windows(s);
-  // Global pooling: a window of whole rows is one contiguous sum.
-  const bool global = s.q == 1 && s.pad_w == 0 && s.kernel_w == s.w && std::is_same_v<S, C>;
+  if (s.kernel_h == s.h && s.kernel_w == s.w && s.pad_h == 0 && s.pad_w == 0 && s.p * s.q == 1)
+    return average_planes(context, s, x, y);
+  Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(C));
+  C* const share = scratch.as<C>();
+  for (int64_t q = 0; q < s.q; ++q) share[q] = C(1) / static_cast<C>(counted_columns(s, q));
+  const auto add = [](V a, V b) { return a + b; };
   with_window(s, [&](auto kernel_w, auto stride) {
-    for_output_rows(context, s, x,
-                    [&](int64_t item, const WindowRows<S>& rows, int64_t p, Range taps) {
-                      S* const to = y + item * s.q;
-                      const int64_t height = counted_rows(s, p);
-                      const auto share = [&](int64_t columns) {
-                        return C(1) / static_cast<C>(height * columns);
-                      };
-                      if (global) {
-                        const int64_t n = std::max<int64_t>(taps.last - taps.first, 0) * s.w;
-                        *to = S(fold_row<Sum>(rows.row(taps.first), n) * share(s.kernel_w));
-                        return;
-                      }
-                      const auto window = [&](int64_t q) {
-                        const int64_t left = q * s.stride_w - s.pad_w;
-                        const Range columns = taps_inside(left, s.kernel_w, 1, s.w);
-                        C sum(0);
-                        for (int64_t r = taps.first; r < taps.last; ++r)
-                          for (int64_t c = columns.first; c < columns.last; ++c)
-                            sum += rows.row(r)[left + c];
-                        to[q] = S(sum * share(counted_columns(s, q)));
-                      };
-                      for (int64_t q = 0; q < inside.first; ++q) window(q);
-                      for (int64_t q = inside.last; q < s.q; ++q) window(q);
-                      const V scale(share(s.kernel_w));
-                      for_packs<V>(inside.last - inside.first, [&](int64_t i, auto m) {
-                        const int64_t q = inside.first + i, left = q * s.stride_w - s.pad_w;
-                        V sum(C(0));
-                        for (int64_t r = taps.first; r < taps.last; ++r)
-                          for (int64_t c = 0; c < kernel_w; ++c)
-                            sum += load_strided(rows.row(r) + left + c, stride, m);
-                        store_pack(sum * scale, to + q, m);
-                      });
-                    });
+    for_folded_rows(context, s, x, C(0), add, [&](int64_t item, int64_t p, const C* columns) {
+      const V height(C(1) / static_cast<C>(counted_rows(s, p)));
+      for_packs<V>(s.q, [&](int64_t q, auto m) {
+        const V sum = fold_columns(s, columns, q, kernel_w, stride, m, add);
+        store_pack(sum * (load_pack(share + q, m, C(0)) * height), y + item * s.q + q, m);
+      });
+    });
   });
 }
 

@@ -141,7 +141,7 @@ void gather_last(const Context& context, const Pool2dShape& s, S* dx, F share) {
           stream_end();
         });
   };
-  large ? run(std::true_type()) : run(std::false_type());
+  with_flag(large, run);
 }
 
 template <class S, class Index>

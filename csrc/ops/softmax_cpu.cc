@@ -18,8 +18,8 @@ constexpr int64_t kBlockRows = 64;  // that are added one by one
 // kernels
 
 // Up to a register's lanes of rows, in one go; rows of no more than kKept elements in all are kept.
-template <bool stream, class T>
-void softmax_rows(bool log_, int64_t rows, int64_t n, const T* x, T* y) {
+template <bool log_, bool stream, class T>
+void softmax_rows(int64_t rows, int64_t n, const T* x, T* y) {
   using C = Compute<T>;
   using V = Vec<C>;
   alignas(64) C max[V::size], sum[V::size], kept[kKept];
@@ -52,9 +52,8 @@ V sum_rows(int64_t n, F term) {
 }
 
 // `kept` has room for n rows of kTile exponentials, or is null: then they are computed twice.
-template <bool stream, class T>
-void softmax_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T* x,
-                     Compute<T>* kept, T* y) {
+template <bool log_, bool stream, class T>
+void softmax_columns(int64_t n, int64_t inner, int64_t width, const T* x, Compute<T>* kept, T* y) {
   using C = Compute<T>;
   using V = Vec<C>;
   alignas(64) C max[kTile], sum[kTile];
@@ -83,8 +82,8 @@ void softmax_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T
     });
 }
 
-template <bool stream, class T>
-void gradient_row(bool log_, int64_t n, const T* dy, const T* y, T* dx) {
+template <bool log_, bool stream, class T>
+void gradient_row(int64_t n, const T* dy, const T* y, T* dx) {
   using C = Compute<T>;
   using V = Vec<C>;
   C dot;
@@ -107,9 +106,8 @@ void gradient_row(bool log_, int64_t n, const T* dy, const T* y, T* dx) {
   });
 }
 
-template <bool stream, class T>
-void gradient_columns(bool log_, int64_t n, int64_t inner, int64_t width, const T* dy, const T* y,
-                      T* dx) {
+template <bool log_, bool stream, class T>
+void gradient_columns(int64_t n, int64_t inner, int64_t width, const T* dy, const T* y, T* dx) {
   using C = Compute<T>;
   using V = Vec<C>;
   alignas(64) C sum[kTile];
@@ -160,11 +158,11 @@ void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, 
       });
 }
 
-// Calls f(std::bool_constant): whether results like y[outer, n, inner] are streamed.
-template <class T, class F>
-void with_streams(int64_t outer, int64_t n, int64_t inner, const T* y, F f) {
+// Whether results like y[outer, n, inner] are streamed.
+template <class T>
+bool streams_lines(int64_t outer, int64_t n, int64_t inner, const T* y) {
   const int64_t item = sizeof(T), line = (inner == 1 ? n : inner) * item;
-  streams(y, outer * n * inner * item, line) ? f(std::true_type()) : f(std::false_type());
+  return streams(y, outer * n * inner * item, line);
 }
 
 template <class T>
@@ -173,13 +171,16 @@ void forward(const Context& context, bool log_, int64_t outer, int64_t n, int64_
   using C = Compute<T>;
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
-  with_streams(outer, n, inner, y, [&](auto stream) {
+  const auto run = [&](auto is_log, auto stream) {
     for_lines<C>(
         context, outer, n, inner, !log_,
-        [&](int64_t i, int64_t rows) { softmax_rows<stream>(log_, rows, n, x + i, y + i); },
+        [&](int64_t i, int64_t rows) { softmax_rows<is_log, stream>(rows, n, x + i, y + i); },
         [&](int64_t i, int64_t width, C* kept) {
-          softmax_columns<stream>(log_, n, inner, width, x + i, kept, y + i);
+          softmax_columns<is_log, stream>(n, inner, width, x + i, kept, y + i);
         });
+  };
+  with_flag(log_, [&](auto is_log) {
+    with_flag(streams_lines(outer, n, inner, y), [&](auto stream) { run(is_log, stream); });
   });
 }
 
@@ -190,16 +191,19 @@ void backward(const Context& context, bool log_, int64_t outer, int64_t n, int64
   const T* const dy = static_cast<const T*>(dy_);
   const T* const y = static_cast<const T*>(y_);
   T* const dx = static_cast<T*>(dx_);
-  with_streams(outer, n, inner, dx, [&](auto stream) {
+  const auto run = [&](auto is_log, auto stream) {
     for_lines<C>(
         context, outer, n, inner, false,
         [&](int64_t i, int64_t rows) {
           for (int64_t end = i + rows * n; i < end; i += n)
-            gradient_row<stream>(log_, n, dy + i, y + i, dx + i);
+            gradient_row<is_log, stream>(n, dy + i, y + i, dx + i);
         },
         [&](int64_t i, int64_t width, C*) {
-          gradient_columns<stream>(log_, n, inner, width, dy + i, y + i, dx + i);
+          gradient_columns<is_log, stream>(n, inner, width, dy + i, y + i, dx + i);
         });
+  };
+  with_flag(log_, [&](auto is_log) {
+    with_flag(streams_lines(outer, n, inner, dx), [&](auto stream) { run(is_log, stream); });
   });
 }
 
