@@ -609,12 +609,6 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Te
 def mul(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input * other, with broadcasting; see add."""
 
-def multiply_add_peak(rounds: int = 64) -> int:
-    """Does nothing but float32 multiply-adds, on all threads; returns how many.
-
-    Timed, it gives the speed that bench/matmul.py measures products against. A round is 1024
-    steps of 10 or 24 registers."""
-
 def narrow(input: ArrayLike, dim: int, start: int, length: int) -> Tensor:
     """A view of `length` elements of dimension `dim` from `start`.
 
