@@ -125,7 +125,8 @@ def image_rows():
                 padding=1,
             ),
             tolerance=Tolerance(
-                factor=300,
+                factor=16,
+                single=300,
                 half=2,
                 scale="largest",
                 reason="the transforms of F(4x4, 3x3) enlarge the sums' rounding errors",

@@ -202,13 +202,14 @@ class Tolerance:
     largest element of the result, for sums whose terms cancel; ``one``: of 1, for functions
     bounded by 1 whose zeros have no relative accuracy. Subnormal results may be off by the
     smallest normal number. half: the factor for 16-bit dtypes, where every intermediate tensor is
-    rounded to 16 bits.
+    rounded to 16 bits. single: the factor for float32, where it has algorithms of its own.
     """
 
     factor: float = 4.0
     scale: str = "element"
     half: float = 2.0
     reason: str = ""
+    single: float | None = None
 
     def bound(self, reference: np.ndarray, dtype: str) -> np.ndarray:
         finite = np.abs(np.where(np.isfinite(reference), reference, 0.0))
@@ -217,6 +218,8 @@ class Tolerance:
         elif self.scale == "one":
             finite = np.maximum(finite, 1.0)
         factor = self.half if dtype in ("float16", "bfloat16") else self.factor
+        if dtype == "float32" and self.single is not None:
+            factor = self.single
         return factor * EPSILON[dtype] * finite + TINY[dtype]
 
 
