@@ -323,8 +323,14 @@ class DirectLauncher {
           u.samples * std::max<int64_t>(0, std::min(u.rows, part.rows - u.row)) * part.cols;
       const T* const b = packed ? packed + (group * filters + k0) * depth : nullptr;
       const int64_t step = channel_rows(positions);
+      // Deep layers read each weight for a few tiles only, from memory. So the tiles of a block
+      // share in asking for the block that follows, which lies behind it.
       const auto tiles = [&] {
-        for (int64_t j = 0; j < positions; j += step) {
+        const int64_t bytes = t.runs * t.run * width * static_cast<int64_t>(sizeof(T));
+        const int64_t n = std::max<int64_t>(1, divide_up(positions, step));
+        t.ahead = static_cast<const char*>(static_cast<const void*>(t.b)) + bytes;
+        t.ahead_step = divide_up(width * static_cast<int64_t>(sizeof(T)), n);
+        for (int64_t j = 0; j < positions; j += step, t.ahead += t.runs * t.run * t.ahead_step) {
           t.rows = rows + j;
           t.out = out + j;
           channel_tile<T>(std::min(step, positions - j), t.cols)(t);
@@ -333,6 +339,7 @@ class DirectLauncher {
       t.accumulate = false;
       if (depth == 0) {
         t.runs = t.run = 0;
+        t.b = block;
         t.last = true;
         tiles();
       }

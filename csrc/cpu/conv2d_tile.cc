@@ -32,13 +32,15 @@ void tile(const ChannelTile<T>& t) {
       for (int v = 0; v < V; ++v) acc[r][v] = start[v];
   }
   const T* b = t.b;
-  const int64_t run = t.run;
+  const char* ahead = t.ahead;
+  const int64_t run = t.run, ahead_step = t.ahead_step;
   for (int64_t k = 0; k < t.runs; ++k) {
     const int64_t offset = t.offset[k] + t.shift;
     const T* a[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) a[r] = t.rows[r] + offset;
-    for (int64_t i = 0; i < run; ++i, b += V * kSize) {
+    for (int64_t i = 0; i < run; ++i, b += V * kSize, ahead += ahead_step) {
+      __builtin_prefetch(ahead, 0, 2);  // it may lie past the end: no harm
       Vec<T> bv[V];
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) bv[v] = Vec<T>::load(b + v * kSize);

@@ -26,6 +26,8 @@ struct ChannelTile {
   int64_t shift;          // and this from the address in `rows`
   int64_t runs, run;      // how many, and elements of each
   const T* b;             // packed [runs, run, cols rounded up to registers]
+  const char* ahead;      // what this tile asks the memory for meanwhile, a bit each step
+  int64_t ahead_step;     // in bytes
   int64_t cols;           // at most kChannelCols
   T* const* out;          // [R], each
   int64_t out_shift;      // and this further on

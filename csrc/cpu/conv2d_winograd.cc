@@ -304,6 +304,10 @@ class WinogradLauncher {
     }
   }
 
+  static const char* bytes_of(const float* p) {
+    return static_cast<const char*>(static_cast<const void*>(p));
+  }
+
   void multiply(int64_t group, int64_t panel, int64_t tiles, const float* const* rows,
                 float* const* out, float* scratch) const {
     const int64_t width = panel_width<float>(c_.filters, panel), step = channel_rows(tiles);
@@ -329,10 +333,18 @@ class WinogradLauncher {
         transform_filters(g, t.run, width, scratch);
         t.b = scratch;
       }
+      // The tiles of a product share in asking for the filters that follow.
+      const int64_t n = (tiles + step - 1) / step,
+                    row = width * static_cast<int64_t>(sizeof(float));
+      if (late_ && packed) t.ahead = bytes_of(packed + (first + t.run) * 9 * width);
+      t.ahead_step = !packed ? 0
+                     : late_ ? (9 * row + kPoints * n - 1) / (kPoints * n)
+                             : (row + n - 1) / n;
       for (int64_t point = 0; point < kPoints; ++point, t.b += apart(t.run * width)) {
         t.out_shift = point * m_point_;
         t.shift = point * u_point_ + first;
-        for (int64_t j = 0; j < tiles; j += step) {
+        if (!late_) t.ahead = bytes_of(t.b + apart(t.run * width));
+        for (int64_t j = 0; j < tiles; j += step, t.ahead += t.run * t.ahead_step) {
           t.rows = rows + j;
           t.out = out + j;
           channel_tile<float>(std::min(step, tiles - j), width)(t);
