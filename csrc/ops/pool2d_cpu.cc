@@ -125,10 +125,13 @@ void for_output_rows(const Context& context, const Pool2dShape& s, const S* x, F
   });
 }
 
-constexpr int64_t kAhead = 6;  // rows of the output for which the input is asked for
+constexpr int64_t kAhead = 20;  // rows of the output for which the input is asked for
 
 // Calls body(item, p, columns) for every row of the output: `columns` is the fold of the rows of
 // its windows, at tap 0 of output 0. Folds of other columns than the plane's are `margin`.
+//
+// Taps are read across the borders of the stores that made the fold, and such a load waits until
+// they have left for the cache. So a row is folded before the taps of the last one are read.
 template <class S, class F, class Body>
 void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, Compute<S> margin,
                      F fold, Body body) {
@@ -138,10 +141,11 @@ void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, C
   const int64_t room = std::max(reach, s.pad_w + s.w) + V::size;
   if (s.q == 0) return;
   context.parallel_for(s.planes * s.p, pool_grain(s), [&](int64_t begin, int64_t end) {
-    Scratch scratch(context, static_cast<size_t>(room) * sizeof(C));
-    C* const columns = scratch.as<C>();
-    std::fill_n(columns, room, margin);
-    int64_t p = begin % s.p;
+    Scratch scratch(context, static_cast<size_t>(2 * room) * sizeof(C));
+    C* columns = scratch.as<C>();
+    C* before = columns + room;
+    std::fill_n(columns, 2 * room, margin);
+    int64_t p = begin % s.p, p_before = 0;
     const S* plane = x + begin / s.p * s.h * s.w;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t top = p * s.stride_h - s.pad_h;
@@ -156,9 +160,12 @@ void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, C
           v = fold(v, load_pack(first + r * s.dilation_h * s.w + j, m, margin));
         store_pack(v, columns + s.pad_w + j, m);
       });
-      body(i, p, columns);
+      if (i > begin) body(i - 1, p_before, before);
+      std::swap(columns, before);
+      p_before = p;
       if (++p == s.p) p = 0, plane += s.h * s.w;
     }
+    body(end - 1, p_before, before);
   });
 }
 
@@ -166,8 +173,24 @@ void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, C
 template <class C, class Width, class Stride, class M, class F>
 inline Vec<C> fold_columns(const Pool2dShape& s, const C* columns, int64_t q, Width kernel_w,
                            Stride stride, M m, F fold) {
+  using V = Vec<C>;
   const C* const at = columns + q * stride;
-  Vec<C> v = load_strided(at, stride, m);
+  // Windows of 2 or 3 that step by 2: all taps are in two registers, and one element after them.
+  if constexpr (!std::is_same_v<Stride, int64_t> && !std::is_same_v<Width, int64_t> &&
+                !std::is_same_v<M, int64_t>) {
+    if (stride == 2 && s.dilation_w == 1) {
+      typename V::Mask even, odd, next;
+      for (int i = 0; i < V::size; ++i) even[i] = 2 * i, odd[i] = 2 * i + 1, next[i] = i + 1;
+      const V low = V::load(at), high = V::load(at + V::size);
+      const V first(typename V::Native(__builtin_shuffle(low.v, high.v, even)));
+      const V second(typename V::Native(__builtin_shuffle(low.v, high.v, odd)));
+      const V both = fold(first, second);
+      if (kernel_w == 2) return both;
+      const V after(at[2 * V::size]);
+      return fold(both, V(typename V::Native(__builtin_shuffle(first.v, after.v, next))));
+    }
+  }
+  V v = load_strided(at, stride, m);
   for (int64_t c = 1; c < kernel_w; ++c)
     v = fold(v, load_strided(at + c * s.dilation_w, stride, m));
   return v;
