@@ -6,6 +6,7 @@
 #include "cpu/conv2d_problem.h"
 #include "cpu/conv2d_tile.h"
 #include "cpu/gemm_pack.h"
+#include "cpu/prefetch.h"
 
 namespace fastdl::cpu {
 
@@ -31,6 +32,8 @@ inline int64_t channel_block(int64_t channels, int64_t taps) {
   return blocks > 0 ? (channels + blocks - 1) / blocks : 1;
 }
 
+inline constexpr int64_t kPackAhead = 16;  // channels for which strided filters are asked for
+
 // [tap][channel][width] of one panel of a group: the taps of `part` in its order, and the channels
 // first to first + channels. `place` is scratch of w_taps numbers.
 template <class T>
@@ -40,6 +43,17 @@ void pack_filters(const ConvProblem<T>& c, const ConvPart& part, int64_t group, 
   const int64_t k0 = panel * kChannelCols<T>, width = panel_width<T>(c.filters, panel);
   std::fill_n(place, c.w_taps, int64_t{-1});
   for (int64_t t = 0; t < part.n_taps; ++t) place[part.taps[t].weight] = t * channels * width;
+  if (c.w_taps == 1 &&
+      c.w_out == 1) {  // the transposed filters of 1x1: a channel's lie side by side
+    const T* s = c.weight + group * c.w_group + k0 + first * c.w_in;
+    for (int64_t i = 0; i < channels * part.n_taps; ++i, s += c.w_in, out += width) {
+      // The next channels are pages away, where no hardware looks ahead.
+      prefetch(s + kPackAhead * c.w_in, width * static_cast<int64_t>(sizeof(T)));
+      for (int64_t v0 = 0; v0 < width; v0 += kSize)
+        Vec<T>::load(s + v0, std::clamp<int64_t>(c.filters - k0 - v0, 0, kSize)).store(out + v0);
+    }
+    return;
+  }
   // A filter's channels and taps are one run in memory, or each channel's taps are.
   const bool flat = c.w_in == c.w_taps;
   const int64_t outer = flat ? 1 : channels;
