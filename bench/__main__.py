@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="thread counts (default: 1 and all; with --short, all only for eager, mlp and lenet)",
     )
     add("--filter", default="", metavar="TEXT", help="only cases whose name contains this")
+    add("--rounds", type=int, metavar="N", help="samples of each side (default: 11; --short: 5)")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
     add("--markdown", action="store_true", help="end with the table in Markdown")
     add(
@@ -88,6 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"no subject {subject!r}; there are {', '.join(SUBJECTS)}")
 
     machine, plan = describe(), SHORT if options.short else FULL
+    if options.rounds is not None:
+        if options.rounds < 3:
+            parser.error("--rounds should be 3 or more: a median and its quartiles are shown")
+        plan = replace(plan, rounds=options.rounds)
     print(report.machine_line(machine))
     if machine["load"] > 0.5:
         print(
