@@ -52,7 +52,7 @@ void load_strip(const Image<const T>& image, int64_t first, int64_t channels, co
     detail::clear_pixels(strip + r * pitch + right * pixel, box.cols - right, channels, pixel);
   }
   const int64_t width = right - left;
-  if (width <= 0 || bottom <= top) return;
+  if (width <= 0 || bottom <= top || channels <= 0) return;
   if (image.layout == Layout::last) {
     for (int64_t r = top; r < bottom; ++r) {
       const T* s = image.data + ((box.row + r) * image.w + box.col + left) * image.pixel + first;
