@@ -127,9 +127,9 @@ FULL = Plan(rounds=11, sample=0.010, settle=0.002, warm_up=0.03, budget=12.0)
 SHORT = Plan(rounds=5, sample=0.002, settle=0.0005, warm_up=0.005, budget=2.0)
 FEWEST = 5
 
-# OpenMP's workers go on spinning for some milliseconds after their last loop, and would take a core
-# from the side whose turn it is.
-SPINNING = 0.02
+# The workers of OpenMP, OpenBLAS and ONNX Runtime go on spinning after their last loop, OpenBLAS's for
+# tens of milliseconds, and would take a core from the side whose turn it is.
+SPINNING = 0.1
 
 
 @dataclass(frozen=True)
