@@ -127,8 +127,8 @@ FULL = Plan(rounds=11, sample=0.010, settle=0.002, warm_up=0.03, budget=12.0)
 SHORT = Plan(rounds=5, sample=0.002, settle=0.0005, warm_up=0.005, budget=2.0)
 FEWEST = 5
 
-# The workers of OpenMP, OpenBLAS and ONNX Runtime go on spinning after their last loop, OpenBLAS's for
-# tens of milliseconds, and would take a core from the side whose turn it is.
+# The workers of OpenMP, OpenBLAS and ONNX Runtime go on spinning after their last loop, OpenBLAS's
+# for tens of milliseconds, and would take a core from the side whose turn it is.
 SPINNING = 0.1
 
 
