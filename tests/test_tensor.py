@@ -63,7 +63,9 @@ def test_tensor_copies():
 
 
 @pytest.mark.parametrize(
-    "data", [None, "text", object(), {"a": 1}, [1, [2]], ["a"], [None], 1j, [1j], {1, 2}], ids=repr
+    "data",
+    [None, "text", object(), {"a": 1}, [1, [2]], ["a"], [None], 1j, [1j], {1, 2}],
+    ids=lambda v: type(v).__name__,
 )
 def test_tensor_refuses_what_is_no_array(data):
     with pytest.raises((TypeError, ValueError)):
