@@ -236,15 +236,9 @@ class DirectLauncher {
   }
 
   Image<const T> source(int64_t sample, int64_t group) const {
-    const int64_t plane = c_.h * c_.w, all = c_.groups * c_.channels;
-    return {c_.src + sample * all * plane + group * c_.channels * (first() ? plane : 1), c_.layout,
-            c_.h, c_.w, all};
+    return source_image(c_, sample, group);
   }
-  Image<T> result(int64_t sample, int64_t group) const {
-    const int64_t plane = c_.p * c_.q, all = c_.groups * c_.filters;
-    return {c_.dst + sample * all * plane + group * c_.filters * (first() ? plane : 1), c_.layout,
-            c_.p, c_.q, all};
-  }
+  Image<T> result(int64_t sample, int64_t group) const { return result_image(c_, sample, group); }
 
   void load(int64_t item, int64_t channel, int64_t channels, T* strip) const {
     if (in_place_) return;

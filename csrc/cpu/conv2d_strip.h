@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/layout.h"
+#include "cpu/conv2d_problem.h"
 #include "cpu/epilogue.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/vec.h"
@@ -26,6 +27,20 @@ struct Image {
   int64_t h, w;
   int64_t pixel;  // channels last: elements from a pixel to the next
 };
+
+// What a problem reads and writes.
+template <class T>
+Image<const T> source_image(const ConvProblem<T>& c, int64_t sample, int64_t group) {
+  const int64_t plane = c.h * c.w, all = c.groups * c.channels;
+  const int64_t channel = group * c.channels * (c.layout == Layout::first ? plane : 1);
+  return {c.src + sample * all * plane + channel, c.layout, c.h, c.w, all};
+}
+template <class T>
+Image<T> result_image(const ConvProblem<T>& c, int64_t sample, int64_t group) {
+  const int64_t plane = c.p * c.q, all = c.groups * c.filters;
+  const int64_t channel = group * c.filters * (c.layout == Layout::first ? plane : 1);
+  return {c.dst + sample * all * plane + channel, c.layout, c.p, c.q, all};
+}
 
 namespace detail {
 template <class T>
