@@ -33,6 +33,12 @@ SHAPES = [
     (1, 16, 6, 6, 12, (1, 1), 1, 2, 1, 1),
     (2, 8, 9, 9, 8, (3, 3), 1, 1, 1, 8),
     (1, 16, 5, 5, 16, (5, 5), 1, 9, 1, 1),
+    # Samples in lanes: whole blocks of them, one register too many, and less than a block.
+    (64, 6, 14, 14, 16, (5, 5), 1, 0, 1, 1),
+    (41, 8, 9, 8, 7, (3, 3), 2, 1, 1, 1),
+    (17, 16, 7, 6, 20, (3, 2), (2, 3), (2, 1), (1, 2), 2),
+    (20, 9, 6, 6, 12, (2, 2), 4, 0, 1, 1),  # pixels that no tap reaches
+    (70, 12, 5, 5, 9, (3, 3), 1, 3, 1, 1),
 ]
 
 
@@ -226,6 +232,10 @@ def test_explain():
         fastdl.set_winograd(True)
     assert told.steps[0].chosen == "direct product"
     assert fastdl.explain((6, 1, 5, 5), (64, 1, 28, 28)).steps[0].chosen == "shifted product"
+    lenet = fastdl.explain((16, 6, 5, 5), (64, 6, 14, 14))
+    assert lenet.steps[1].chosen == "product, lanes of the samples"
+    shifted = next(c for c in lenet.steps[1].candidates if c.name == "shifted product")
+    assert shifted.multiplications == lenet.steps[1].candidates[0].multiplications * 14**2 / 10**2
 
 
 def test_explain_refuses():

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cpu/conv2d_pack.h"
+#include "cpu/conv2d_samples.h"
 #include "cpu/conv2d_winograd.h"
 
 namespace fastdl::cpu {
@@ -71,6 +72,19 @@ double winograd_cycles(const ConvProblem<T>& c) {
   return cycles;
 }
 
+template <class T>
+double samples_cycles(const ConvProblem<T>& c, double macs) {
+  const double registers = up(c.samples, Vec<T>::size);
+  const double channels = static_cast<double>(std::max<int64_t>(c.channels, 1));
+  const double elements = static_cast<double>(c.groups * c.channels * c.h * c.w) +
+                          static_cast<double>(c.groups * c.filters * c.p * c.q);
+  // A tap of a tile of filters begins anew, a register without a second one waits for broadcasts,
+  // and each sample is transposed there and back.
+  const double pairs = registers + (std::fmod(registers, 2) > 0 ? 0.3 : 0);
+  return pairs * macs * (0.55 + 3 / channels / static_cast<double>(c.filters)) +
+         kTransposed * 16 * registers * elements;
+}
+
 }  // namespace
 
 template <class T>
@@ -94,6 +108,11 @@ ConvPlan plan_conv(const ConvProblem<T>& c, bool winograd) {
       candidate(ConvAlgorithm::winograd2, winograd_cycles<T, 2>(c), tiles2 * 16 * each);
       candidate(ConvAlgorithm::winograd4, winograd_cycles<T, 4>(c), tiles4 * 36 * each);
     }
+  }
+  if (samples_applies(c)) {
+    const double each = static_cast<double>(samples_macs(c));
+    candidate(ConvAlgorithm::samples, samples_cycles(c, each),
+              each * static_cast<double>(c.samples));
   }
   int best = static_cast<int>(ConvAlgorithm::direct);
   for (int i = 0; i < kConvAlgorithms; ++i)

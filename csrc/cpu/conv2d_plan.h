@@ -6,9 +6,9 @@
 
 namespace fastdl::cpu {
 
-// shift: conv2d_shift.h; direct: conv2d_direct.h; the others F(M x M, 3 x 3) of conv2d_winograd.h.
-enum class ConvAlgorithm : int8_t { shift, direct, winograd2, winograd4 };
-inline constexpr int kConvAlgorithms = 4;
+// shift, direct, samples: conv2d_shift.h and so on; the others F(M x M, 3 x 3) of conv2d_winograd.h.
+enum class ConvAlgorithm : int8_t { shift, direct, winograd2, winograd4, samples };
+inline constexpr int kConvAlgorithms = 5;
 
 struct ConvPlan {
   ConvAlgorithm chosen;

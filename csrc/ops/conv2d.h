@@ -21,7 +21,7 @@ struct Conv2dShape {
 enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
 
 // What could compute one of a convolution's products on the CPU, and what does.
-inline constexpr int kConv2dCandidates = 4;
+inline constexpr int kConv2dCandidates = 5;
 struct Conv2dPlan {
   struct Candidate {
     const char* name;  // empty beyond the last one

@@ -8,6 +8,7 @@
 #include "cpu/conv2d_depthwise.h"
 #include "cpu/conv2d_direct.h"
 #include "cpu/conv2d_plan.h"
+#include "cpu/conv2d_samples.h"
 #include "cpu/conv2d_shift.h"
 #include "cpu/conv2d_wgrad.h"
 #include "cpu/conv2d_winograd.h"
@@ -96,6 +97,13 @@ void run_shift(const Context& context, const ConvProblem<T>& c) {
   finish(context, c.epilogue, c.samples * c.groups * c.filters * c.p * c.q, c.dst);
 }
 
+// Small planes of many samples.
+template <class T>
+void run_samples(const Context& context, const ConvProblem<T>& c) {
+  samples_conv(context, c);
+  finish(context, c.epilogue, c.samples * c.groups * c.filters * c.p * c.q, c.dst);
+}
+
 // `c` by the algorithm that its plan chose.
 template <class T>
 void run(const Context& context, const ConvProblem<T>& c, bool winograd) {
@@ -105,6 +113,7 @@ void run(const Context& context, const ConvProblem<T>& c, bool winograd) {
     if (chosen == ConvAlgorithm::winograd4) return winograd_conv<4>(context, c);
   }
   if (chosen == ConvAlgorithm::shift) return run_shift(context, c);
+  if (chosen == ConvAlgorithm::samples) return run_samples(context, c);
   direct_conv(context, c);
 }
 
@@ -178,14 +187,15 @@ WeightGrad<T> weight_grad_of(const Conv2dShape& s, Layout layout) {
 template <class T>
 Conv2dPlan plan_of(const ConvProblem<T>& c, bool winograd) {
   static constexpr const char* names[] = {"shifted product", "direct product",
-                                          "Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)"};
+                                          "Winograd F(2x2, 3x3)", "Winograd F(4x4, 3x3)",
+                                          "product, lanes of the samples"};
   static_assert(std::size(names) == kConvAlgorithms && kConvAlgorithms <= kConv2dCandidates);
   const ConvPlan p = plan_conv(c, winograd);
   Conv2dPlan out{};
   for (int i = 0; i < kConvAlgorithms; ++i)
     out.candidates[i] = {names[i], p.cycles[i], p.multiplications[i]};
   out.chosen = static_cast<int>(p.chosen);
-  if (p.chosen != ConvAlgorithm::shift) out.packed = direct_packed_size(c);
+  if (p.chosen == ConvAlgorithm::direct) out.packed = direct_packed_size(c);
   if constexpr (std::is_same_v<T, float>) {
     if (p.chosen == ConvAlgorithm::winograd2) out.packed = winograd_packed_size<2>(c);
     if (p.chosen == ConvAlgorithm::winograd4) out.packed = winograd_packed_size<4>(c);
