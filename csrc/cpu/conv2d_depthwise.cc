@@ -312,6 +312,10 @@ struct Planes {
   T* result;
   int64_t per = std::max<int64_t>(1, sources / planes);
   int64_t wide = std::max<int64_t>(1, planes / sources);
+  int64_t source_size = shape.h * shape.w, size = shape.p * shape.q, taps = shape.r * shape.s;
+  const T* bias = static_cast<const T*>(epilogue.bias);
+  const T* residual = static_cast<const T*>(epilogue.residual);
+  T slope = static_cast<T>(epilogue.slope);
 
   struct Position {
     int64_t sample, k;
@@ -324,24 +328,18 @@ struct Planes {
   // The j-th source of a result, which is added to those before.
   Plane3x3<T> operator()(Position at, int64_t j) const {
     const int64_t from = per > 1 ? at.k * per + j : wide > 1 ? at.k / wide : at.k;
-    const int64_t out = (at.sample * planes + at.k) * shape.p * shape.q;
-    const T* const bias = static_cast<const T*>(epilogue.bias);
-    const T* const residual = static_cast<const T*>(epilogue.residual);
-    PlaneEnd<T> end{bias ? bias[at.k] : T(0), nullptr, Activation::none,
-                    static_cast<T>(epilogue.slope)};
+    const int64_t out = (at.sample * planes + at.k) * size;
+    PlaneEnd<T> end{bias ? bias[at.k] : T(0), nullptr, Activation::none, slope};
     if (j > 0)
       end.residual = result + out;
     else if (residual)
       end.residual = residual + out;
     if (j == per - 1) end.activation = epilogue.activation;
-    return {source + (at.sample * sources + from) * shape.h * shape.w,
-            weight + (per > 1 ? from : at.k) * shape.r * shape.s, end, result + out};
+    return {source + (at.sample * sources + from) * source_size,
+            weight + (per > 1 ? from : at.k) * taps, end, result + out};
   }
 
-  int64_t grain() const {
-    const int64_t work = shape.p * shape.q * shape.r * shape.s * per;
-    return std::max<int64_t>(1, kPlaneGrain / (work + 1));
-  }
+  int64_t grain() const { return std::max<int64_t>(1, kPlaneGrain / (size * taps * per + 1)); }
 };
 
 template <class T>
@@ -376,7 +374,7 @@ template <class T>
 void planes_in_strips(const Context& context, const Planes<T>& planes, bool turned) {
   const PlaneShape& s = planes.shape;
   const Strips<T> strips(context, s);
-  const int64_t taps = strips.taps(), count = planes.n * planes.planes;
+  const int64_t taps = planes.taps, count = planes.n * planes.planes;
   Slots slots(context, divide_up(count, planes.grain()),
               static_cast<size_t>(strips.copy_elements() + taps) * sizeof(T));
   context.parallel_for(count, planes.grain(), [&](int64_t begin, int64_t end) {

@@ -42,6 +42,16 @@ Vec<T> right_neighbour(Vec<T> a, Vec<T> beyond, std::integer_sequence<int, L...>
   return __builtin_shufflevector(a.v, beyond.v, (L % Group == Group - 1 ? Vec<T>::size : L + 1)...);
 }
 
+// What was read, in a register: the compiler would read it again for each multiplication, and most
+// of these reads cross two lines.
+template <class T>
+[[gnu::always_inline]] inline Vec<T> in_register(Vec<T> a) {
+#if defined(__SSE2__)
+  asm("" : "+v"(a.v));
+#endif
+  return a;
+}
+
 }  // namespace detail
 
 // Which columns of a plane a register holds: some, at an edge or not, or all, of one plane or two.
@@ -67,10 +77,12 @@ class Lanes {
     constexpr int group = kTwo ? kSize / 2 : kSize;
     const Vec<T> zero = T(0);
     if constexpr (Stride == 1) {
-      s[1] = part<0>(p);
+      s[1] = detail::in_register(part<0>(p));
       if constexpr (kTwo) s[1] = detail::first_halves(s[1], part<0>(p + source_step_), lanes);
-      s[0] = kAtLeft ? detail::left_neighbour<group>(s[1], zero, lanes) : part<-1>(p);
-      s[2] = kTwo ? detail::right_neighbour<group>(s[1], zero, lanes) : part<1>(p);
+      s[0] = kAtLeft ? detail::left_neighbour<group>(s[1], zero, lanes)
+                     : detail::in_register(part<-1>(p));
+      s[2] = kTwo ? detail::right_neighbour<group>(s[1], zero, lanes)
+                  : detail::in_register(part<1>(p));
     } else {
       const Vec<T> a = part<0>(p), b = kTwo ? part<0>(p + source_step_) : part<kSize>(p);
       s[1] = detail::every_other<0>(a, b, lanes);
