@@ -37,14 +37,15 @@ def draw(*shape, seed=0, dtype="float32"):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def check(n, c, m, h, wide, stride, pad_h, dtype):
+def check(n, c, m, h, wide, stride, pad_h, dtype, layout=fastdl.contiguous_format):
     """Forward and both gradients against the definition."""
     x, w = draw(n, c, h, wide, dtype=dtype), draw(c * m, 1, 3, 3, seed=1, dtype=dtype)
     p, q = (h + 2 * pad_h - 3) // stride + 1, (wide - 1) // stride + 1
     dy = draw(n, c * m, p, q, seed=2, dtype=dtype)
-    xs, ws = (fastdl.tensor(a, requires_grad=True) for a in (x, w))
+    xs, ws, gs = (fastdl.tensor(a).contiguous(memory_format=layout) for a in (x, w, dy))
+    xs.requires_grad = ws.requires_grad = True
     y = F.conv2d(xs, ws, None, stride, (pad_h, 1), 1, c)
-    dx, dw = fastdl.autograd.grad(y, [xs, ws], fastdl.tensor(dy))
+    dx, dw = fastdl.autograd.grad(y, [xs, ws], gs)
     error = 1e-6 if dtype == "float32" else 1e-14
     for got, want in zip((y.detach(), dx, dw), definition(x, w, dy, stride, pad_h), strict=True):
         limit = error * 10 * max(1.0, abs(want).max())
@@ -57,6 +58,31 @@ def check(n, c, m, h, wide, stride, pad_h, dtype):
 def test_every_width(wide, stride, dtype):
     for h in (1, 2, 3, 6, 7):
         check(3, 3, 1, h, wide, stride, 1, dtype)  # an odd number of planes, and of samples
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("channels", WIDTHS[1:])
+def test_channels_last(channels, stride, dtype):
+    for h, wide, pad_h in ((1, 1, 1), (2, 3, 1), (5, 4, 0), (4, 7, 2), (6, 2, 1), (3, 8, 3)):
+        check(2, channels, 1, h, wide, stride, pad_h, dtype, fastdl.channels_last)
+
+
+@pytest.mark.parametrize("pad_w", [0, 1, 2, 3])
+def test_columns_of_padding_channels_last(pad_w):
+    """In terms of the same image with its columns of padding written out."""
+    x, w = draw(2, 20, 6, 9), fastdl.tensor(draw(20, 1, 3, 3, seed=1))
+    for stride in (1, 2):
+        results = []
+        for pad, image in ((pad_w, x), (0, np.pad(x, ((0, 0),) * 3 + ((pad_w, pad_w),)))):
+            xs = fastdl.tensor(image).contiguous(memory_format=fastdl.channels_last)
+            xs.requires_grad = True
+            y = F.conv2d(xs, w, None, stride, (1, pad), 1, 20)
+            (dx,) = fastdl.autograd.grad(y, [xs], fastdl.ones(y.shape))
+            columns = slice(pad_w - pad, pad_w - pad + 9)
+            results.append((y.detach().numpy(), dx.numpy()[..., columns]))
+        for got, want in zip(*results, strict=True):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -95,11 +121,13 @@ def test_bits_do_not_depend_on_neighbours_or_threads(size, stride):
     np.testing.assert_array_equal(part, whole[:, 1:4])
 
 
+@pytest.mark.parametrize("layout", [fastdl.contiguous_format, fastdl.channels_last], ids=str)
 @pytest.mark.parametrize("with_residual", [False, True])
 @pytest.mark.parametrize("size", [5, 7, 13, 16, 40])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_fused_epilogue(size, stride, with_residual):
+def test_fused_epilogue(size, stride, with_residual, layout):
     x, w, b = (fastdl.tensor(draw(*s)) for s in ((3, 5, 6, size), (5, 1, 3, 3), (5,)))
+    x = x.contiguous(memory_format=layout)
     plain = F.conv2d(x, w, None, stride, 1, 1, 5).numpy() + b.numpy()[:, None, None]
     residual = fastdl.tensor(draw(*plain.shape, seed=4)) if with_residual else None
     got = fastdl._core.conv2d_fused(x, w, b, residual, "leaky_relu", 0.5, stride, 1, 1, 5)
@@ -125,10 +153,14 @@ def test_an_infinity_meets_no_result_beyond_a_row(wide, stride):
     assert seen == [False, last, stride == 1 or not last]
 
 
-def test_results_past_the_caches():
+@pytest.mark.parametrize("layout", [fastdl.contiguous_format, fastdl.channels_last], ids=str)
+def test_results_past_the_caches(layout):
     """Large ones, whose lines are whole: the same bits as a sample alone."""
     x, w = fastdl.tensor(draw(14, 64, 112, 112)), fastdl.tensor(draw(64, 1, 3, 3, seed=1))
+    x = x.contiguous(memory_format=layout)
     whole = F.conv2d(x, w, None, 1, 1, 1, 64).numpy()
     for sample in (0, 13):
-        alone = F.conv2d(x[sample : sample + 1].contiguous(), w, None, 1, 1, 1, 64).numpy()
+        alone = F.conv2d(
+            x[sample : sample + 1].contiguous(memory_format=layout), w, None, 1, 1, 1, 64
+        ).numpy()
         np.testing.assert_array_equal(alone[0], whole[sample])

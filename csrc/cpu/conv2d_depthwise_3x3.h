@@ -135,13 +135,9 @@ class Planes3x3 {
       lanes.load(p, s);
       __builtin_prefetch(p + ahead);
       if (!Streams) __builtin_prefetch(out + at + ahead, 1);
-      // Apart from each other, so that no sum waits for the one before.
-      const Vec<T> top = bias + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
-      const Vec<T> middle = f[3] * s[0] + f[4] * s[1] + f[5] * s[2];
-      const Vec<T> bottom = f[6] * s[0] + f[7] * s[1] + f[8] * s[2];
-      const Vec<T> y = two + bottom;
-      two = one + middle;
-      one = top;
+      const Vec<T> y = add_row(two, f + 6, s);
+      two = add_row(one, f + 3, s);
+      one = add_row(bias, f, s);
       if (v >= begin + 2) finish(y, at);
     }
     for (; v < end + 2; ++v, at += w) {
@@ -176,15 +172,20 @@ class Planes3x3 {
     Vec<T> s[3];
     int64_t row = 2 * begin - pad_h_;
     load(row, s);
-    Vec<T> top = bias + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
+    Vec<T> top = add_row(bias, f, s);
     for (int64_t y = begin, at = begin * q + x; y < end; ++y, row += 2, at += q) {
       load(row + 1, s);
-      const Vec<T> middle = f[3] * s[0] + f[4] * s[1] + f[5] * s[2];
+      const Vec<T> middle = add_row(top, f + 3, s);
       load(row + 2, s);
-      const Vec<T> bottom = f[6] * s[0] + f[7] * s[1] + f[8] * s[2];
-      finish_at<Plain, false>(top + middle + bottom, lanes, last, at, out);
-      top = bias + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
+      finish_at<Plain, false>(add_row(middle, f + 6, s), lanes, last, at, out);
+      top = add_row(bias, f, s);
     }
+  }
+
+  // From a sum on, so that which product is rounded before it is added is never the compiler's
+  // choice: a result has the same bits whatever column it lies in.
+  [[gnu::always_inline]] static Vec<T> add_row(Vec<T> sum, const Vec<T>* f, const Vec<T>* s) {
+    return sum + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
   }
 
   // Of the planes a and b in the halves of a register, or of a alone.
