@@ -11,6 +11,7 @@
 
 #include "cpu/conv2d_depthwise_3x3.h"
 #include "cpu/slots.h"
+#include "cpu/stream.h"
 
 namespace fastdl::cpu {
 
@@ -28,8 +29,9 @@ struct PlaneShape {
   int64_t r, s, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 
   bool is_3x3() const {
-    return r == 3 && s == 3 && stride_h == 1 && stride_w == 1 && spread_h == 1 && spread_w == 1 &&
-           dilation_h == 1 && dilation_w == 1 && pad_w == 1 && pad_h >= 0;
+    return r == 3 && s == 3 && stride_h == stride_w && stride_w <= 2 && spread_h == 1 &&
+           spread_w == 1 && dilation_h == 1 && dilation_w == 1 && pad_w == 1 && pad_h >= 0 &&
+           pad_h <= 2;
   }
 };
 
@@ -298,49 +300,106 @@ constexpr int64_t kPlaneGrain = 1 << 18;  // multiplications of a chunk, about 1
 
 namespace {
 
-// All planes: result plane i of a sample reads `per` source planes from plane i * per / wide on.
+// Result planes of all samples, in order, and what they are made of: result plane k of a sample
+// reads `per` source planes from plane k * per on or, where results are more, shares plane k / wide.
 template <class T>
-void all_planes(const Context& context, const PlaneShape& s, int64_t n, int64_t sources,
-                int64_t planes, const T* source, const T* weight, bool turned,
-                const Epilogue& epilogue, T* result) {
+struct Planes {
+  const PlaneShape& shape;
+  int64_t n, sources, planes;  // samples, and planes of each
+  const T* source;
+  const T* weight;
+  const Epilogue& epilogue;
+  T* result;
+  int64_t per = std::max<int64_t>(1, sources / planes);
+  int64_t wide = std::max<int64_t>(1, planes / sources);
+  int64_t source_size = shape.h * shape.w, size = shape.p * shape.q, taps = shape.r * shape.s;
+  const T* bias = static_cast<const T*>(epilogue.bias);
+  const T* residual = static_cast<const T*>(epilogue.residual);
+  T slope = static_cast<T>(epilogue.slope);
+
+  struct Position {
+    int64_t sample, k;
+  };
+  Position position(int64_t i) const { return {i / planes, i % planes}; }
+  void next(Position& at) const {
+    if (++at.k == planes) at = {at.sample + 1, 0};
+  }
+
+  // The j-th source of a result, which is added to those before.
+  Plane3x3<T> operator()(Position at, int64_t j) const {
+    const int64_t from = per > 1 ? at.k * per + j : wide > 1 ? at.k / wide : at.k;
+    const int64_t out = (at.sample * planes + at.k) * size;
+    PlaneEnd<T> end{bias ? bias[at.k] : T(0), nullptr, Activation::none, slope};
+    if (j > 0)
+      end.residual = result + out;
+    else if (residual)
+      end.residual = residual + out;
+    if (j == per - 1) end.activation = epilogue.activation;
+    return {source + (at.sample * sources + from) * source_size,
+            weight + (per > 1 ? from : at.k) * taps, end, result + out};
+  }
+
+  int64_t grain() const { return std::max<int64_t>(1, kPlaneGrain / (size * taps * per + 1)); }
+};
+
+template <class T>
+void planes_3x3(const Context& context, const Planes<T>& planes, bool turned) {
+  const PlaneShape& s = planes.shape;
+  const int64_t count = planes.n * planes.planes, row = s.q * static_cast<int64_t>(sizeof(T));
+  // Results that are added to are read again.
+  const bool streamed = planes.per == 1 && streams(planes.result, count * s.p * row, row);
+  const Planes3x3<T> kernel(s.h, s.w, s.p, s.q, s.stride_w, s.pad_h, streamed);
+  context.parallel_for(count, planes.grain(), [&](int64_t begin, int64_t end) {
+    T filters[2][9];
+    const auto plane = [&](auto at, int64_t j, T* filter) {
+      Plane3x3<T> out = planes(at, j);
+      if (turned) out.filter = std::reverse_copy(out.filter, out.filter + 9, filter) - 9;
+      return out;
+    };
+    auto at = planes.position(begin);
+    int64_t i = begin;
+    if (planes.per == 1 && kernel.in_pairs())
+      for (; i + 2 <= end; i += 2, planes.next(at)) {
+        const Plane3x3<T> first = plane(at, 0, filters[0]);
+        planes.next(at);
+        kernel.results(first, plane(at, 0, filters[1]));
+      }
+    for (; i < end; ++i, planes.next(at))
+      for (int64_t j = 0; j < planes.per; ++j) kernel.results(plane(at, j, filters[0]));
+    if (streamed) stream_end();
+  });
+}
+
+template <class T>
+void planes_in_strips(const Context& context, const Planes<T>& planes, bool turned) {
+  const PlaneShape& s = planes.shape;
   const Strips<T> strips(context, s);
-  const int64_t taps = strips.taps(), plane = s.p * s.q;
-  // More sources than results: each result sums up its own. More results: they share a source.
-  const int64_t per = std::max<int64_t>(1, sources / planes);
-  const int64_t grain = std::max<int64_t>(1, kPlaneGrain / (plane * taps * per + 1));
-  const int64_t chunks = divide_up(n * planes, grain);
-  const T* const bias = static_cast<const T*>(epilogue.bias);
-  const T* const residual = static_cast<const T*>(epilogue.residual);
-  Slots slots(context, chunks, static_cast<size_t>(strips.copy_elements() + taps) * sizeof(T));
-  context.parallel_for(n * planes, grain, [&](int64_t begin, int64_t end) {
+  const int64_t taps = planes.taps, count = planes.n * planes.planes;
+  Slots slots(context, divide_up(count, planes.grain()),
+              static_cast<size_t>(strips.copy_elements() + taps) * sizeof(T));
+  context.parallel_for(count, planes.grain(), [&](int64_t begin, int64_t end) {
     const Slots::Lease lease(slots);
     T* const filter = lease.as<T>();
     T* const copy = filter + taps;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t sample = i / planes, first = i % planes * sources / planes;
-      T* const out = result + i * plane;
-      for (int64_t j = 0; j < per; ++j) {
-        const int64_t from = first + j, with = per > 1 ? from : i % planes;
-        for (int64_t t = 0; t < taps; ++t)
-          filter[t] = weight[with * taps + (turned ? taps - 1 - t : t)];
-        PlaneEnd<T> finish{bias ? bias[i % planes] : T(0), j > 0 ? out : nullptr, Activation::none,
-                           static_cast<T>(epilogue.slope)};
-        if (residual) finish.residual = residual + i * plane;
-        if (j == per - 1) finish.activation = epilogue.activation;
-        const T* const from_plane = source + (sample * sources + from) * s.h * s.w;
-        if (s.is_3x3()) {
-          results_3x3(from_plane, s.h, s.w, s.p, s.pad_h, filter, finish, out);
-          continue;
-        }
-        strips.each(from_plane, copy, [&](int64_t row, int64_t count) {
-          Results<T> a{copy,   strips.places(), taps,           strips.offset(),
-                       filter, finish,          out + row * s.q};
+    auto at = planes.position(begin);
+    for (int64_t i = begin; i < end; ++i, planes.next(at))
+      for (int64_t j = 0; j < planes.per; ++j) {
+        const Plane3x3<T> plane = planes(at, j);
+        for (int64_t t = 0; t < taps; ++t) filter[t] = plane.filter[turned ? taps - 1 - t : t];
+        strips.each(plane.source, copy, [&](int64_t row, int64_t registers) {
+          Results<T> a{copy,      strips.places(),      taps, strips.offset(), filter,
+                       plane.end, plane.out + row * s.q};
           if (a.end.residual) a.end.residual += row * s.q;
-          all_results(a, count);
+          all_results(a, registers);
         });
       }
-    }
   });
+}
+
+template <class T>
+void all_planes(const Context& context, const Planes<T>& planes, bool turned) {
+  planes.shape.is_3x3() ? planes_3x3(context, planes, turned)
+                        : planes_in_strips(context, planes, turned);
 }
 
 PlaneShape forward_shape(const Depthwise& d) {
@@ -353,8 +412,8 @@ PlaneShape forward_shape(const Depthwise& d) {
 template <class T>
 void depthwise_forward(const Context& context, const Depthwise& d, const T* x, const T* weight,
                        const Epilogue& epilogue, T* y) {
-  all_planes(context, forward_shape(d), d.n, d.c, d.c * d.multiplier, x, weight, false, epilogue,
-             y);
+  const PlaneShape s = forward_shape(d);
+  all_planes(context, Planes<T>{s, d.n, d.c, d.c * d.multiplier, x, weight, epilogue, y}, false);
 }
 
 template <class T>
@@ -374,16 +433,50 @@ void depthwise_backward_data(const Context& context, const Depthwise& d, const T
                      (d.s - 1) * d.dilation_w - d.pad_w,
                      d.dilation_h,
                      d.dilation_w};
-  all_planes(context, s, d.n, d.c * d.multiplier, d.c, dy, weight, true, Epilogue{}, dx);
+  const Epilogue none{};
+  all_planes(context, Planes<T>{s, d.n, d.c * d.multiplier, d.c, dy, weight, none, dx}, true);
 }
 
 template <class T>
 void depthwise_backward_weight(const Context& context, const Depthwise& d, const T* x, const T* dy,
                                T* dweight, T* dbias) {
   const PlaneShape s = forward_shape(d);
-  const Strips<T> strips(context, s);
-  const int64_t taps = strips.taps(), plane = s.p * s.q, planes = d.c * d.multiplier;
+  const int64_t taps = s.r * s.s, plane = s.p * s.q, planes = d.c * d.multiplier;
   const int64_t grain = std::max<int64_t>(1, kPlaneGrain / (d.n * plane * taps + 1));
+  // From a sample's plane to the next one's.
+  const int64_t source_step = d.c * s.h * s.w, step = planes * plane;
+  // add(plane of x, plane of dy, how many samples) for up to `most` samples at a time.
+  const auto each_filter = [&](int64_t begin, int64_t end, int64_t most, Vec<T>* sum, auto&& add) {
+    for (int64_t k = begin; k < end; ++k) {
+      for (int64_t t = 0; t < taps; ++t) sum[t] = Vec<T>(T(0));
+      T bias = 0;
+      const T* from = x + k / d.multiplier * s.h * s.w;
+      const T* g = dy + k * plane;
+      for (int64_t left = d.n; left > 0; left -= most) {
+        const int64_t count = std::min(most, left);
+        add(from, g, count);
+        for (int64_t i = 0; i < count; ++i, from += source_step, g += step)
+          if (dbias) bias += sum_of(g, plane);
+      }
+      for (int64_t t = 0; t < taps; ++t) dweight[k * taps + t] = sum_lanes(sum[t]);
+      if (dbias) dbias[k] = bias;
+    }
+  };
+  if (s.is_3x3()) {
+    const Planes3x3<T> kernel(s.h, s.w, s.p, s.q, s.stride_w, s.pad_h, false);
+    context.parallel_for(planes, grain, [&](int64_t begin, int64_t end) {
+      Vec<T> sum[9];
+      each_filter(begin, end, kernel.in_pairs() ? 2 : 1, sum,
+                  [&](const T* from, const T* g, int64_t count) {
+                    if (count == 2)
+                      kernel.correlate(from, g, source_step, step, sum);
+                    else
+                      kernel.correlate(from, g, sum);
+                  });
+    });
+    return;
+  }
+  const Strips<T> strips(context, s);
   Slots slots(context, divide_up(planes, grain),
               static_cast<size_t>(taps) * sizeof(Vec<T>) +
                   static_cast<size_t>(strips.copy_elements()) * sizeof(T));
@@ -391,29 +484,16 @@ void depthwise_backward_weight(const Context& context, const Depthwise& d, const
     const Slots::Lease lease(slots);
     Vec<T>* const sum = lease.as<Vec<T>>();
     T* const copy = reinterpret_cast<T*>(sum + taps);
-    for (int64_t k = begin; k < end; ++k) {
-      for (int64_t t = 0; t < taps; ++t) sum[t] = Vec<T>(T(0));
-      T bias = 0;
-      for (int64_t i = 0; i < d.n; ++i) {
-        const T* const g = dy + (i * planes + k) * plane;
-        if (dbias) bias += sum_of(g, plane);
-        const T* const from_plane = x + (i * d.c + k / d.multiplier) * s.h * s.w;
-        if (s.is_3x3()) {
-          correlate_3x3(from_plane, s.h, s.w, s.p, s.pad_h, g, sum);
-          continue;
-        }
-        strips.each(from_plane, copy, [&](int64_t row, int64_t count) {
-          const T* const from = g + row * s.q;
-          int64_t t = 0;
-          for (; t + 9 <= taps; t += 9)
-            correlate<9>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
-          for (; t < taps; ++t)
-            correlate<1>(copy, strips.places(), count, strips.offset() + t, from, sum + t);
-        });
-      }
-      for (int64_t t = 0; t < taps; ++t) dweight[k * taps + t] = sum_lanes(sum[t]);
-      if (dbias) dbias[k] = bias;
-    }
+    each_filter(begin, end, 1, sum, [&](const T* from, const T* g, int64_t) {
+      strips.each(from, copy, [&](int64_t row, int64_t count) {
+        const T* const rows = g + row * s.q;
+        int64_t t = 0;
+        for (; t + 9 <= taps; t += 9)
+          correlate<9>(copy, strips.places(), count, strips.offset() + t, rows, sum + t);
+        for (; t < taps; ++t)
+          correlate<1>(copy, strips.places(), count, strips.offset() + t, rows, sum + t);
+      });
+    });
   });
 }
 

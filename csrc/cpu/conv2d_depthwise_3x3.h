@@ -1,13 +1,13 @@
-// The filter that nearly every depthwise layer has: 3x3, stride 1, one column of padding on either
-// side. Down a column of registers each row of the source is loaded once, at three shifts, and
-// meets the three rows of results (or of dy) that see it. No copy is made: the shift at the left edge
-// is one of lanes, at the right edge a partial load.
+// The filter that nearly every depthwise layer has: 3x3, stride 1 or 2, one column of padding on
+// either side. Down a column of registers each row of the source is loaded once, at three shifts
+// (conv2d_depthwise_lanes.h), and meets the rows of results or of dy that see it.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
+#include <type_traits>
 
+#include "cpu/conv2d_depthwise_lanes.h"
 #include "cpu/epilogue.h"
 #include "cpu/vec.h"
 
@@ -24,136 +24,271 @@ struct PlaneEnd {
   bool plain() const { return !residual && activation == Activation::none; }
 };
 
-namespace detail {
-
-template <class T, int... L>
-Vec<T> shift_lanes(Vec<T> a, std::integer_sequence<int, L...>) {
-  return __builtin_shufflevector(Vec<T>(T(0)).v, a.v, (L == 0 ? 0 : Vec<T>::size + L - 1)...);
-}
-
-// A source plane of rows as wide as the result's.
 template <class T>
 struct Plane3x3 {
   const T* source;
-  int64_t h, w;
-  int64_t pad_h;
-
-  // Columns x - 1, x and x + 1 of the padded row `v`, for each lane's x.
-  template <bool Inner>
-  [[gnu::always_inline]] void load(int64_t v, int64_t x, Vec<T> (&s)[3]) const {
-    constexpr int64_t kSize = Vec<T>::size;
-    const int64_t row = v - pad_h;
-    if (row < 0 || row >= h) {
-      s[0] = s[1] = s[2] = Vec<T>(T(0));
-      return;
-    }
-    const T* const p = source + row * w + x;
-    if constexpr (Inner) {
-      s[0] = Vec<T>::load(p - 1);
-      s[1] = Vec<T>::load(p);
-      s[2] = Vec<T>::load(p + 1);
-    } else {
-      s[1] = Vec<T>::load(p, std::min(kSize, w - x));
-      s[0] = x > 0 ? Vec<T>::load(p - 1, std::min(kSize, w - x + 1))
-                   : shift_lanes(s[1], std::make_integer_sequence<int, Vec<T>::size>());
-      s[2] = Vec<T>::load(p + 1, std::min(kSize, w - x - 1));
-    }
-  }
+  const T* filter;
+  PlaneEnd<T> end;
+  T* out;
 };
 
-template <bool Inner, bool Plain, class T>
-void result_column(const Plane3x3<T>& plane, int64_t x, int64_t begin, int64_t end, const T* filter,
-                   const PlaneEnd<T>& e, T* out) {
-  const int64_t lanes = std::min<int64_t>(Vec<T>::size, plane.w - x);
-  Vec<T> f[9];
-#pragma GCC unroll 9
-  for (int t = 0; t < 9; ++t) f[t] = Vec<T>(filter[t]);
-  const Vec<T> bias(e.bias);
-  Vec<T> one = bias, two = bias;  // results that have seen one and two of their rows
-  for (int64_t v = begin; v < end + 2; ++v) {
+// Planes of one size.
+template <class T>
+class Planes3x3 {
+ public:
+  // Results [p, q] of planes [h, w], with at most two rows of padding above. `streams`:
+  // whole lines of results go past the caches.
+  Planes3x3(int64_t h, int64_t w, int64_t p, int64_t q, int64_t stride, int64_t pad_h, bool streams)
+      : h_(h),
+        w_(w),
+        p_(p),
+        q_(q),
+        stride_(stride),
+        pad_h_(pad_h),
+        streams_(streams && sizeof(Vec<T>) == 64) {
+    // Rows of which source and results stay in the first-level cache beside those asked for.
+    constexpr int64_t kBand = 16384 / sizeof(T);
+    const int64_t most = std::max<int64_t>(8, kBand / std::max<int64_t>(1, w * stride));
+    const int64_t bands = std::max<int64_t>(1, (p + most - 1) / most);
+    band_ = std::max<int64_t>(1, (p + bands - 1) / bands);
+  }
+
+  bool in_pairs() const { return q_ <= Vec<T>::size / 2; }
+
+  void results(const Plane3x3<T>& a) const { results(a, a, false); }
+  // In pairs. The ends differ in bias and addresses alone.
+  void results(const Plane3x3<T>& a, const Plane3x3<T>& b) const { results(a, b, true); }
+
+  // sum[tap] += dy * source, lane by lane.
+  void correlate(const T* source, const T* dy, Vec<T>* sum) const {
+    correlate(source, dy, 0, 0, false, sum);
+  }
+  // In pairs: of two planes, so far apart.
+  void correlate(const T* source, const T* dy, int64_t source_step, int64_t step,
+                 Vec<T>* sum) const {
+    correlate(source, dy, source_step, step, true, sum);
+  }
+
+ private:
+  static constexpr int64_t kSize = Vec<T>::size;
+
+  // body(which columns, the first of them, rows [begin, end)) of results.
+  template <int Stride, class F>
+  void each_column(bool two, F&& body) const {
+    for (int64_t begin = 0; begin < p_; begin += band_) {
+      const int64_t end = std::min(p_, begin + band_);
+      if (two || q_ <= kSize) {
+        two ? body(At<Columns::two_planes>(), 0, begin, end)
+            : body(At<Columns::all>(), 0, begin, end);
+        continue;
+      }
+      body(At<Columns::left>(), 0, begin, end);
+      for (int64_t x = kSize; x < q_; x += kSize)
+        // Reads up to the right neighbour of column x + kSize - 1 of the results.
+        Stride*(x + kSize - 1) + 1 < w_ ? body(At<Columns::inner>(), x, begin, end)
+                                        : body(At<Columns::right>(), x, begin, end);
+    }
+  }
+  template <Columns C>
+  using At = std::integral_constant<Columns, C>;
+
+  void results(const Plane3x3<T>& a, const Plane3x3<T>& b, bool two) const {
+    const bool plain = a.end.plain();
+    if (stride_ == 2)
+      plain ? results<2, true, false>(a, b, two) : results<2, false, false>(a, b, two);
+    else if (streams_ && !two)
+      plain ? results<1, true, true>(a, b, two) : results<1, false, true>(a, b, two);
+    else
+      plain ? results<1, true, false>(a, b, two) : results<1, false, false>(a, b, two);
+  }
+  template <int Stride, bool Plain, bool Streams>
+  void results(const Plane3x3<T>& a, const Plane3x3<T>& b, bool two) const {
+    each_column<Stride>(two, [&](auto at, int64_t x, int64_t begin, int64_t end) {
+      if constexpr (Stride == 1)
+        result_column<at(), Plain, Streams>(a, b, x, begin, end);
+      else
+        strided_column<at(), Plain>(a, b, x, begin, end);
+    });
+  }
+
+  // Not inlined, and members copied: so that the loop finds everything in registers.
+  template <Columns Which, bool Plain, bool Streams>
+  [[gnu::noinline]] void result_column(const Plane3x3<T>& a, const Plane3x3<T>& b, int64_t x,
+                                       int64_t begin, int64_t end) const {
+    const int64_t w = w_, ahead = band_ * w, pad_h = pad_h_;
+    const Lanes<T, Which, 1> lanes(x, w, w, b.source - a.source, b.out - a.out);
+    Vec<T> f[9];
+    load_filter<lanes.kTwo>(a.filter, b.filter, f);
+    const Vec<T> bias = join<lanes.kTwo>(a.end.bias, b.end.bias);
+    const PlaneEnd<T> last = a.end;
+    T* const out = a.out;
+    const auto finish = [&](Vec<T> y, int64_t at) __attribute__((always_inline)) {
+      finish_at<Plain, Streams>(y, lanes, last, at, out);
+    };
+    Vec<T> one = bias, two = bias;  // results that have seen one and two of their rows
+    const int64_t inside = std::min(end + 2, h_ + pad_h);
+    int64_t v = std::max(begin, pad_h);  // row of the padded source
+    const T* p = a.source + (v - pad_h) * w + x;
+    int64_t at = (v - 2) * w + x;
+    for (; v < inside; ++v, p += w, at += w) {
+      Vec<T> s[3];
+      lanes.load(p, s);
+      __builtin_prefetch(p + ahead);
+      if (!Streams) __builtin_prefetch(out + at + ahead, 1);
+      const Vec<T> y = add_row(two, f + 6, s);
+      two = add_row(one, f + 3, s);
+      one = add_row(bias, f, s);
+      if (v >= begin + 2) finish(y, at);
+    }
+    for (; v < end + 2; ++v, at += w) {
+      if (v >= begin + 2) finish(two, at);
+      two = one;
+      one = bias;
+    }
+  }
+
+  // At stride 2 each other row is seen by one row of results alone.
+  template <Columns Which, bool Plain>
+  [[gnu::noinline]] void strided_column(const Plane3x3<T>& a, const Plane3x3<T>& b, int64_t x,
+                                        int64_t begin, int64_t end) const {
+    const int64_t h = h_, w = w_, q = q_, ahead = 2 * band_ * w;
+    const Lanes<T, Which, 2> lanes(x, w, q, b.source - a.source, b.out - a.out);
+    Vec<T> f[9];
+    load_filter<lanes.kTwo>(a.filter, b.filter, f);
+    const Vec<T> bias = join<lanes.kTwo>(a.end.bias, b.end.bias);
+    const PlaneEnd<T> last = a.end;
+    T* const out = a.out;
+    const T* const source = a.source + 2 * x;
+    const auto load = [&](int64_t row, Vec<T>(&s)[3]) __attribute__((always_inline)) {
+      if (row < 0 || row >= h) {
+        s[0] = s[1] = s[2] = Vec<T>(T(0));
+        return;
+      }
+      const T* const p = source + row * w;
+      lanes.load(p, s);
+      __builtin_prefetch(p + ahead);
+      __builtin_prefetch(p + ahead + kSize);
+    };
     Vec<T> s[3];
-    plane.template load<Inner>(v, x, s);
-    // Apart from each other, so that no sum waits for the one before.
-    const Vec<T> top = bias + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
-    const Vec<T> middle = f[3] * s[0] + f[4] * s[1] + f[5] * s[2];
-    const Vec<T> bottom = f[6] * s[0] + f[7] * s[1] + f[8] * s[2];
-    Vec<T> y = two + bottom;
-    two = one + middle;
-    one = top;
-    if (v < begin + 2) continue;
-    const int64_t at = (v - 2) * plane.w + x;
+    int64_t row = 2 * begin - pad_h_;
+    load(row, s);
+    Vec<T> top = add_row(bias, f, s);
+    for (int64_t y = begin, at = begin * q + x; y < end; ++y, row += 2, at += q) {
+      load(row + 1, s);
+      const Vec<T> middle = add_row(top, f + 3, s);
+      load(row + 2, s);
+      finish_at<Plain, false>(add_row(middle, f + 6, s), lanes, last, at, out);
+      top = add_row(bias, f, s);
+    }
+  }
+
+  // From a sum on, so that which product is rounded before it is added is never the compiler's
+  // choice: a result has the same bits whatever column it lies in.
+  [[gnu::always_inline]] static Vec<T> add_row(Vec<T> sum, const Vec<T>* f, const Vec<T>* s) {
+    return sum + f[0] * s[0] + f[1] * s[1] + f[2] * s[2];
+  }
+
+  // Of the planes a and b in the halves of a register, or of a alone.
+  template <bool Two>
+  [[gnu::always_inline]] static Vec<T> join(T a, T b) {
+    if constexpr (!Two) return Vec<T>(a);
+    return detail::first_halves(Vec<T>(a), Vec<T>(b), detail::kEachLane<T>);
+  }
+  template <bool Two>
+  [[gnu::always_inline]] static void load_filter(const T* a, const T* b, Vec<T> (&f)[9]) {
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) f[t] = join<Two>(a[t], b[t]);
+  }
+
+  template <bool Plain, bool Streams, class L>
+  [[gnu::always_inline]] static void finish_at(Vec<T> y, const L& lanes, const PlaneEnd<T>& end,
+                                               int64_t at, T* out) {
     if constexpr (!Plain) {
-      if (e.residual) y += Vec<T>::load(e.residual + at, lanes);
-      y = activate(y, e.activation, e.slope);
+      if (end.residual) y += lanes.read(end.residual + at);
+      y = activate(y, end.activation, end.slope);
     }
-    Inner ? y.store(out + at) : y.store(out + at, lanes);
+    lanes.template store<Streams>(y, out + at);
   }
-}
 
-template <bool Inner, class T>
-void correlate_column(const Plane3x3<T>& plane, int64_t x, int64_t begin, int64_t end, const T* dy,
-                      Vec<T>* sum) {
-  const int64_t lanes = std::min<int64_t>(Vec<T>::size, plane.w - x);
-  Vec<T> acc[9];
+  void correlate(const T* source, const T* dy, int64_t source_step, int64_t step, bool two,
+                 Vec<T>* sum) const {
+    const auto body = [&](auto stride, auto at, int64_t x, int64_t begin, int64_t end) {
+      const Lanes<T, at(), stride()> lanes(x, w_, q_, source_step, step);
+      correlate_column(lanes, source, dy, x, begin, end, sum);
+    };
+    if (stride_ == 1)
+      each_column<1>(two, [&](auto... to) { body(Stride<1>(), to...); });
+    else
+      each_column<2>(two, [&](auto... to) { body(Stride<2>(), to...); });
+  }
+  template <int S>
+  using Stride = std::integral_constant<int, S>;
+
+  // A row of the source meets the rows of dy that saw it: at stride 1 three.
+  template <Columns Which>
+  [[gnu::noinline]] void correlate_column(const Lanes<T, Which, 1>& from, const T* source,
+                                          const T* dy, int64_t x, int64_t begin, int64_t end,
+                                          Vec<T>* sum) const {
+    const auto lanes = from;
+    Vec<T> acc[9];
 #pragma GCC unroll 9
-  for (int t = 0; t < 9; ++t) acc[t] = sum[t];
-  Vec<T> above = T(0), before = T(0);  // dy's rows v - 2 and v - 1
-  for (int64_t v = begin; v < end + 2; ++v) {
-    const T* const p = dy + v * plane.w + x;
-    const Vec<T> here = v >= end ? Vec<T>(T(0)) : Inner ? Vec<T>::load(p) : Vec<T>::load(p, lanes);
-    Vec<T> s[3];
-    plane.template load<Inner>(v, x, s);
+    for (int t = 0; t < 9; ++t) acc[t] = sum[t];
+    const int64_t w = w_, ahead = band_ * w, pad_h = pad_h_;
+    const int64_t first = std::max(begin, pad_h), last = std::min(end + 2, h_ + pad_h);
+    const auto row_of_dy = [&](int64_t v) __attribute__((always_inline)) {
+      return v < begin || v >= end ? Vec<T>(T(0)) : lanes.read(dy + v * w + x);
+    };
+    Vec<T> above = row_of_dy(first - 2), before = row_of_dy(first - 1);
+    for (int64_t v = first; v < last; ++v) {
+      const Vec<T> here = row_of_dy(v);
+      const T* const p = source + (v - pad_h) * w + x;
+      Vec<T> s[3];
+      lanes.load(p, s);
+      s[0] = lanes.only_results(s[0]);  // zero times infinity is no zero
+      __builtin_prefetch(p + ahead);
+      __builtin_prefetch(dy + v * w + x + ahead);
 #pragma GCC unroll 3
-    for (int c = 0; c < 3; ++c) {
-      acc[c] += here * s[c];
-      acc[3 + c] += before * s[c];
-      acc[6 + c] += above * s[c];
+      for (int c = 0; c < 3; ++c) {
+        acc[c] += here * s[c];
+        acc[3 + c] += before * s[c];
+        acc[6 + c] += above * s[c];
+      }
+      above = before;
+      before = here;
     }
-    above = before;
-    before = here;
-  }
 #pragma GCC unroll 9
-  for (int t = 0; t < 9; ++t) sum[t] = acc[t];
-}
+    for (int t = 0; t < 9; ++t) sum[t] = acc[t];
+  }
 
-// body(inner, x, begin, end) over columns of registers, in bands of rows that stay in the
-// first-level cache.
-template <class T, class F>
-void each_column(int64_t p, int64_t w, F&& body) {
-  constexpr int64_t kSize = Vec<T>::size, kBand = 16384 / sizeof(T);
-  const int64_t most = std::max<int64_t>(8, kBand / w), bands = (p + most - 1) / most;
-  for (int64_t band = 0; band < bands; ++band)
-    for (int64_t x = 0; x < w; x += kSize)
-      body(x > 0 && x + kSize < w, x, band * p / bands, (band + 1) * p / bands);
-}
+  // At stride 2 two and one in turn.
+  template <Columns Which>
+  [[gnu::noinline]] void correlate_column(const Lanes<T, Which, 2>& from, const T* source,
+                                          const T* dy, int64_t x, int64_t begin, int64_t end,
+                                          Vec<T>* sum) const {
+    const auto lanes = from;
+    Vec<T> acc[9];
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) acc[t] = sum[t];
+    const int64_t h = h_, w = w_, q = q_, pad_h = pad_h_;
+    const auto add = [&](int64_t row, Vec<T> g, Vec<T>* to) __attribute__((always_inline)) {
+      if (row < 0 || row >= h) return;
+      Vec<T> s[3];
+      lanes.load(source + row * w + 2 * x, s);
+      s[0] = lanes.only_results(s[0]);
+#pragma GCC unroll 3
+      for (int c = 0; c < 3; ++c) to[c] += g * s[c];
+    };
+    for (int64_t y = begin, row = 2 * begin - pad_h; y < end; ++y, row += 2) {
+      const Vec<T> g = lanes.read(dy + y * q + x);
+#pragma GCC unroll 3
+      for (int r = 0; r < 3; ++r) add(row + r, g, acc + 3 * r);
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < 9; ++t) sum[t] = acc[t];
+  }
 
-}  // namespace detail
-
-// out[p, w] = end(sum of filter * source [h, w]), where p = h + 2 pad_h - 2.
-template <class T>
-void results_3x3(const T* source, int64_t h, int64_t w, int64_t p, int64_t pad_h, const T* filter,
-                 const PlaneEnd<T>& end, T* out) {
-  const detail::Plane3x3<T> plane{source, h, w, pad_h};
-  const bool plain = end.plain();
-  detail::each_column<T>(p, w, [&](bool inner, int64_t x, int64_t first, int64_t last) {
-    const auto run =
-        inner
-            ? (plain ? detail::result_column<true, true, T> : detail::result_column<true, false, T>)
-            : (plain ? detail::result_column<false, true, T>
-                     : detail::result_column<false, false, T>);
-    run(plane, x, first, last, filter, end, out);
-  });
-}
-
-// sum[tap] += dy [p, w] * source, lane by lane.
-template <class T>
-void correlate_3x3(const T* source, int64_t h, int64_t w, int64_t p, int64_t pad_h, const T* dy,
-                   Vec<T>* sum) {
-  const detail::Plane3x3<T> plane{source, h, w, pad_h};
-  detail::each_column<T>(p, w, [&](bool inner, int64_t x, int64_t first, int64_t last) {
-    (inner ? detail::correlate_column<true, T>
-           : detail::correlate_column<false, T>)(plane, x, first, last, dy, sum);
-  });
-}
+  int64_t h_, w_, p_, q_, stride_, pad_h_, band_;
+  bool streams_;
+};
 
 }  // namespace fastdl::cpu

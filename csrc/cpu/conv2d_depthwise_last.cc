@@ -1,10 +1,13 @@
-// Channels last: for four neighbouring pixels of the result a table says where each tap reads, or
-// that it reads zeros, and then two registers of channels at a time run down the table.
+// Channels last. For a 3x3 filter a register of channels goes along a row: what is read of each
+// column meets the results that see it. For any other, a table says for four neighbouring pixels of
+// the result where each tap reads, or that it reads zeros, and then two registers of channels at a
+// time run down the table.
 #include <algorithm>
 
 #include "cpu/conv2d_depthwise.h"
 #include "cpu/epilogue.h"
 #include "cpu/slots.h"
+#include "cpu/stream.h"
 
 namespace fastdl::cpu {
 
@@ -69,6 +72,93 @@ template <int V, bool Whole, class T>
   }
 }
 
+// A row of results of a 3x3 filter.
+template <class T>
+struct Row3x3 {
+  const T* from[3];  // rows of the source
+  int64_t step[3];   // from a pixel of theirs to the next; 0 in a row of zeros
+  const T* filter[9];
+  int64_t channels, w, pad, q;  // w pixels with pad more on either side, q results
+  int64_t ahead;                // from a row to the one that the next results add
+  T* out;
+  const T* residual;  // laid out as `out`, or null
+};
+
+// The part [c, c + 1 register) of the row.
+template <int Stride, bool Whole, bool Streams, class T>
+[[gnu::noinline]] void results_3x3(const Row3x3<T>& a, const Epilogue& e, int64_t c,
+                                   int64_t lanes) {
+  const auto get = [&](const T* p) __attribute__((always_inline)) {
+    return Whole ? Vec<T>::load(p + c) : Vec<T>::load(p + c, lanes);
+  };
+  Vec<T> f[9];
+#pragma GCC unroll 9
+  for (int t = 0; t < 9; ++t) f[t] = get(a.filter[t]);
+  const Vec<T> bias = e.bias ? get(static_cast<const T*>(e.bias)) : Vec<T>(T(0));
+  const bool plain = !a.residual && e.activation == Activation::none;
+  const T* from[3] = {a.from[0], a.from[1], a.from[2]};
+  const int64_t step[3] = {a.step[0], a.step[1], a.step[2]};
+  const int64_t channels = a.channels, q = a.q, ahead = a.ahead, pad = a.pad, end = a.w + pad;
+  const auto load = [&](Vec<T>(&s)[3]) __attribute__((always_inline)) {
+    __builtin_prefetch(from[2] + c + ahead);
+    if (Stride == 2) __builtin_prefetch(from[1] + c + ahead);
+#pragma GCC unroll 3
+    for (int r = 0; r < 3; ++r) {
+      s[r] = get(from[r]);
+      from[r] += step[r];
+    }
+  };
+  // From a sum on: which product is rounded before it is added is not left to the compiler.
+  const auto add = [&](Vec<T> sum, int s, const Vec<T>(&x)[3]) __attribute__((always_inline)) {
+    return sum + f[s] * x[0] + f[3 + s] * x[1] + f[6 + s] * x[2];
+  };
+  T* out = a.out;
+  const auto finish = [&](Vec<T> y) __attribute__((always_inline)) {
+    if (!plain) {
+      if (a.residual) y += get(a.residual + (out - a.out));
+      y = activate(y, e.activation, static_cast<T>(e.slope));
+    }
+    if constexpr (Streams)
+      y.stream(out + c);
+    else
+      Whole ? y.store(out + c) : y.store(out + c, lanes);
+    out += channels;
+  };
+  Vec<T> s[3];
+  if constexpr (Stride == 1) {
+    Vec<T> one = bias, two = bias;  // results that have seen one and two of their columns
+    int64_t v = pad;
+    for (; v < std::min(end, q + 2); ++v) {
+      load(s);
+      const Vec<T> y = add(two, 2, s);
+      two = add(one, 1, s);
+      one = add(bias, 0, s);
+      if (v >= 2) finish(y);
+    }
+    for (; v < q + 2; ++v) {
+      if (v >= 2) finish(two);
+      two = one;
+      one = bias;
+    }
+  } else {
+    const auto load_or_zero = [&](int64_t v) __attribute__((always_inline)) {
+      if (v >= pad && v < end)
+        load(s);
+      else
+        s[0] = s[1] = s[2] = Vec<T>(T(0));
+    };
+    load_or_zero(0);
+    Vec<T> left = add(bias, 0, s);
+    for (int64_t x = 0; x < q; ++x) {
+      load_or_zero(2 * x + 1);
+      const Vec<T> middle = add(left, 1, s);
+      load_or_zero(2 * x + 2);
+      finish(add(middle, 2, s));
+      left = add(bias, 0, s);
+    }
+  }
+}
+
 // out[tap, channel] = weight[channel, tap]
 template <class T>
 void turn_weight(const T* weight, int64_t channels, int64_t taps, T* out) {
@@ -97,6 +187,44 @@ void all_pixels(const Context& context, const Depthwise& d, bool back, const T* 
   std::fill(zeros, zeros + c, T(0));
   turn_weight(weight, c, taps, filter);
   const int64_t grain = std::max<int64_t>(1, kGrain / (q * c * taps + 1));
+  // The gradient by x is the same with the filter turned round.
+  const int64_t pad = back ? 2 - d.pad_w : d.pad_w;
+  const bool is_3x3 = d.r == 3 && d.s == 3 && d.dilation_w == 1 && pad >= 0 && pad <= 2 &&
+                      (d.stride_w == 1 || (d.stride_w == 2 && !back));
+  if (is_3x3) {
+    const bool streamed = sizeof(Vec<T>) == 64 && streams(result, d.n * p * q * c * sizeof(T),
+                                                          c * static_cast<int64_t>(sizeof(T)));
+    const auto pick = [&](bool whole) {
+      if (d.stride_w == 2)
+        return !whole     ? results_3x3<2, false, false, T>
+               : streamed ? results_3x3<2, true, true, T>
+                          : results_3x3<2, true, false, T>;
+      return !whole     ? results_3x3<1, false, false, T>
+             : streamed ? results_3x3<1, true, true, T>
+                        : results_3x3<1, true, false, T>;
+    };
+    const auto part = pick(false), whole = pick(true);
+    const T* const residual = static_cast<const T*>(e.residual);
+    context.parallel_for(d.n * p, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t first = row * q * c;
+        Row3x3<T> a{{}, {}, {}, c, w, pad, q, d.stride_h * w * c, result + first, nullptr};
+        if (residual) a.residual = residual + first;
+        for (int64_t r = 0; r < 3; ++r) {
+          const int64_t at = rows.source(row % p, r);
+          a.from[r] = at < 0 ? zeros : source + (row / p * h + at) * w * c;
+          a.step[r] = at < 0 ? 0 : c;
+          for (int64_t s = 0; s < 3; ++s)
+            a.filter[3 * r + s] = filter + (3 * r + (back ? 2 - s : s)) * c;
+        }
+        int64_t k = 0;
+        for (; k + kSize <= c; k += kSize) whole(a, e, k, kSize);
+        if (k < c) part(a, e, k, c - k);
+      }
+      if (streamed) stream_end();
+    });
+    return;
+  }
   Slots slots(context, divide_up(d.n * p, grain),
               static_cast<size_t>((kPixels + 1) * taps) * sizeof(T*));
   context.parallel_for(d.n * p, grain, [&](int64_t begin, int64_t end) {
