@@ -136,14 +136,12 @@ void steps_back(const Context& context, const GruShape& s, const GruSaved& saved
                   dgates + (t * s.n + i) * row + j, db + j);
       }
     };
-    const auto fetch = [&](int64_t i) {
+    const auto fetch = [&](int64_t i) {  // into the second level: too many for the first
       if (t < 0) return;
       for (int64_t j = j0; j < std::min(hidden, j0 + kBack * kLanes<T>); j += kLanes<T>) {
-        for (int64_t g = 0; g < 4; ++g) {
-          __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j);
-          __builtin_prefetch(dgates + (t * s.n + i) * row + g * hidden + j, 1);
-        }
-        if (dy) __builtin_prefetch(dy + t * state + i * hidden + j);
+        for (int64_t g = 0; g < 4; ++g)
+          __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j, 0, 2);
+        if (dy) __builtin_prefetch(dy + t * state + i * hidden + j, 0, 2);
       }
     };
     // Nothing comes through a step after the last.

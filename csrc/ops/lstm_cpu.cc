@@ -159,16 +159,13 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
                     cells + t * state + at, dc0 + at, dgates + (t * s.n + i) * row + j, db + j);
         }
       };
-      const auto fetch = [&](int64_t i) {
+      const auto fetch = [&](int64_t i) {  // into the second level: too many for the first
         if (t < 0) return;
         for (int64_t j = j0; j < std::min(hidden, j0 + kBack * kLanes<T>); j += kLanes<T>) {
-          const int64_t at = i * hidden + j;
-          for (int64_t g = 0; g < kGates; ++g) {
-            __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j);
-            __builtin_prefetch(dgates + (t * s.n + i) * row + g * hidden + j, 1);
-          }
-          __builtin_prefetch(before + at);
-          if (dy) __builtin_prefetch(dy + t * state + at);
+          for (int64_t g = 0; g < kGates; ++g)
+            __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j, 0, 2);
+          __builtin_prefetch(before + i * hidden + j, 0, 2);
+          if (dy) __builtin_prefetch(dy + t * state + i * hidden + j, 0, 2);
         }
       };
       // Nothing comes through a step after the last.
