@@ -25,7 +25,7 @@ inline constexpr int64_t kLanes = Vec<T>::size;
 
 inline constexpr int64_t kMaxParts = 64;                      // of a step
 inline constexpr int64_t kStepsMacs = int64_t{1} << 30;       // between two looks at Ctrl-C
-inline constexpr int64_t kSharedStepMacs = int64_t{1} << 17;  // a step worth a second thread
+inline constexpr int64_t kSharedStepMacs = int64_t{1} << 16;  // a step worth a second thread
 
 // ---- weights ----
 
