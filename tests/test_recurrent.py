@@ -160,11 +160,12 @@ class TestRecurrentModes:
             np.testing.assert_array_equal(a.detach().numpy(), b.numpy())
 
     @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-    def test_steps_on_several_threads_have_the_bits_of_one(self, kind, threads):
-        layer = kind(24, 96)
-        x = fastdl.tensor(normal(7, 33, 24).astype(np.float32), requires_grad=True)
+    @pytest.mark.parametrize(("rows", "hidden"), [(33, 96), (1, 150)])
+    def test_steps_on_several_threads_have_the_bits_of_one(self, kind, rows, hidden, threads):
+        layer = kind(24, hidden)
+        x = fastdl.tensor(normal(40, rows, 24).astype(np.float32), requires_grad=True)
         found = []
-        for count in (1, 2, 5):
+        for count in (1, 2, 3, 5):
             threads(count)
             output = layer(x)[0]
             found.append(
@@ -177,7 +178,8 @@ class TestRecurrentModes:
     # Shapes: blocks of rows and of k, lines of columns, and groups of panels, each with a rest.
     @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
     @pytest.mark.parametrize(
-        "shape", [(41, 27, 150, 70), (1030, 1, 3, 2), (2, 3, 290, 17), (3, 90, 1, 129), (1, 6, 5, 5)]
+        "shape",
+        [(41, 27, 150, 70), (1030, 1, 3, 2), (2, 3, 290, 17), (3, 90, 1, 129), (1, 6, 5, 5)],
     )
     def test_gradients_are_those_of_the_definition(self, kind, shape):
         t, n, features, hidden = shape
