@@ -160,11 +160,12 @@ class TestRecurrentModes:
             np.testing.assert_array_equal(a.detach().numpy(), b.numpy())
 
     @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-    def test_steps_on_several_threads_have_the_bits_of_one(self, kind, threads):
-        layer = kind(24, 96)
-        x = fastdl.tensor(normal(7, 33, 24).astype(np.float32), requires_grad=True)
+    @pytest.mark.parametrize(("rows", "hidden"), [(33, 96), (1, 150)])
+    def test_steps_on_several_threads_have_the_bits_of_one(self, kind, rows, hidden, threads):
+        layer = kind(24, hidden)
+        x = fastdl.tensor(normal(40, rows, 24).astype(np.float32), requires_grad=True)
         found = []
-        for count in (1, 2, 5):
+        for count in (1, 2, 3, 5):
             threads(count)
             output = layer(x)[0]
             found.append(
@@ -173,6 +174,35 @@ class TestRecurrentModes:
         for other in found[1:]:
             for a, b in zip(found[0], other, strict=True):
                 np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+
+    # Shapes: blocks of rows and of k, lines of columns, and groups of panels, each with a rest.
+    @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+    @pytest.mark.parametrize(
+        "shape",
+        [(41, 27, 150, 70), (1030, 1, 3, 2), (2, 3, 290, 17), (3, 90, 1, 129), (1, 6, 5, 5)],
+    )
+    def test_gradients_are_those_of_the_definition(self, kind, shape):
+        t, n, features, hidden = shape
+        layer = kind(features, hidden).double()
+        x = fastdl.tensor(normal(t, n, features), requires_grad=True)
+        weight = fastdl.tensor(np.cos(np.arange(t * n * hidden)).reshape(t, n, hidden))
+
+        def gradients(layer, x, weight, **options):
+            loss = (layer(x)[0] * weight).sum()
+            found = fastdl.autograd.grad(loss, [x, *layer.parameters()], **options)
+            return [g.detach().numpy() for g in found]
+
+        # For higher derivatives the steps are written out in simple ops.
+        expected = gradients(layer, x, weight, create_graph=True)
+        narrow = x.detach().float()
+        narrow.requires_grad = True
+        for tolerance, found in (
+            (1e-12, gradients(layer, x, weight)),
+            (1e-5, gradients(layer.float(), narrow, weight.float())),
+        ):
+            for a, b in zip(found, expected, strict=True):
+                largest = max(1.0, abs(b).max(initial=0))
+                np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * largest)
 
 
 def _flat(results):

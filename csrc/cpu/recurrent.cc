@@ -3,11 +3,19 @@
 #include <atomic>
 #include <thread>
 
-#include "cpu/gemm.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_tile.h"
 
 namespace fastdl::cpu {
+namespace {
+
+constexpr int64_t kRowBytes = int64_t{1} << 19;  // of rows that meet all panels
+constexpr int64_t kDepth = 1024;                 // longest block of k of a product by columns
+constexpr int64_t kResident = 4;                 // panels of it that stay in the cache
+
+constexpr auto no_fetch = [](int64_t) {};
+
+}  // namespace
 
 // kernels
 
@@ -34,15 +42,17 @@ void pack_column(const Weights<T>& w, const T* src, int64_t lanes, T* out, int64
 }
 
 template <class T, int R, int G>
-void tile(int64_t k, const T* a, int64_t a_row, const T* panel, T* sums) {
+void tile(int64_t k, const Left<T>& left, const T* panel, T* sums) {
   constexpr int64_t kSize = Vec<T>::size;
+  const T* const a = left.a;
+  const int64_t row = left.row, col = left.col, fetch = left.fetch;
   Vec<T> acc[R][G] = {};
   if constexpr (R == 1) {
     // A single row has too few sums to keep the multipliers busy: even and odd k are added up apart.
     Vec<T> odd[1][G] = {};
     const int64_t pairs = k / 2;
     for (int64_t p = 0; p < pairs; ++p) {
-      const Vec<T> x(a[2 * p]), y(a[2 * p + 1]);
+      const Vec<T> x(a[2 * p * col]), y(a[(2 * p + 1) * col]);
       const T* const b = panel + 2 * p * G * kSize;
 #pragma GCC unroll 8
       for (int g = 0; g < G; ++g) {
@@ -51,12 +61,17 @@ void tile(int64_t k, const T* a, int64_t a_row, const T* panel, T* sums) {
       }
     }
     for (int g = 0; g < G; ++g) {
-      if (k % 2) acc[0][g] += Vec<T>(a[k - 1]) * Vec<T>::load(panel + ((k - 1) * G + g) * kSize);
+      if (k % 2)
+        acc[0][g] += Vec<T>(a[(k - 1) * col]) * Vec<T>::load(panel + ((k - 1) * G + g) * kSize);
       acc[0][g] += odd[0][g];
     }
   } else {
     multiply_add<T, R, G>(
-        k, [=](int64_t p, int r) { return a[p + r * a_row]; },
+        k,
+        [=](int64_t p, int r) {
+          if (r == 0 && fetch) __builtin_prefetch(a + p * col + fetch);
+          return a[p * col + r * row];
+        },
         [=](int64_t p, int g) { return Vec<T>::load(panel + (p * G + g) * kSize); }, acc);
   }
 #pragma GCC unroll 16
@@ -66,7 +81,7 @@ void tile(int64_t k, const T* a, int64_t a_row, const T* panel, T* sums) {
 }
 
 template <class T>
-using CellTile = void (*)(int64_t k, const T* a, int64_t a_row, const T* panel, T* sums);
+using CellTile = void (*)(int64_t k, const Left<T>& a, const T* panel, T* sums);
 
 template <class T, int G, int... Rs>
 CellTile<T> pick(int64_t rows, std::integer_sequence<int, Rs...>) {
@@ -77,48 +92,89 @@ CellTile<T> pick(int64_t rows, std::integer_sequence<int, Rs...>) {
 }  // namespace
 
 template <class T, int G>
-void multiply_panel(int64_t rows, int64_t k, const T* a, int64_t a_row, const T* panel, T* sums) {
-  pick<T, G>(rows, std::make_integer_sequence<int, kCellRows<G>>())(k, a, a_row, panel, sums);
+void multiply_panel(int64_t rows, int64_t k, const Left<T>& a, const T* panel, T* sums) {
+  pick<T, G>(rows, std::make_integer_sequence<int, kCellRows<G>>())(k, a, panel, sums);
 }
 
 // launchers
 
 template <class T, int G>
-void pack_weights(const Context& context, const Weights<T>& w, T* packed) {
+void pack_weights(const Context& context, const Weights<T>& w, T* packed, int64_t size) {
   constexpr int64_t kSize = Vec<T>::size;
-  const int64_t size = panel_size<T, G>(w);
-  const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, size));
+  const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, panel_size<T, G>(w)));
   context.parallel_for(panel_count<T, G>(w), grain, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel)
       for (int64_t g = 0; g < G; ++g) {
         const int64_t unit = (w.gate ? panel : panel * G + g) * kSize;
         pack_column(w, w.w + (w.gate ? g * w.gate : 0) + unit * w.by_unit,
-                    std::min(kSize, w.units - unit), packed + panel * size + g * kSize, G * kSize);
+                    lane_count<T, G>(w, panel, g), packed + panel * size + g * kSize, G * kSize);
       }
   });
 }
 
 template <class T, int G>
-void multiply_panels(const Context& context, int64_t rows, const T* x, const Weights<T>& w,
-                     const T* packed, const T* bias, T* out, int64_t out_row) {
+void multiply_panels(const Context& context, int64_t rows, const T* a, int64_t a_row,
+                     const Panels<T, G>& b, const T* bias, T* out, int64_t out_row) {
   constexpr int64_t kSize = Vec<T>::size;
-  const int64_t panels = panel_count<T, G>(w), size = panel_size<T, G>(w);
-  const int64_t groups = 4 * kChunkMacs / std::max<int64_t>(1, size * kCellRows<G>);
-  const int64_t chunk = std::max<int64_t>(1, groups) * kCellRows<G>;
+  const Weights<T>& w = b.w;
+  const int64_t panels = b.count;
+  // Rows that stay in the second-level cache while the panels pass.
+  const int64_t bytes = std::max<int64_t>(1, w.k * kCellRows<G> * static_cast<int64_t>(sizeof(T)));
+  const int64_t chunk = std::max<int64_t>(1, kRowBytes / bytes) * kCellRows<G>;
   const int64_t chunks = (rows + chunk - 1) / chunk;
-  context.parallel_for(panels * chunks, 1, [&](int64_t begin, int64_t end) {
+  context.parallel_for(chunks * panels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t job = begin; job < end; ++job) {
-      const int64_t panel = job / chunks, unit = panel * kSize;
-      const int64_t row = rows * (job % chunks) / chunks;
-      const int64_t count = rows * (job % chunks + 1) / chunks - row;
-      const int64_t lanes = std::min(kSize, w.units - unit);
-      T* const o = out + row * out_row + unit;
-      for_each_row<T, G>(
-          count, w.k, x + row * w.k, w.k, packed + panel * size, [&](int64_t i, const T* sums) {
-            for (int64_t g = 0; g < G; ++g)
-              put(Vec<T>::load(sums + g * kSize) + get(bias + g * w.units + unit, lanes),
-                  o + i * out_row + g * w.units, lanes);
-          });
+      const int64_t row = job / panels * chunk, panel = job % panels;
+      const auto use = [&](int64_t i, const T* sums) {
+        T* const o = out + (row + i) * out_row;
+        for (int64_t g = 0; g < G; ++g) {
+          const int64_t j = first_column<T, G>(w, panel, g), lanes = lane_count<T, G>(w, panel, g);
+          const Vec<T> sum = Vec<T>::load(sums + g * kSize);
+          put(bias ? sum + get(bias + j, lanes) : sum, o + j, lanes);
+        }
+      };
+      for_each_row<T, G>(std::min(chunk, rows - row), w.k, Left<T>{a + row * a_row, a_row},
+                         b.panel(panel), no_fetch, use);
+    }
+  });
+}
+
+// k is cut into blocks of which some panels stay in the second-level cache. A block of them meets a
+// line of columns at a time: all rows of a for the first panel, which fetches the next line, and
+// again from the cache for the others.
+template <class T, int G>
+void multiply_columns(const Context& context, int64_t columns, const T* a, int64_t a_row,
+                      const Panels<T, G>& b, T* out) {
+  constexpr int64_t kSize = Vec<T>::size;
+  constexpr int64_t kLine = 64 / sizeof(T), kLines = 16;  // columns that share a line; of a job
+  const Weights<T>& w = b.w;
+  const int64_t panels = b.count;
+  const int64_t depths = std::max<int64_t>(1, (w.k + kDepth - 1) / kDepth);
+  const int64_t groups = (panels + kResident - 1) / kResident;
+  const int64_t parts = (columns + kLines * kLine - 1) / (kLines * kLine);
+  context.parallel_for(groups * parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t job = begin; job < end; ++job) {
+      const int64_t first = panels * (job / parts) / groups;
+      const int64_t last = panels * (job / parts + 1) / groups;
+      const int64_t c0 = job % parts * kLines * kLine, c1 = std::min(columns, c0 + kLines * kLine);
+      for (int64_t depth = 0; depth < depths; ++depth) {
+        const int64_t p0 = w.k * depth / depths, k = w.k * (depth + 1) / depths - p0;
+        for (int64_t c = c0; c < c1; c += kLine)
+          for (int64_t panel = first; panel < last; ++panel) {
+            const auto use = [&](int64_t i, const T* sums) {
+              T* const o = out + (c + i) * w.units;
+              for (int64_t g = 0; g < G; ++g) {
+                const int64_t j = first_column<T, G>(w, panel, g);
+                const int64_t lanes = lane_count<T, G>(w, panel, g);
+                const Vec<T> sum = Vec<T>::load(sums + g * kSize);
+                put(depth ? get(o + j, lanes) + sum : sum, o + j, lanes);
+              }
+            };
+            for_each_row<T, G>(std::min(kLine, c1 - c), k,
+                               Left<T>{a + p0 * a_row + c, 1, a_row, panel == first ? kLine : 0},
+                               b.panel(panel) + p0 * G * kSize, no_fetch, use);
+          }
+      }
     }
   });
 }
@@ -180,11 +236,13 @@ void for_each_step(const Context& context, int64_t steps, int64_t parts, int64_t
   }
 }
 
-#define FASTDL_RECURRENT(T, G)                                                              \
-  template void pack_weights<T, G>(const Context&, const Weights<T>&, T*);                  \
-  template void multiply_panel<T, G>(int64_t, int64_t, const T*, int64_t, const T*, T*);    \
-  template void multiply_panels<T, G>(const Context&, int64_t, const T*, const Weights<T>&, \
-                                      const T*, const T*, T*, int64_t);
+#define FASTDL_RECURRENT(T, G)                                                        \
+  template void pack_weights<T, G>(const Context&, const Weights<T>&, T*, int64_t);   \
+  template void multiply_panel<T, G>(int64_t, int64_t, const Left<T>&, const T*, T*); \
+  template void multiply_panels<T, G>(const Context&, int64_t, const T*, int64_t,     \
+                                      const Panels<T, G>&, const T*, T*, int64_t);    \
+  template void multiply_columns<T, G>(const Context&, int64_t, const T*, int64_t,    \
+                                       const Panels<T, G>&, T*);
 FASTDL_RECURRENT(float, 2)
 FASTDL_RECURRENT(float, 3)
 FASTDL_RECURRENT(float, 4)

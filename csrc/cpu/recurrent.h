@@ -25,7 +25,7 @@ inline constexpr int64_t kLanes = Vec<T>::size;
 
 inline constexpr int64_t kMaxParts = 64;                      // of a step
 inline constexpr int64_t kStepsMacs = int64_t{1} << 30;       // between two looks at Ctrl-C
-inline constexpr int64_t kSharedStepMacs = int64_t{1} << 17;  // a step worth a second thread
+inline constexpr int64_t kSharedStepMacs = int64_t{1} << 16;  // a step worth a second thread
 
 // ---- weights ----
 
@@ -49,33 +49,88 @@ int64_t panel_size(const Weights<T>& w) {
   return w.k * G * kLanes<T>;
 }
 
-// Packs all panels, padded with zeros: panel_count * panel_size elements.
+// Where register g of a panel begins among the columns of all gates, and how many of its lanes count.
 template <class T, int G>
-void pack_weights(const Context& context, const Weights<T>& w, T* packed);
+int64_t first_column(const Weights<T>& w, int64_t panel, int64_t g) {
+  return w.gate ? g * w.units + panel * kLanes<T> : (panel * G + g) * kLanes<T>;
+}
+template <class T, int G>
+int64_t lane_count(const Weights<T>& w, int64_t panel, int64_t g) {
+  const int64_t unit = (w.gate ? panel : panel * G + g) * kLanes<T>;
+  return std::clamp<int64_t>(w.units - unit, 0, kLanes<T>);
+}
+
+// Packs w into panels that lie `size` elements apart, and of which it fills the first rows; padded
+// with zeros across.
+template <class T, int G>
+void pack_weights(const Context& context, const Weights<T>& w, T* packed, int64_t size);
+
+// All panels of a matrix, or of two that lie one below the other.
+template <class T, int G>
+class Panels {
+ public:
+  Panels(const Context& context, const Weights<T>& top, const Weights<T>& rest = {})
+      : w(below(top, rest.k)),
+        count(panel_count<T, G>(w)),
+        size(panel_size<T, G>(w)),
+        memory_(context, static_cast<size_t>(count * size) * sizeof(T)) {
+    pack_weights<T, G>(context, top, memory_.as<T>(), size);
+    if (rest.k > 0)
+      pack_weights<T, G>(context, rest, memory_.as<T>() + top.k * G * kLanes<T>, size);
+  }
+  const T* panel(int64_t i) const { return memory_.as<T>() + i * size; }
+
+  const Weights<T> w;  // its place is that of the first matrix
+  const int64_t count, size;
+
+ private:
+  static Weights<T> below(Weights<T> top, int64_t k) { return top.k += k, top; }
+
+  const Scratch memory_;
+};
 
 // ---- products ----
 
+// The left factor of a product, its row r and column p at a[r * row + p * col]. a[p * col + fetch] is
+// asked for on the way, unless `fetch` is 0: what is read next, where the hardware does not foresee it.
+template <class T>
+struct Left {
+  const T* a;
+  int64_t row, col = 1;
+  int64_t fetch = 0;
+};
+
 // sums[r, G * kLanes] = row r of a, k long, times the panel; rows <= kCellRows<G>.
 template <class T, int G>
-void multiply_panel(int64_t rows, int64_t k, const T* a, int64_t a_row, const T* panel, T* sums);
+void multiply_panel(int64_t rows, int64_t k, const Left<T>& a, const T* panel, T* sums);
 
-// Calls use(i, sums of row i) for all n rows of a times the panel, in groups of nearly equal size.
-template <class T, int G, class F>
-inline void for_each_row(int64_t n, int64_t k, const T* a, int64_t a_row, const T* panel, F&& use) {
+// Calls use(i, sums of row i) for all n rows of a times the panel, in groups of nearly equal size, and
+// fetch(i) for the rows of a group before it is multiplied.
+template <class T, int G, class P, class F>
+inline void for_each_row(int64_t n, int64_t k, Left<T> a, const T* panel, P&& fetch, F&& use) {
   alignas(64) T sums[kCellRows<G> * G * kLanes<T>];
+  const T* const first = a.a;
   const int64_t groups = (n + kCellRows<G> - 1) / kCellRows<G>;
   for (int64_t group = 0, i = 0; group < groups; ++group) {
     const int64_t end = n * (group + 1) / groups;
-    multiply_panel<T, G>(end - i, k, a + i * a_row, a_row, panel, sums);
+    for (int64_t r = i; r < end; ++r) fetch(r);
+    a.a = first + i * a.row;
+    multiply_panel<T, G>(end - i, k, a, panel, sums);
     for (const T* row = sums; i < end; ++i, row += G * kLanes<T>) use(i, row);
   }
 }
 
-// out[rows, G * units] = x[rows, k] times all panels + bias[G * units]: the input's part of the gates,
-// on all threads. Rows of out are out_row apart.
+// out[rows, gates * units] = a[rows, k], whose rows are a_row apart, times all panels, and + bias
+// [gates * units] unless it is null; on all threads. Rows of out are out_row apart.
 template <class T, int G>
-void multiply_panels(const Context& context, int64_t rows, const T* x, const Weights<T>& w,
-                     const T* packed, const T* bias, T* out, int64_t out_row);
+void multiply_panels(const Context& context, int64_t rows, const T* a, int64_t a_row,
+                     const Panels<T, G>& b, const T* bias, T* out, int64_t out_row);
+
+// out[columns, units] = a[k, columns]' times all panels, on all threads: the gradient by weights is
+// that of the gates times what the weights were multiplied by. b.w.gate is 0.
+template <class T, int G>
+void multiply_columns(const Context& context, int64_t columns, const T* a, int64_t a_row,
+                      const Panels<T, G>& b, T* out);
 
 // ---- steps ----
 

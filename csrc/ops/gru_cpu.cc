@@ -8,7 +8,6 @@
 
 #include <algorithm>
 
-#include "cpu/gemm.h"
 #include "cpu/math.h"
 #include "cpu/recurrent.h"
 #include "cpu/register.h"
@@ -73,38 +72,38 @@ void gru_forward_launch(const Context& context, const GruShape& s, const void* x
   const T* const b_hh = static_cast<const T*>(b_hh_);
   T* const y = static_cast<T*>(y_);
   T* const gates = static_cast<T*>(gates_);
-  const Weights<T> by_x{static_cast<const T*>(w_ih), s.input, hidden, 1, s.input, hidden * s.input};
-  const Weights<T> by_h{static_cast<const T*>(w_hh), hidden, hidden, 1, hidden, hidden * hidden};
-  const int64_t panels = panel_count<T, kGates>(by_h), size = panel_size<T, kGates>(by_h);
-  const int64_t size_x = panel_size<T, kGates>(by_x);
+  const Panels<T, kGates> by_x(
+      context, {static_cast<const T*>(w_ih), s.input, hidden, 1, s.input, hidden * s.input});
+  const Panels<T, kGates> by_h(
+      context, {static_cast<const T*>(w_hh), hidden, hidden, 1, hidden, hidden * hidden});
   const int64_t block = steps_per_block<T>(s.t, s.n * wide);
-  const Scratch packed_x(context, static_cast<size_t>(panels * size_x) * sizeof(T));
-  const Scratch packed_h(context, static_cast<size_t>(panels * size) * sizeof(T));
   const Scratch biases(context, static_cast<size_t>(wide) * sizeof(T));
   const Scratch own(context, gates ? 0 : static_cast<size_t>(block * s.n * wide) * sizeof(T));
   T* const bias = biases.as<T>();  // of the input's sums, and of n's recurrent part
   add_or_zero<T>(2 * hidden, b_ih, b_hh, bias);
   add_or_zero<T>(hidden, b_ih ? b_ih + 2 * hidden : nullptr, nullptr, bias + 2 * hidden);
   add_or_zero<T>(hidden, b_hh ? b_hh + 2 * hidden : nullptr, nullptr, bias + 3 * hidden);
-  pack_weights<T, kGates>(context, by_x, packed_x.as<T>());
-  pack_weights<T, kGates>(context, by_h, packed_h.as<T>());
   for (int64_t t0 = 0; t0 < s.t; t0 += block) {
     const int64_t steps = std::min(block, s.t - t0);
     T* const sums = gates ? gates + t0 * s.n * wide : own.as<T>();
-    multiply_panels<T, kGates>(context, steps * s.n, x + t0 * s.n * s.input, by_x, packed_x.as<T>(),
-                               bias, sums, wide);
+    multiply_panels<T, kGates>(context, steps * s.n, x + t0 * s.n * s.input, s.input, by_x, bias,
+                               sums, wide);
     for_each_panel(
-        context, steps, panels, state * kGates * hidden, [&](int64_t step, int64_t panel) {
+        context, steps, by_h.count, state * kGates * hidden, [&](int64_t step, int64_t panel) {
           const int64_t t = t0 + step, j = panel * kLanes<T>;
           const int64_t lanes = std::min(kLanes<T>, hidden - j);
           const T* const h = t ? y + (t - 1) * state : static_cast<const T*>(h0_);
-          for_each_row<T, kGates>(s.n, hidden, h, hidden, packed_h.as<T>() + panel * size,
-                                  [&](int64_t i, const T* gate) {
-                                    const int64_t at = i * hidden + j;
-                                    cell(lanes, hidden, gates != nullptr, gate,
-                                         sums + (step * s.n + i) * wide + j, bias + 3 * hidden + j,
-                                         h + at, y + t * state + at);
-                                  });
+          T* const by_input = sums + step * s.n * wide + j;
+          const auto fetch = [&](int64_t i) {
+            for (int64_t g = 0; g < kGates; ++g)
+              __builtin_prefetch(by_input + i * wide + g * hidden, 1);
+          };
+          const auto use = [&](int64_t i, const T* gate) {
+            const int64_t at = i * hidden + j;
+            cell(lanes, hidden, gates != nullptr, gate, by_input + i * wide, bias + 3 * hidden + j,
+                 h + at, y + t * state + at);
+          };
+          for_each_row<T, kGates>(s.n, hidden, Left<T>{h, hidden}, by_h.panel(panel), fetch, use);
         });
   }
 }
@@ -119,11 +118,9 @@ void steps_back(const Context& context, const GruShape& s, const GruSaved& saved
   const T* const gates = static_cast<const T*>(saved.gates);
   const T* const dy = static_cast<const T*>(grads.dy);
   T* const dh0 = static_cast<T*>(grads.dh0);
-  const Weights<T> by_h{static_cast<const T*>(saved.w_hh), kGates * hidden, hidden, hidden, 1, 0};
-  const int64_t panels = panel_count<T, kBack>(by_h), size = panel_size<T, kBack>(by_h);
-  const Scratch packed(context, static_cast<size_t>(panels * size) * sizeof(T));
-  pack_weights<T, kBack>(context, by_h, packed.as<T>());
-  for_each_panel(context, s.t + 1, panels, state * by_h.k, [&](int64_t step, int64_t panel) {
+  const Panels<T, kBack> by_h(
+      context, {static_cast<const T*>(saved.w_hh), kGates * hidden, hidden, hidden, 1, 0});
+  for_each_panel(context, s.t + 1, by_h.count, state * by_h.w.k, [&](int64_t step, int64_t panel) {
     const int64_t t = s.t - 1 - step, j0 = panel * kBack * kLanes<T>;
     const T* const before = t > 0 ? y + (t - 1) * state : h0;
     const auto use = [&](int64_t i, const T* through) {
@@ -139,9 +136,18 @@ void steps_back(const Context& context, const GruShape& s, const GruSaved& saved
                   dgates + (t * s.n + i) * row + j, db + j);
       }
     };
+    const auto fetch = [&](int64_t i) {  // into the second level: too many for the first
+      if (t < 0) return;
+      for (int64_t j = j0; j < std::min(hidden, j0 + kBack * kLanes<T>); j += kLanes<T>) {
+        for (int64_t g = 0; g < 4; ++g)
+          __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j, 0, 2);
+        if (dy) __builtin_prefetch(dy + t * state + i * hidden + j, 0, 2);
+      }
+    };
     // Nothing comes through a step after the last.
-    for_each_row<T, kBack>(s.n, step ? by_h.k : 0, dgates + (t + 1) * s.n * row + hidden, row,
-                           packed.as<T>() + panel * size, use);
+    for_each_row<T, kBack>(s.n, step ? by_h.w.k : 0,
+                           Left<T>{dgates + (t + 1) * s.n * row + hidden, row}, by_h.panel(panel),
+                           fetch, use);
   });
 }
 
@@ -163,23 +169,23 @@ void gru_backward_launch(const Context& context, const GruShape& s, const GruSav
   std::copy(db, db + hidden, db_ih + 2 * hidden);
   std::copy(db + hidden, db + wide, db_hh);
 
-  const int64_t rows = s.t * s.n, later = std::max<int64_t>(rows - s.n, 0);
-  const int64_t first = s.t > 0 ? s.n : 0, pair = 2 * hidden, input = s.input;
-  const T* const x = static_cast<const T*>(saved.x);
+  const int64_t rows = s.t * s.n, first = s.t > 0 ? s.n : 0, pair = 2 * hidden, input = s.input;
   const T* const w_ih = static_cast<const T*>(saved.w_ih);
-  T* const dx = static_cast<T*>(grads.dx);
   T* const dw_ih = static_cast<T*>(grads.dw_ih);
-  T* const dw_hh = static_cast<T*>(grads.dw_hh);
-  gemm(context, Gemm<T>{rows, input, pair, dgates + hidden, row, 1, w_ih, input, 1, dx, input});
-  gemm(context, Gemm<T>{rows, input, hidden, dgates, row, 1, w_ih + pair * input, input, 1, dx,
-                        input, nullptr, true});
-  gemm(context, Gemm<T>{pair, input, rows, dgates + hidden, 1, row, x, input, 1, dw_ih, input});
-  gemm(context,
-       Gemm<T>{hidden, input, rows, dgates, 1, row, x, input, 1, dw_ih + pair * input, input});
-  gemm(context, Gemm<T>{3 * hidden, hidden, later, dgates + s.n * row + hidden, 1, row,
-                        static_cast<const T*>(saved.y), hidden, 1, dw_hh, hidden});
-  gemm(context, Gemm<T>{3 * hidden, hidden, first, dgates + hidden, 1, row,
-                        static_cast<const T*>(saved.h0), hidden, 1, dw_hh, hidden, nullptr, true});
+  const Panels<T, kBack> by_x(context, {w_ih + pair * input, hidden, input, input, 1, 0},
+                              {w_ih, pair, input, input, 1, 0});
+  multiply_panels<T, kBack>(context, rows, dgates, row, by_x, nullptr, static_cast<T*>(grads.dx),
+                            input);
+  {
+    const Panels<T, kBack> x(context, {static_cast<const T*>(saved.x), rows, input, input, 1, 0});
+    multiply_columns<T, kBack>(context, pair, dgates + hidden, row, x, dw_ih);
+    multiply_columns<T, kBack>(context, hidden, dgates, row, x, dw_ih + pair * input);
+  }
+  const Panels<T, kBack> before(
+      context, {static_cast<const T*>(saved.h0), first, hidden, hidden, 1, 0},
+      {static_cast<const T*>(saved.y), rows - first, hidden, hidden, 1, 0});
+  multiply_columns<T, kBack>(context, kGates * hidden, dgates + hidden, row, before,
+                             static_cast<T*>(grads.dw_hh));
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 
-#include "cpu/gemm.h"
 #include "cpu/math.h"
 #include "cpu/recurrent.h"
 #include "cpu/register.h"
@@ -81,37 +80,40 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
   T* const c_now = static_cast<T*>(c_);
   T* const gates = static_cast<T*>(gates_);
   T* const cells = static_cast<T*>(cells_);
-  const Weights<T> by_x{static_cast<const T*>(w_ih), s.input, hidden, 1, s.input, hidden * s.input};
-  const Weights<T> by_h{static_cast<const T*>(w_hh), hidden, hidden, 1, hidden, hidden * hidden};
-  const int64_t panels = panel_count<T, kGates>(by_h), size = panel_size<T, kGates>(by_h);
-  const int64_t size_x = panel_size<T, kGates>(by_x);
+  const Panels<T, kGates> by_x(
+      context, {static_cast<const T*>(w_ih), s.input, hidden, 1, s.input, hidden * s.input});
+  const Panels<T, kGates> by_h(
+      context, {static_cast<const T*>(w_hh), hidden, hidden, 1, hidden, hidden * hidden});
   const int64_t block = steps_per_block<T>(s.t, s.n * wide);
-  const Scratch packed_x(context, static_cast<size_t>(panels * size_x) * sizeof(T));
-  const Scratch packed_h(context, static_cast<size_t>(panels * size) * sizeof(T));
   const Scratch both(context, static_cast<size_t>(wide) * sizeof(T));
   const Scratch own(context, gates ? 0 : static_cast<size_t>(block * s.n * wide) * sizeof(T));
   T* const bias = both.as<T>();
   add_or_zero(wide, static_cast<const T*>(b_ih), static_cast<const T*>(b_hh), bias);
-  pack_weights<T, kGates>(context, by_x, packed_x.as<T>());
-  pack_weights<T, kGates>(context, by_h, packed_h.as<T>());
   for (int64_t t0 = 0; t0 < s.t; t0 += block) {
     const int64_t steps = std::min(block, s.t - t0);
     T* const sums = gates ? gates + t0 * s.n * wide : own.as<T>();
-    multiply_panels<T, kGates>(context, steps * s.n, x + t0 * s.n * s.input, by_x, packed_x.as<T>(),
-                               bias, sums, wide);
-    for_each_panel(context, steps, panels, s.n * hidden * wide, [&](int64_t step, int64_t panel) {
-      const int64_t t = t0 + step, j = panel * kLanes<T>;
-      const int64_t lanes = std::min(kLanes<T>, hidden - j);
-      const T* const h = t ? y + (t - 1) * state : static_cast<const T*>(h0_);
-      const T* const before = !cells ? c_now : t ? cells + (t - 1) * state : c0;
-      T* const c = cells ? cells + t * state : c_now;
-      for_each_row<T, kGates>(
-          s.n, hidden, h, hidden, packed_h.as<T>() + panel * size, [&](int64_t i, const T* gate) {
+    multiply_panels<T, kGates>(context, steps * s.n, x + t0 * s.n * s.input, s.input, by_x, bias,
+                               sums, wide);
+    for_each_panel(
+        context, steps, by_h.count, s.n * hidden * wide, [&](int64_t step, int64_t panel) {
+          const int64_t t = t0 + step, j = panel * kLanes<T>;
+          const int64_t lanes = std::min(kLanes<T>, hidden - j);
+          const T* const h = t ? y + (t - 1) * state : static_cast<const T*>(h0_);
+          const T* const before = !cells ? c_now : t ? cells + (t - 1) * state : c0;
+          T* const c = cells ? cells + t * state : c_now;
+          T* const by_input = sums + step * s.n * wide + j;
+          const auto fetch = [&](int64_t i) {
+            for (int64_t g = 0; g < kGates; ++g)
+              __builtin_prefetch(by_input + i * wide + g * hidden, 1);
+            __builtin_prefetch(before + i * hidden + j);
+          };
+          const auto use = [&](int64_t i, const T* gate) {
             const int64_t at = i * hidden + j;
-            cell(lanes, hidden, gates != nullptr, gate, sums + (step * s.n + i) * wide + j,
-                 before + at, c + at, y + t * state + at);
-          });
-    });
+            cell(lanes, hidden, gates != nullptr, gate, by_input + i * wide, before + at, c + at,
+                 y + t * state + at);
+          };
+          for_each_row<T, kGates>(s.n, hidden, Left<T>{h, hidden}, by_h.panel(panel), fetch, use);
+        });
   }
 }
 
@@ -129,10 +131,9 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
   T* const dh0 = static_cast<T*>(grads.dh0);
   T* const dc0 = static_cast<T*>(grads.dc0);
   T* const db = static_cast<T*>(grads.db);
-  const Weights<T> by_h{static_cast<const T*>(saved.w_hh), wide, hidden, hidden, 1, 0};
-  const int64_t panels = panel_count<T, kBack>(by_h), size = panel_size<T, kBack>(by_h);
+  const Panels<T, kBack> by_h(context,
+                              {static_cast<const T*>(saved.w_hh), wide, hidden, hidden, 1, 0});
   const int64_t row = padded_row<T>(wide);
-  const Scratch packed(context, static_cast<size_t>(panels * size) * sizeof(T));
   const Scratch scratch(context, static_cast<size_t>(s.t * s.n * row) * sizeof(T));
   T* const dgates = scratch.as<T>();
 
@@ -141,8 +142,7 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
   if (s.t <= 0) copy_or_zero(dh_last, state, dh0);
   std::fill(db, db + wide, T(0));
   if (s.t > 0 && state > 0) {
-    pack_weights<T, kBack>(context, by_h, packed.as<T>());
-    for_each_panel(context, s.t + 1, panels, state * wide, [&](int64_t step, int64_t panel) {
+    for_each_panel(context, s.t + 1, by_h.count, state * wide, [&](int64_t step, int64_t panel) {
       const int64_t t = s.t - 1 - step, j0 = panel * kBack * kLanes<T>;
       const T* const before = t > 0 ? cells + (t - 1) * state : c0;
       const auto use = [&](int64_t i, const T* through) {
@@ -159,22 +159,32 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
                     cells + t * state + at, dc0 + at, dgates + (t * s.n + i) * row + j, db + j);
         }
       };
+      const auto fetch = [&](int64_t i) {  // into the second level: too many for the first
+        if (t < 0) return;
+        for (int64_t j = j0; j < std::min(hidden, j0 + kBack * kLanes<T>); j += kLanes<T>) {
+          for (int64_t g = 0; g < kGates; ++g)
+            __builtin_prefetch(gates + (t * s.n + i) * wide + g * hidden + j, 0, 2);
+          __builtin_prefetch(before + i * hidden + j, 0, 2);
+          if (dy) __builtin_prefetch(dy + t * state + i * hidden + j, 0, 2);
+        }
+      };
       // Nothing comes through a step after the last.
-      for_each_row<T, kBack>(s.n, step ? wide : 0, dgates + (t + 1) * s.n * row, row,
-                             packed.as<T>() + panel * size, use);
+      for_each_row<T, kBack>(s.n, step ? wide : 0, Left<T>{dgates + (t + 1) * s.n * row, row},
+                             by_h.panel(panel), fetch, use);
     });
   }
-  const int64_t rows = s.t * s.n, later = std::max<int64_t>(rows - s.n, 0);
-  const T* const x = static_cast<const T*>(saved.x);
-  gemm(context, Gemm<T>{rows, s.input, wide, dgates, row, 1, static_cast<const T*>(saved.w_ih),
-                        s.input, 1, static_cast<T*>(grads.dx), s.input});
-  gemm(context, Gemm<T>{wide, s.input, rows, dgates, 1, row, x, s.input, 1,
-                        static_cast<T*>(grads.dw_ih), s.input});
-  T* const dw_hh = static_cast<T*>(grads.dw_hh);
-  gemm(context,
-       Gemm<T>{wide, hidden, later, dgates + s.n * row, 1, row, y, hidden, 1, dw_hh, hidden});
-  gemm(context, Gemm<T>{wide, hidden, s.t > 0 ? s.n : 0, dgates, 1, row, h0, hidden, 1, dw_hh,
-                        hidden, nullptr, true});
+  const int64_t rows = s.t * s.n, first = s.t > 0 ? s.n : 0, input = s.input;
+  const Panels<T, kBack> by_x(context,
+                              {static_cast<const T*>(saved.w_ih), wide, input, input, 1, 0});
+  multiply_panels<T, kBack>(context, rows, dgates, row, by_x, nullptr, static_cast<T*>(grads.dx),
+                            input);
+  {
+    const Panels<T, kBack> x(context, {static_cast<const T*>(saved.x), rows, input, input, 1, 0});
+    multiply_columns<T, kBack>(context, wide, dgates, row, x, static_cast<T*>(grads.dw_ih));
+  }
+  const Panels<T, kBack> before(context, {h0, first, hidden, hidden, 1, 0},
+                                {y, rows - first, hidden, hidden, 1, 0});
+  multiply_columns<T, kBack>(context, wide, dgates, row, before, static_cast<T*>(grads.dw_hh));
 }
 
 }  // namespace
