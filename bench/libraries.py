@@ -87,7 +87,7 @@ def jax_here() -> Any:
 
 def multiply_add_peak() -> dict[str, Limit]:
     """The limit "peak": float32 multiply-adds in registers, on as many threads as ours."""
-    run = functools.partial(_core._multiply_adds, 2000, 8 * threads())
+    run = functools.partial(_core._multiply_adds, 10000, 8 * threads())
     return {"peak": Limit(run, run())}
 
 

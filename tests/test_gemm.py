@@ -10,12 +10,18 @@ import fastdl.functional as F
 from fastdl import _core
 from fastdl.errors import ArgumentError, AutogradError, ShapeError
 
-# They reach inner products, sums of rows, serial, in place, thin and blocked; panels and
+# They reach inner products, vectors, wide tiles, serial, in place, thin and blocked; panels and
 # groups of rows that are full and not; one block of k and several.
 SHAPES = [
     (1, 7, 5),
     (1, 1100, 40),
+    (1, 130, 1),
+    (1, 700, 1030),
+    (2, 1030, 3),
+    (3, 520, 530),
     (4, 513, 200),
+    (7, 65, 1),
+    (1300, 330, 1),
     (8, 64, 33),
     (12, 1100, 70),
     (13, 130, 33),
@@ -60,6 +66,20 @@ def test_product(shape, a_turned, b_turned, dtype):
     x = fastdl.tensor(np.ascontiguousarray(a.T)).T if a_turned else fastdl.tensor(a)
     y = fastdl.tensor(np.ascontiguousarray(b.T)).T if b_turned else fastdl.tensor(b)
     close((x @ y).numpy(), a.astype(np.float64) @ b.astype(np.float64), bound(a, b, dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("k", [5, 512, 1100])
+@pytest.mark.parametrize("n", [2, 3, 16, 47, 250, 1030])
+def test_a_row_has_the_same_bits_in_any_company(n, k, count, dtype, threads):
+    """Wide tiles, in place, thin, blocked: each adds in the same order."""
+    threads(count)
+    a, b = normal(130, k, dtype=dtype), normal(k, n + 7, dtype=dtype, seed=1)
+    whole = (fastdl.tensor(a) @ fastdl.tensor(b)).numpy()[:, :n]
+    for rows in (1, 2, 3, 4, 5, 20, 40):
+        part = fastdl.tensor(a[:rows]) @ fastdl.tensor(b[:, :n].copy())
+        np.testing.assert_array_equal(part.numpy(), whole[:rows])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])

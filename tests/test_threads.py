@@ -368,5 +368,30 @@ def test_workers_may_run_anywhere_after_they_were_lent_a_core():
             x.softmax(1)
     finally:
         fastdl.set_num_threads(before)
-    for task in Path("/proc/self/task").iterdir():
-        assert sorted(os.sched_getaffinity(int(task.name))) == cores
+    deadline = time.monotonic() + 10
+    while confined := _confined(cores):  # a worker that was woken too late has yet to run
+        assert time.monotonic() < deadline, confined
+        time.sleep(0.01)
+
+
+def _confined(cores):
+    """This process's threads that may not run on all of the cores."""
+    tasks = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    return [task for task in tasks if sorted(os.sched_getaffinity(task)) != cores]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_jobs_in_any_rhythm(threads, count):
+    """Workers that spin, that are about to sleep, that sleep, and that come too late."""
+    inputs = [fastdl.randn((rows, 300)) for rows in (40, 500)]
+    weight = fastdl.randn((300, 200))
+    threads(1)
+    wanted = [(x @ weight).numpy() for x in inputs]
+    threads(count)
+    gaps = np.random.default_rng(0).choice([0, 2e-5, 9e-5, 1e-4, 1.1e-4, 3e-4, 2e-3], 600)
+    for i, gap in enumerate(gaps):
+        end = time.perf_counter() + gap
+        while time.perf_counter() < end:
+            pass
+        got = inputs[i % 2] @ weight
+        np.testing.assert_array_equal(got.numpy(), wanted[i % 2])

@@ -54,10 +54,47 @@ Gemm<T, S> part_of(Gemm<T, S> g, int64_t i, int64_t m, int64_t j, int64_t n) {
   return g;
 }
 
+// At most kWideRows rows by a B with contiguous rows, as wide tiles in place.
+template <class T>
+bool is_wide(const Gemm<T>& g) {
+  return g.m > 0 && g.m <= kWideRows && g.b_col == 1 && g.n >= (kMaskedAccess ? 1 : Vec<T>::size);
+}
+
+// Columns of a wide tile, nearly equal.
+template <class T>
+int64_t wide_cols(int64_t m, int64_t n) {
+  return even(divide_up(n, Vec<T>::size), wide_vecs(static_cast<int>(m))) * Vec<T>::size;
+}
+
 // Copying B pays for itself when several groups of rows read it.
 template <class T>
 bool reads_b_in_place(const Gemm<T>& g) {
-  return g.b_col == 1 && g.m <= 2 * kTileRows && kMaskedAccess;
+  return is_wide(g) || (g.b_col == 1 && g.m <= 2 * kTileRows && kMaskedAccess);
+}
+
+template <class T>
+void gemm_wide(const Gemm<T>& g) {
+  // Parts of registers are not to be had everywhere.
+  const int64_t n = kMaskedAccess ? g.n : g.n / Vec<T>::size * Vec<T>::size;
+  const int64_t step = block_k<T>(g.k), width = wide_cols<T>(g.m, n);
+  TileArgs<T> t;
+  t.a_row = g.a_row;
+  t.a_col = g.a_col;
+  t.b_row = g.b_row;
+  t.c_row = g.c_row;
+  for (int64_t j = 0; j < n; j += width) {
+    t.cols = std::min(width, n - j);
+    int64_t p = 0;
+    do {  // also for k = 0
+      t.k = std::min(step, g.k - p);
+      t.a = g.a + p * g.a_col;
+      t.b = g.b + p * g.b_row + j;
+      set_block(t, g, 0, j, p);
+      gemm_tile<T>(g.m, t.cols, false)(t);
+      p += step;
+    } while (p < g.k);
+  }
+  if (n < g.n) gemm_serial(part_of(g, 0, g.m, n, g.n - n));
 }
 
 }  // namespace
@@ -65,7 +102,8 @@ bool reads_b_in_place(const Gemm<T>& g) {
 template <class T, class S>
 void gemm_serial(const Gemm<T, S>& g) {
   if constexpr (std::is_same_v<T, S>) {
-    if (is_dots(g)) return gemm_dots_serial(g);
+    if (is_dots(g)) return has_vector(g) ? gemm_vector_serial(g) : gemm_dots_serial(g);
+    if (is_wide(g)) return gemm_wide(g);
   }
   constexpr int64_t kCols = kTileCols<T>;
   constexpr bool kSame = std::is_same_v<T, S>;
@@ -372,8 +410,9 @@ void gemm_thin(const Context& context, const Gemm<T>& g) {
 // One or two groups of rows by a B with contiguous rows, which is read in place.
 template <class T>
 void gemm_in_place(const Context& context, const Gemm<T>& g) {
-  const int64_t width = even(g.n, std::max<int64_t>(kChunkMacs / (g.m * g.k), 1));
-  const int64_t grain = round_up(width, kTileCols<T>);
+  const int64_t width = is_wide(g) ? wide_cols<T>(g.m, g.n) : kTileCols<T>;
+  const int64_t share = std::min(kChunkMacs / g.m, kSkinnyChunk) / std::max<int64_t>(g.k, 1);
+  const int64_t grain = std::max<int64_t>(share / width, 1) * width;
   context.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
     gemm_serial(part_of(g, 0, g.m, begin, end - begin));
   });
@@ -389,9 +428,8 @@ void gemm(const Context& context, const Gemm<T, S>& g) {
     if (g.packed_b && thin) return gemm_thin(context, g);
     if (!g.packed_b) {
       if (is_dots(g)) return gemm_dots(context, g);
-      if (is_row_sums(g)) return gemm_row_sums(context, g);
-      if (g.m * g.n * g.k <= kChunkMacs) return gemm_serial(g);
       if (reads_b_in_place(g)) return gemm_in_place(context, g);
+      if (g.m * g.n * g.k <= kChunkMacs) return gemm_serial(g);
       if (thin && g.n > kTileCols<T>) return gemm_thin(context, g);
     }
   } else if (g.m * g.n * g.k <= kChunkMacs) {

@@ -36,6 +36,42 @@ void finish(const Gemm<T>& g, int64_t i, int64_t rows, int64_t j, int64_t cols) 
   }
 }
 
+// The larger side of a vector's product with a matrix is read as one stream, asked for a little ahead:
+// memory likes that, and is what it waits for.
+template <class T>
+[[gnu::always_inline]] inline T dot(int64_t k, const T* u, const T* v) {
+  constexpr int64_t kSize = Vec<T>::size, kUnroll = 4, kAhead = 1024 / sizeof(T);
+  Vec<T> acc[kUnroll] = {};
+  int64_t p = 0;
+  for (; p + kUnroll * kSize <= k; p += kUnroll * kSize)
+#pragma GCC unroll 4
+    for (int i = 0; i < kUnroll; ++i) {
+      __builtin_prefetch(v + p + i * kSize + kAhead);
+      acc[i] += Vec<T>::load(u + p + i * kSize) * Vec<T>::load(v + p + i * kSize);
+    }
+  for (; p + kSize <= k; p += kSize) acc[0] += Vec<T>::load(u + p) * Vec<T>::load(v + p);
+  if (p < k) acc[1] += Vec<T>::load(u + p, k - p) * Vec<T>::load(v + p, k - p);
+  return sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3]));
+}
+
+template <class T>
+bool has_vector(const Gemm<T>& g) {
+  return g.m == 1 || g.n == 1;
+}
+
+// One row or one column of C.
+template <class T>
+void gemm_vector_serial(const Gemm<T>& g) {
+  for (int64_t i = 0; i < g.m; ++i)
+    for (int64_t j = 0; j < g.n; ++j) {
+      const T *a = g.a + i * g.a_row, *b = g.b + j * g.b_col;
+      const T sum = g.n == 1 ? dot(g.k, b, a) : dot(g.k, a, b);
+      T& c = g.c[i * g.c_row + j];
+      c = g.accumulate ? c + sum : sum;
+    }
+  finish(g, 0, g.m, 0, g.n);
+}
+
 template <class T>
 void gemm_dots_serial(const Gemm<T>& g) {
   const int64_t groups = (g.m + kDotRows - 1) / kDotRows;
@@ -61,6 +97,7 @@ void gemm_dots(const Context& context, const Gemm<T>& g) {
   const bool by_rows = g.m > g.n;
   const int64_t unit = by_rows ? kDotRows : kDotCols * 4;
   const int64_t grain = std::max<int64_t>(1, kSkinnyChunk / (g.k * unit)) * unit;
+  const auto serial = has_vector(g) ? gemm_vector_serial<T> : gemm_dots_serial<T>;
   context.parallel_for(by_rows ? g.m : g.n, grain, [&](int64_t begin, int64_t end) {
     Gemm<T> part = g;
     if (by_rows) {
@@ -75,87 +112,7 @@ void gemm_dots(const Context& context, const Gemm<T>& g) {
       if (g.bias) part.bias += begin;
       if (g.residual) part.residual += begin;
     }
-    gemm_dots_serial(part);
-  });
-}
-
-// One to four rows of A by a B with contiguous rows: rows of B are read in order, four at a time,
-// into sums for a strip of columns that stays in the first-level cache. The order of additions is
-// that of the tiles.
-inline constexpr int64_t kStrip = 512;
-
-template <class T>
-bool is_row_sums(const Gemm<T>& g) {
-  return g.m <= 4 && g.b_col == 1 && g.n >= 2 * kTileCols<T>;
-}
-
-template <class T, int R>
-void row_sums_strip(const Gemm<T>& g, int64_t j0, int64_t cols) {
-  constexpr int64_t kSize = Vec<T>::size, kUnroll = 4;
-  alignas(64) T sum[R][kStrip];
-  const int64_t step = block_k<T>(g.k);
-  int64_t p0 = 0;
-  do {
-    const int64_t kn = std::min(step, g.k - p0);
-    const T *a = g.a + p0 * g.a_col, *b = g.b + p0 * g.b_row + j0;
-    for (int r = 0; r < R; ++r) std::fill(sum[r], sum[r] + cols, T(0));
-    const auto rows = [&](int64_t p, auto count) __attribute__((always_inline)) {
-      constexpr int kCount = decltype(count)::value;
-      Vec<T> x[R][kCount];
-#pragma GCC unroll 4
-      for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-        for (int i = 0; i < kCount; ++i) x[r][i] = Vec<T>(a[r * g.a_row + (p + i) * g.a_col]);
-      const auto column = [&](int64_t j, auto get, auto put) __attribute__((always_inline)) {
-        Vec<T> y[kCount];
-#pragma GCC unroll 4
-        for (int i = 0; i < kCount; ++i) y[i] = get(b + (p + i) * g.b_row + j);
-#pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) {
-          Vec<T> acc = get(sum[r] + j);
-#pragma GCC unroll 4
-          for (int i = 0; i < kCount; ++i) acc += x[r][i] * y[i];
-          put(acc, sum[r] + j);
-        }
-      };
-      int64_t j = 0;
-      for (; j + kSize <= cols; j += kSize)
-        column(j, [](const T* q) { return Vec<T>::load(q); }, [](Vec<T> v, T* q) { v.store(q); });
-      if (const int64_t n = cols - j; n > 0)
-        column(
-            j, [n](const T* q) { return Vec<T>::load(q, n); },
-            [n](Vec<T> v, T* q) { v.store(q, n); });
-    };
-    int64_t p = 0;
-    for (; p + kUnroll <= kn; p += kUnroll) rows(p, std::integral_constant<int, kUnroll>());
-    for (; p < kn; ++p) rows(p, std::integral_constant<int, 1>());
-    for (int r = 0; r < R; ++r) {
-      T* const c = g.c + r * g.c_row + j0;
-      for (int64_t j = 0; j < cols; ++j) {
-        const T x = sum[r][j];
-        c[j] = p0 > 0 || g.accumulate ? c[j] + x : x;
-      }
-    }
-    p0 += step;
-  } while (p0 < g.k);
-  finish(g, 0, R, j0, cols);
-}
-
-template <class T>
-void gemm_row_sums(const Context& context, const Gemm<T>& g) {
-  constexpr int64_t kUnit = 128 / sizeof(T);
-  const int64_t share = kSkinnyChunk / std::max<int64_t>(1, g.k) / kUnit * kUnit;
-  const int64_t grain = std::clamp<int64_t>(share, kUnit, kStrip);
-  context.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; j += kStrip) {
-      const int64_t cols = std::min(kStrip, end - j);
-      switch (g.m) {
-        case 1: row_sums_strip<T, 1>(g, j, cols); break;
-        case 2: row_sums_strip<T, 2>(g, j, cols); break;
-        case 3: row_sums_strip<T, 3>(g, j, cols); break;
-        default: row_sums_strip<T, 4>(g, j, cols); break;
-      }
-    }
+    serial(part);
   });
 }
 

@@ -6,7 +6,10 @@ namespace fastdl::cpu {
 
 namespace {
 
-constexpr int64_t kStepsAhead = 48;  // of k: longer than memory takes for tiles of few rows
+// Of k: longer than memory takes for tiles of few rows. Rows of B that lie a power of two apart share
+// the places of a first-level cache, which is why wide tiles look less far.
+template <int V>
+constexpr int64_t kStepsAhead = V > kTileVecs ? 8 : 48;
 
 template <bool Whole, class T>
 [[gnu::always_inline]] inline Vec<T> get(const T* p, int64_t tail) {
@@ -19,7 +22,7 @@ template <bool Partial, class T, int R, int V>
   constexpr int kSize = Vec<T>::size;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
       const T* const q = p + r * row + v * kSize;
       acc[r][v] += Partial && v == V - 1 ? get<false>(q, tail) : get<true>(q, tail);
@@ -31,7 +34,7 @@ template <class T, int R, int V>
                                                 Vec<T> (&acc)[R][V]) {
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v) acc[r][v] = activate(acc[r][v], activation, slope);
 }
 
@@ -49,7 +52,7 @@ template <bool Partial, class T, int R, int V>
     activate_all(t.activation, t.slope, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
       T* const p = c + r * c_row + v * kSize;
       if (Partial && v == V - 1)
@@ -67,7 +70,7 @@ void tile(const TileArgs<T>& t) {
   const T* const b = t.b;
   const int64_t a_row = PackedA ? 1 : t.a_row, a_col = PackedA ? R : t.a_col, b_row = t.b_row;
   // No hardware follows a stride of pages, nor is it ahead far enough where rows are few.
-  const int64_t ahead = b_row > V * kSize || t.k >= 4 * kStepsAhead ? kStepsAhead * b_row : 0;
+  const int64_t ahead = b_row > V * kSize || t.k >= 4 * kStepsAhead<V> ? kStepsAhead<V> * b_row : 0;
   Vec<T> acc[R][V] = {};
   multiply_add<T, R, V>(
       t.k, [=](int64_t p, int r) { return a[p * a_col + r * a_row]; },
@@ -90,10 +93,28 @@ constexpr TileFn<T> pick(int64_t rows, std::integer_sequence<int, Rs...>) {
   return table[rows - 1];
 }
 
+template <class T, int R, int... Vs>
+constexpr TileFn<T> pick_wide(int64_t vecs, std::integer_sequence<int, Vs...>) {
+  constexpr TileFn<T> table[] = {tile<T, R, Vs + 1, false>...};
+  return table[vecs - 1];
+}
+
+template <class T, int R>
+constexpr TileFn<T> pick_wide(int64_t vecs) {
+  return pick_wide<T, R>(vecs, std::make_integer_sequence<int, wide_vecs(R)>());
+}
+
 }  // namespace
 
 template <class T>
 TileFn<T> gemm_tile(int64_t rows, int64_t cols, bool packed_a) {
+  if (const int64_t vecs = (cols + Vec<T>::size - 1) / Vec<T>::size; vecs > kTileVecs) {
+    static_assert(kWideRows == 4);
+    if (rows == 1) return pick_wide<T, 1>(vecs);
+    if (rows == 2) return pick_wide<T, 2>(vecs);
+    if (rows == 3) return pick_wide<T, 3>(vecs);
+    return pick_wide<T, 4>(vecs);
+  }
   constexpr auto all = std::make_integer_sequence<int, kTileRows>();
   if (cols <= Vec<T>::size)
     return packed_a ? pick<T, 1, true>(rows, all) : pick<T, 1, false>(rows, all);

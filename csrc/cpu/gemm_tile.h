@@ -19,10 +19,29 @@ inline constexpr int kTileVecs = 2;
 template <class T>
 inline constexpr int kTileCols = kTileVecs * Vec<T>::size;
 
+// Few rows read B faster in wide tiles, whose pieces of B's rows are long.
+inline constexpr int kWideRows = 4;
+constexpr int wide_vecs(int rows) {
+  const int fit = (kTileRows * kTileVecs - rows) / rows;
+  return fit < 16 ? fit : 16;
+}
+
 // acc[r][v] += sum over p < k of a(p, r) * b(p, v), one multiply-add after another in order of p.
 template <class T, int R, int V, class A, class B>
 [[gnu::always_inline]] inline void multiply_add(int64_t k, A&& a, B&& b, Vec<T> (&acc)[R][V]) {
   for (int64_t p = 0; p < k; ++p) {
+    if constexpr (V > kTileVecs) {  // a wide tile has no registers for all of a row of B
+      Vec<T> av[R];
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) av[r] = Vec<T>(a(p, r));
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) {
+        const Vec<T> bv = b(p, v);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) acc[r][v] += av[r] * bv;
+      }
+      continue;
+    }
     Vec<T> bv[V];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) bv[v] = b(p, v);
@@ -58,7 +77,8 @@ template <class T>
 using TileFn = void (*)(const TileArgs<T>&);
 
 // The tile function for `rows` <= kTileRows. `packed_a`: A is a packed panel of that many rows.
-// Columns are 1 or 2 registers, as args.cols asks.
+// Columns are 1 or 2 registers, as args.cols asks, or up to wide_vecs(rows) where rows <= kWideRows
+// and A is not packed.
 template <class T>
 TileFn<T> gemm_tile(int64_t rows, int64_t cols, bool packed_a);
 

@@ -23,13 +23,14 @@ namespace fastdl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kSpin = std::chrono::microseconds(20);
+constexpr auto kSpin = std::chrono::microseconds(100);  // what waking a sleeper costs
+constexpr auto kWait = std::chrono::microseconds(20);   // for a worker, before that
 constexpr auto kLook = std::chrono::microseconds(200);  // at workers that are waited for
-// Waking a sleeper costs as much as a few chunks. After the workers came too late for a job of no
-// more than these, the next ones of its kind, up to 2^kMostSkipped, begin without.
+// After the workers came too late for a job of no more than a few chunks, the next ones of its kind,
+// up to 2^kMostSkipped, wake nobody unless they last: waking costs as much as a few chunks.
 constexpr int64_t kFewChunks = 8;
 constexpr int kMostSkipped = 6;
-constexpr auto kAlone = std::chrono::microseconds(40);  // no longer than this, though
+constexpr auto kAlone = std::chrono::microseconds(40);
 constexpr auto kPoll = std::chrono::milliseconds(50);
 
 struct Job {
@@ -93,17 +94,75 @@ void run_as_worker(Job& job) {
   }
 }
 
-// A worker, and what the caller does for one that the system has put aside for another program in
-// the middle of a chunk: milliseconds would pass until its turn. The caller, which has nothing left
-// to do but wait, lends it its own core.
+// Which job this is, how many workers it still wants and how many are inside: one word, so that no
+// one ever waits for a lock that the other side holds.
+class Door {
+ public:
+  uint32_t job() const { return static_cast<uint32_t>(state_.load() >> 32); }
+  int inside() const { return static_cast<int>(state_.load() & kMost); }
+
+  // by the caller
+  void open(int wanted) {
+    state_ = static_cast<uint64_t>(job() + 1) << 32 | static_cast<uint64_t>(wanted) << 16;
+  }
+  // Who is not inside by now stays outside. Returns how many could still have come.
+  int close() {
+    const uint64_t before = state_.fetch_and(~(kMost << 16));
+    return static_cast<int>(before >> 16 & kMost);
+  }
+
+  // by a worker
+  bool enter() {
+    uint64_t state = state_.load();
+    while (state >> 16 & kMost)
+      if (state_.compare_exchange_weak(state, state - (1 << 16) + 1)) return true;
+    return false;
+  }
+  void leave() { --state_; }
+
+ private:
+  static constexpr uint64_t kMost = 0xffff;
+  std::atomic<uint64_t> state_{0};
+};
+
+// A worker, and what is done about two habits of a system's scheduler. It may start a thread on the
+// core of the one that woke it, where both are slower than the caller alone: the caller forbids that
+// core until the worker runs. And it puts a thread aside for another program in the middle of a chunk,
+// for milliseconds: the caller, which has nothing left to do but wait, lends it its own core.
 class Worker {
  public:
-  void start() {  // by the worker
+  // by the worker
+  void start() {
     thread_ = gettid();
     known_ = pthread_getcpuclockid(pthread_self(), &clock_) == 0;
   }
+  void sleep(const Door& door, uint32_t seen) {
+    std::unique_lock lock(mutex_);
+    asleep_ = true;
+    if (door.job() == seen) wake_.wait(lock, [&] { return !asleep_; });
+    asleep_ = false;
+    if (kept_off_) sched_setaffinity(thread_, sizeof allowed_, &allowed_);
+    kept_off_ = false;
+  }
   void set_inside(bool inside) { inside_ = inside; }
   bool was_lent() { return lent_.exchange(false); }
+
+  // by the caller
+  bool asleep() const { return asleep_; }
+  // False where it is awake.
+  bool wake(int core) {
+    const std::lock_guard lock(mutex_);
+    if (!asleep_) return false;
+    asleep_ = false;
+    if (sched_getaffinity(thread_, sizeof allowed_, &allowed_) == 0) {
+      cpu_set_t others = allowed_;
+      CPU_CLR(core, &others);
+      kept_off_ = CPU_COUNT(&others) > 0 && CPU_ISSET(core, &allowed_) &&
+                  sched_setaffinity(thread_, sizeof others, &others) == 0;
+    }
+    wake_.notify_one();
+    return true;
+  }
 
   // by the caller, while it waits
   void look() {
@@ -132,6 +191,9 @@ class Worker {
     return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
   }
 
+  std::mutex mutex_;  // for sleeping only
+  std::condition_variable wake_;
+  std::atomic<bool> asleep_{false};
   std::atomic<bool> inside_{false};  // ... a job
   std::atomic<bool> lent_{false};
   std::atomic<bool> known_{false};
@@ -139,8 +201,9 @@ class Worker {
   clockid_t clock_{};
   Clock::time_point looked_;
   std::chrono::nanoseconds ran_{};
-  cpu_set_t allowed_;
-  bool moved_ = false;
+  cpu_set_t allowed_;      // to run on, when it is left alone
+  bool kept_off_ = false;  // the caller's core, until it runs
+  bool moved_ = false;     // to the caller's core
 };
 
 // Of jobs of a kind.
@@ -157,32 +220,27 @@ class Pool {
     const int64_t chunks = (job.n + job.grain - 1) / job.grain;
     const int helpers = std::min<int64_t>(threads - 1, chunks - 1);
     Luck& luck = luck_[reinterpret_cast<uintptr_t>(job.body) / 16 % kKinds];
-    if (chunks <= kFewChunks && luck.skip > 0 && awake_ == 0) {
-      --luck.skip;
-      if (finishes_alone(job)) return;
-    }
-    {
-      std::lock_guard lock(mutex_);
-      job_ = &job;
-      wanted_ = helpers;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    if (helpers == 1)
-      wake_.notify_one();
-    else
-      wake_.notify_all();
+    job_ = &job;
+    door_.open(helpers);
+    const bool skips = chunks <= kFewChunks && luck.skip > 0;
+    if (!skips) wake(helpers);
     try {
       const InsideJob inside;
-      run_as_caller(job);
+      if (!skips || !finishes_soon(job)) {
+        if (skips) wake(helpers);
+        run_as_caller(job);
+      }
     } catch (...) {
       job.fail(std::current_exception());
     }
-    std::unique_lock lock(mutex_);
-    job_ = nullptr;  // who has not started yet will not
-    luck.late = wanted_ == helpers ? std::min(luck.late + 1, kMostSkipped) : 0;
-    luck.skip = luck.late == 0 ? 0 : 1 << luck.late;
-    wanted_ = 0;
-    if (active_ > 0) wait_for_workers(lock);
+    const bool late = door_.close() == helpers;
+    if (!late)
+      luck = {};
+    else if (skips)
+      --luck.skip;
+    else
+      luck.skip = 1 << (luck.late = std::min(luck.late + 1, kMostSkipped));
+    if (door_.inside() > 0) wait_for_workers();
     if (job.failed) std::rethrow_exception(job.failure);
   }
 
@@ -196,17 +254,26 @@ class Pool {
     }
   }
 
-  bool finishes_alone(Job& job) {
-    const InsideJob inside;
+  // As many sleepers as it takes for `count` to be awake, who all see the door.
+  void wake(int count) {
+    const int core = sched_getcpu();
+    int sleepers = 0;
+    for (auto& w : workers_) sleepers += w->asleep();
+    count -= static_cast<int>(workers_.size()) - sleepers;
+    for (auto& w : workers_)
+      if (count > 0 && w->asleep() && w->wake(core)) --count;
+  }
+
+  bool finishes_soon(Job& job) {
     const auto until = Clock::now() + kAlone;
     while (job.step())
-      if (Clock::now() > until) return job.next.load() >= job.n;
+      if (Clock::now() > until) return job.next >= job.n;
     return true;
   }
 
-  bool finishes_within(std::chrono::microseconds time) {
+  bool workers_leave_within(std::chrono::microseconds time) {
     const auto until = Clock::now() + time;
-    while (active_.load(std::memory_order_acquire) > 0)
+    while (door_.inside() > 0)
       if (Clock::now() < until)
         pause_briefly();
       else
@@ -214,58 +281,52 @@ class Pool {
     return true;
   }
 
-  void wait_for_workers(std::unique_lock<std::mutex>& lock) {
-    lock.unlock();
-    const bool done = finishes_within(kSpin / 2);
-    if (!done)
-      for (auto& w : workers_) w->look();
-    if (done || finishes_within(kSpin)) return lock.lock();
-    for (;;) {
+  void wait_for_workers() {
+    if (workers_leave_within(kWait / 2)) return;
+    for (auto& w : workers_) w->look();
+    if (workers_leave_within(kWait)) return;
+    waits_ = true;
+    for (bool done = false; !done;) {
       for (auto& w : workers_) w->lend_if_stuck();
       for (auto& w : workers_) w->look();
-      lock.lock();
-      if (done_.wait_for(lock, kLook, [&] { return active_ == 0; })) break;
-      lock.unlock();
+      std::unique_lock lock(mutex_);
+      done = done_.wait_for(lock, kLook, [&] { return door_.inside() == 0; });
     }
+    waits_ = false;
     for (auto& w : workers_) w->restore();
   }
 
   void serve(Worker& me) {
     me.start();
     inside_job = true;  // a nested parallel_for in a worker runs in place
-    uint64_t seen = 0;
+    uint32_t seen = 0;
+    auto until = Clock::now();  // it spins; jobs that do not want it do not prolong this
     for (;;) {
-      // Not on a core that the caller is about to need.
-      const auto until = Clock::now() + (me.was_lent() ? kSpin * 0 : kSpin);
-      ++awake_;
-      while (generation_.load(std::memory_order_acquire) == seen && Clock::now() < until)
-        pause_briefly();
-      --awake_;
-      Job* job;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return generation_.load() != seen; });
-        seen = generation_;
-        if (!job_ || wanted_ == 0) continue;
-        --wanted_;
-        ++active_;
-        job = job_;
+      while (door_.job() == seen && Clock::now() < until) pause_briefly();
+      if (door_.job() == seen) {
+        me.sleep(door_, seen);
+        until = Clock::now() + kSpin;
       }
+      seen = door_.job();
+      if (!door_.enter()) continue;
       me.set_inside(true);
-      run_as_worker(*job);
+      run_as_worker(*job_);
       me.set_inside(false);
-      std::lock_guard lock(mutex_);
-      if (--active_ == 0) done_.notify_one();
+      door_.leave();
+      if (waits_) {
+        const std::lock_guard lock(mutex_);
+        done_.notify_one();
+      }
+      // Not on a core that the caller is about to need.
+      until = Clock::now() + (me.was_lent() ? kSpin * 0 : kSpin);
     }
   }
 
-  std::mutex mutex_;
-  std::condition_variable wake_, done_;
-  std::atomic<uint64_t> generation_{0};
-  Job* job_ = nullptr;
-  int wanted_ = 0;              // workers that may still join the job
-  std::atomic<int> active_{0};  // workers inside the job
-  std::atomic<int> awake_{0};   // workers that spin
+  Door door_;
+  Job* job_ = nullptr;  // for those inside
+  std::mutex mutex_;    // for the caller's sleep
+  std::condition_variable done_;
+  std::atomic<bool> waits_{false};  // the caller, asleep
   static constexpr size_t kKinds = 64;
   Luck luck_[kKinds];                             // by the address of the body
   std::vector<std::unique_ptr<Worker>> workers_;  // changed and read by the caller

@@ -3,8 +3,8 @@
 // A job is a range cut into chunks; threads, the caller first among them, take the next chunk from
 // an atomic counter until none is left. Who runs a chunk has no influence on its bounds, so results
 // do not depend on the number of threads. The caller never waits for a worker that has not started:
-// it finishes the job alone if the machine is busy. Idle workers spin for a few microseconds, then
-// sleep on a condition variable. After a fork the child starts with a pool of its own.
+// it finishes the job alone if the machine is busy. Idle workers spin for as long as waking them takes,
+// then sleep. After a fork the child starts with a pool of its own.
 #pragma once
 
 #include <cstdint>
