@@ -122,3 +122,14 @@ def test_python_numbers_adapt_to_the_tensor():
     assert (whole_numbers + 0.5).dtype == fastdl.float32
     assert (whole_numbers / 2).tolist() == [0.5, 1.0]
     assert (2**53 + 1 + fastdl.tensor([0])).tolist() == [2**53 + 1]
+
+
+def test_functions_that_leave_the_integers_answer_in_float32():
+    """A kernel that had no loop for an integer dtype once left its result as the memory was."""
+    x = np.arange(1, 20)
+    for name in ("exp", "sqrt", "log2", "erf", "sigmoid", "gelu", "elu", "hardtanh", "softplus"):
+        for dtype in ("int64", "int32", "uint8"):
+            got = getattr(F, name)(fastdl.tensor(x).to(dtype))
+            assert got.dtype == fastdl.float32, name
+            expected = getattr(F, name)(fastdl.tensor(x.astype(np.float32)))
+            np.testing.assert_array_equal(got.numpy(), expected.numpy(), err_msg=name)

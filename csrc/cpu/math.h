@@ -48,6 +48,10 @@ struct Integer {
   friend bool operator!=(Integer a, Integer b) { return a.v != b.v; }
   friend Integer select(bool c, Integer a, Integer b) { return c ? a : b; }
   friend Integer sign(Integer a) { return static_cast<T>((a.v > T(0)) - (a.v < T(0))); }
+  friend Integer floor(Integer a) { return a; }
+  friend Integer ceil(Integer a) { return a; }
+  friend Integer round(Integer a) { return a; }
+  friend Integer trunc(Integer a) { return a; }
 };
 
 // ---- helpers ----
