@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastdl
+import fastdl.functional as F
 from fastdl import errors, init, nn
 
 
