@@ -237,6 +237,10 @@ def binary_rows():
         binary("mul", np.multiply, **arithmetic),
         binary("div", ref.divide, low2=0.5, high2=3, tolerance=ROUNDED),
         binary("pow", np.power, low=0.3, high=3, low2=-2, high2=2, tolerance=power),
+        binary("atan2", np.arctan2, distinct),
+        binary("fmod", np.fmod, distinct, low2=0.4, high2=3, tolerance=EXACT),
+        binary("remainder", np.remainder, distinct, low2=-3, high2=-0.4, tolerance=ROUNDED),
+        binary("floor_divide", np.floor_divide, distinct, low2=0.4, high2=3, tolerance=EXACT),
         binary("maximum", np.maximum, distinct, tolerance=EXACT, integers=INTEGERS),
         binary("minimum", np.minimum, distinct, tolerance=EXACT, integers=INTEGERS),
         *[
@@ -248,6 +252,9 @@ def binary_rows():
                 ("le", np.less_equal),
                 ("gt", np.greater),
                 ("ge", np.greater_equal),
+                ("logical_and", np.logical_and),
+                ("logical_or", np.logical_or),
+                ("logical_xor", np.logical_xor),
             )
         ],
         Op(

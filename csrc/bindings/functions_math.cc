@@ -66,7 +66,22 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(sub, "input - other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(mul, "input * other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(div, "input / other, with broadcasting; integers give float32. See add.");
-  FASTDL_BINARY_ROW(pow, "input to the power other, with broadcasting; see add.");
+  FASTDL_BINARY_ROW(
+      pow,
+      "input to the power other, with broadcasting; see add.\n\nOf integers an integer, "
+      "which wraps around; a negative power of one is 0, but for 1 and -1.");
+  FASTDL_BINARY_ROW(atan2,
+                    "The angle of the point (other, input) in radians, from -pi to pi; see add.");
+  FASTDL_BINARY_ROW(
+      fmod,
+      "What is left of input divided by other, with the sign of input; see add.\n\nOf "
+      "integers, a division by 0 leaves 0.");
+  FASTDL_BINARY_ROW(remainder,
+                    "What is left of input // other, with the sign of other, as % in Python; see "
+                    "add.\n\nOf integers, a division by 0 leaves 0.");
+  FASTDL_BINARY_ROW(floor_divide,
+                    "input / other rounded towards minus infinity, as // in Python; see add.\n\n"
+                    "Integers stay integers, and a division by 0 gives 0. Its gradient is 0.");
   FASTDL_BINARY_ROW(maximum,
                     "The larger of two, elementwise; NaN wins, a tie shares the gradient.");
   FASTDL_BINARY_ROW(minimum,
@@ -77,6 +92,9 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(le, "input <= other, elementwise, as bool.");
   FASTDL_BINARY_ROW(gt, "input > other, elementwise, as bool.");
   FASTDL_BINARY_ROW(ge, "input >= other, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_and, "Whether both are not 0, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_or, "Whether either is not 0, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_xor, "Whether just one is not 0, elementwise, as bool.");
   t.function(
       "where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
       "input where condition (bool) is true, else other; all three broadcast.",

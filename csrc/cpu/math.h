@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/integers.h"
 #include "cpu/vec.h"
 
 namespace fastdl::cpu {
@@ -52,6 +53,10 @@ struct Integer {
   friend Integer ceil(Integer a) { return a; }
   friend Integer round(Integer a) { return a; }
   friend Integer trunc(Integer a) { return a; }
+  friend Integer pow(Integer a, Integer b) { return integers::power(a.v, b.v); }
+  friend Integer fmod(Integer a, Integer b) { return integers::fmod(a.v, b.v); }
+  friend Integer remainder(Integer a, Integer b) { return integers::remainder(a.v, b.v); }
+  friend Integer floor_divide(Integer a, Integer b) { return integers::floor_divide(a.v, b.v); }
 };
 
 // ---- helpers ----

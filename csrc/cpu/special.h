@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/floats.h"
 #include "cpu/math.h"
 
 namespace fastdl::cpu {
@@ -42,6 +43,33 @@ FASTDL_LANES(asinh, std::asinh)
 FASTDL_LANES(acosh, std::acosh)
 FASTDL_LANES(atanh, std::atanh)
 #undef FASTDL_LANES
+
+namespace detail {
+template <class T, class F>
+inline Vec<T> each_lane(Vec<T> a, Vec<T> b, F f) {
+  for (int i = 0; i < Vec<T>::size; ++i) a.v[i] = f(a.v[i], b.v[i]);
+  return a;
+}
+}  // namespace detail
+
+template <class T>
+inline Vec<T> atan2(Vec<T> a, Vec<T> b) {
+  return detail::each_lane(a, b, [](T y, T x) { return std::atan2(y, x); });
+}
+// With the sign of a.
+template <class T>
+inline Vec<T> fmod(Vec<T> a, Vec<T> b) {
+  return detail::each_lane(a, b, [](T x, T y) { return std::fmod(x, y); });
+}
+// With the sign of b.
+template <class T>
+inline Vec<T> remainder(Vec<T> a, Vec<T> b) {
+  return detail::each_lane(a, b, [](T x, T y) { return floats::remainder(x, y); });
+}
+template <class T>
+inline Vec<T> floor_divide(Vec<T> a, Vec<T> b) {
+  return detail::each_lane(a, b, [](T x, T y) { return floats::floor_divide(x, y); });
+}
 
 template <class T>
 inline Vec<T> square(Vec<T> x) {

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/floats.h"
 #include "core/half.h"
+#include "core/integers.h"
 
 namespace fastdl::cuda {
 
@@ -148,9 +150,22 @@ template <class T>
 FASTDL_HD inline Value<T> rsqrt(Value<T> x) {
   return 1 / sqrt(x);
 }
+#define FASTDL_DIVISION(name, of_integers, of_floats)      \
+  template <class T>                                       \
+  FASTDL_HD inline Value<T> name(Value<T> a, Value<T> b) { \
+    if constexpr (std::is_integral_v<T>)                   \
+      return of_integers(a.v, b.v);                        \
+    else                                                   \
+      return of_floats(a.v, b.v);                          \
+  }
+FASTDL_DIVISION(pow, integers::power, std::pow)
+FASTDL_DIVISION(fmod, integers::fmod, std::fmod)
+FASTDL_DIVISION(remainder, integers::remainder, floats::remainder)
+FASTDL_DIVISION(floor_divide, integers::floor_divide, floats::floor_divide)
+#undef FASTDL_DIVISION
 template <class T>
-FASTDL_HD inline Value<T> pow(Value<T> a, Value<T> b) {
-  return std::pow(a.v, b.v);
+FASTDL_HD inline Value<T> atan2(Value<T> a, Value<T> b) {
+  return std::atan2(a.v, b.v);
 }
 template <class T>
 FASTDL_HD inline Value<T> sigmoid(Value<T> x) {

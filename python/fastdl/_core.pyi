@@ -320,6 +320,9 @@ def asinh(input: ArrayLike) -> Tensor:
 def atan(input: ArrayLike) -> Tensor:
     """Elementwise the angle whose tangent is x."""
 
+def atan2(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The angle of the point (other, input) in radians, from -pi to pi; see add."""
+
 def atanh(input: ArrayLike) -> Tensor:
     """Elementwise the number whose hyperbolic tangent is x; NaN beyond -1 and 1."""
 
@@ -506,6 +509,16 @@ def flatten(input: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 def floor(input: ArrayLike) -> Tensor:
     """Elementwise the largest whole number that is not above x; its gradient is 0."""
 
+def floor_divide(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input / other rounded towards minus infinity, as // in Python; see add.
+
+    Integers stay integers, and a division by 0 gives 0. Its gradient is 0."""
+
+def fmod(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """What is left of input divided by other, with the sign of input; see add.
+
+    Of integers, a division by 0 leaves 0."""
+
 def from_dlpack(array: Any) -> Tensor:
     """A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy."""
 
@@ -629,8 +642,17 @@ def log2(input: ArrayLike) -> Tensor:
 def log_softmax(input: ArrayLike, dim: int) -> Tensor:
     """log(softmax(x)) along `dim`, without cancellation."""
 
+def logical_and(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether both are not 0, elementwise, as bool."""
+
 def logical_not(input: ArrayLike) -> Tensor:
     """True where x is 0, elementwise."""
+
+def logical_or(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether either is not 0, elementwise, as bool."""
+
+def logical_xor(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether just one is not 0, elementwise, as bool."""
 
 def logsigmoid(input: ArrayLike) -> Tensor:
     """Elementwise log(sigmoid(x)), without overflow."""
@@ -734,7 +756,9 @@ def permute(input: ArrayLike, dims: Shape) -> Tensor:
     """A view with the dimensions in the order `dims`."""
 
 def pow(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
-    """input to the power other, with broadcasting; see add."""
+    """input to the power other, with broadcasting; see add.
+
+    Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
 
 @overload
 def rand(
@@ -807,6 +831,11 @@ def relu(input: ArrayLike) -> Tensor:
 
 def relu6(input: ArrayLike) -> Tensor:
     """Elementwise min(max(x, 0), 6) (Krizhevsky, 2010)."""
+
+def remainder(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """What is left of input // other, with the sign of other, as % in Python; see add.
+
+    Of integers, a division by 0 leaves 0."""
 
 @overload
 def reshape(input: ArrayLike, shape: Shape) -> Tensor:
@@ -1097,6 +1126,8 @@ class Tensor:
         """Elementwise the number whose hyperbolic sine is x."""
     def atan(self) -> Tensor:
         """Elementwise the angle whose tangent is x."""
+    def atan2(self, other: ArrayLike | Number) -> Tensor:
+        """The angle of the point (other, input) in radians, from -pi to pi; see add."""
     def atanh(self) -> Tensor:
         """Elementwise the number whose hyperbolic tangent is x; NaN beyond -1 and 1."""
     def backward(
@@ -1173,6 +1204,14 @@ class Tensor:
         """As float32."""
     def floor(self) -> Tensor:
         """Elementwise the largest whole number that is not above x; its gradient is 0."""
+    def floor_divide(self, other: ArrayLike | Number) -> Tensor:
+        """input / other rounded towards minus infinity, as // in Python; see add.
+
+        Integers stay integers, and a division by 0 gives 0. Its gradient is 0."""
+    def fmod(self, other: ArrayLike | Number) -> Tensor:
+        """What is left of input divided by other, with the sign of input; see add.
+
+        Of integers, a division by 0 leaves 0."""
     def gather(self, dim: builtins.int, index: ArrayLike) -> Tensor:
         """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1 of three, and so on.
 
@@ -1213,8 +1252,14 @@ class Tensor:
         """Elementwise the logarithm to base 2; -inf at 0, NaN below."""
     def log_softmax(self, dim: builtins.int) -> Tensor:
         """log(softmax(x)) along `dim`, without cancellation."""
+    def logical_and(self, other: ArrayLike | Number) -> Tensor:
+        """Whether both are not 0, elementwise, as bool."""
     def logical_not(self) -> Tensor:
         """True where x is 0, elementwise."""
+    def logical_or(self, other: ArrayLike | Number) -> Tensor:
+        """Whether either is not 0, elementwise, as bool."""
+    def logical_xor(self, other: ArrayLike | Number) -> Tensor:
+        """Whether just one is not 0, elementwise, as bool."""
     def logsigmoid(self) -> Tensor:
         """Elementwise log(sigmoid(x)), without overflow."""
     def long(self) -> Tensor:
@@ -1273,7 +1318,9 @@ class Tensor:
 
             batch = x.pin_memory().to("cuda", non_blocking=True)"""
     def pow(self, other: ArrayLike | Number) -> Tensor:
-        """input to the power other, with broadcasting; see add."""
+        """input to the power other, with broadcasting; see add.
+
+        Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
     def reciprocal(self) -> Tensor:
         """Elementwise 1 / x."""
     def record_stream(self, stream: Stream) -> None:
@@ -1290,6 +1337,10 @@ class Tensor:
         """Elementwise max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)."""
     def relu6(self) -> Tensor:
         """Elementwise min(max(x, 0), 6) (Krizhevsky, 2010)."""
+    def remainder(self, other: ArrayLike | Number) -> Tensor:
+        """What is left of input // other, with the sign of other, as % in Python; see add.
+
+        Of integers, a division by 0 leaves 0."""
     def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Sets requires_grad and returns the tensor."""
     @overload

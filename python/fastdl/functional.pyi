@@ -11,6 +11,7 @@ from fastdl._core import argmin as argmin
 from fastdl._core import asin as asin
 from fastdl._core import asinh as asinh
 from fastdl._core import atan as atan
+from fastdl._core import atan2 as atan2
 from fastdl._core import atanh as atanh
 from fastdl._core import avg_pool2d as avg_pool2d
 from fastdl._core import batch_norm as batch_norm
@@ -37,6 +38,8 @@ from fastdl._core import expand as expand
 from fastdl._core import expm1 as expm1
 from fastdl._core import flatten as flatten
 from fastdl._core import floor as floor
+from fastdl._core import floor_divide as floor_divide
+from fastdl._core import fmod as fmod
 from fastdl._core import gather as gather
 from fastdl._core import ge as ge
 from fastdl._core import gelu as gelu
@@ -58,7 +61,10 @@ from fastdl._core import log1p as log1p
 from fastdl._core import log2 as log2
 from fastdl._core import log10 as log10
 from fastdl._core import log_softmax as log_softmax
+from fastdl._core import logical_and as logical_and
 from fastdl._core import logical_not as logical_not
+from fastdl._core import logical_or as logical_or
+from fastdl._core import logical_xor as logical_xor
 from fastdl._core import logsigmoid as logsigmoid
 from fastdl._core import lstm as lstm
 from fastdl._core import lt as lt
@@ -80,6 +86,7 @@ from fastdl._core import pow as pow
 from fastdl._core import reciprocal as reciprocal
 from fastdl._core import relu as relu
 from fastdl._core import relu6 as relu6
+from fastdl._core import remainder as remainder
 from fastdl._core import reshape as reshape
 from fastdl._core import round as round
 from fastdl._core import rsqrt as rsqrt
@@ -123,6 +130,7 @@ __all__ = [
     "asin",
     "asinh",
     "atan",
+    "atan2",
     "atanh",
     "avg_pool2d",
     "batch_norm",
@@ -149,6 +157,8 @@ __all__ = [
     "expm1",
     "flatten",
     "floor",
+    "floor_divide",
+    "fmod",
     "gather",
     "ge",
     "gelu",
@@ -170,7 +180,10 @@ __all__ = [
     "log2",
     "log10",
     "log_softmax",
+    "logical_and",
     "logical_not",
+    "logical_or",
+    "logical_xor",
     "logsigmoid",
     "lstm",
     "lt",
@@ -192,6 +205,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "relu6",
+    "remainder",
     "reshape",
     "round",
     "rsqrt",
