@@ -24,32 +24,41 @@ from tests.oprow import (
 # Around the widths of SIMD registers (4, 8, 16 elements), with tails, and nothing at all.
 SHAPES = ((), (1,), (7,), (16,), (33,), (5, 3, 19), (0,), (2, 0, 3))
 SIGNED = ("int64", "int32")
+SOFTPLUS = ({"beta": 2.5}, {"beta": 0.5, "threshold": 1.0})
+ROUNDED_TWICE = Tolerance(factor=2, reason="two or three operations, each rounded")
 
 
 def rows():
     """All rows of this file."""
-    return [*unary_rows(), *binary_rows(), *reduction_rows(), *shape_rows(), *index_rows()]
+    return [
+        *unary_rows(),
+        *activation_rows(),
+        *binary_rows(),
+        *reduction_rows(),
+        *shape_rows(),
+        *index_rows(),
+    ]
 
 
 # elementwise, of one tensor
 
 
-def unary(name, reference, draw=uniform, low=-2.0, high=2.0, wide=None, **fields):
-    inputs = [draw(*shape, low=low, high=high) for shape in SHAPES]
-    calls = [call(x) for x in inputs]
-    calls += [large(draw(70_001, low=low, high=high)), call(special(45), note="special")]
+def unary(name, reference, draw=uniform, low=-2.0, high=2.0, wide=None, options=(), **fields):
+    """`options`: keyword arguments of further calls; `always`: of every call."""
+    always = fields.pop("always", {})
+    calls = [call(draw(*shape, low=low, high=high), **always) for shape in SHAPES]
+    calls += [call(draw(41, low=low, high=high), **chosen) for chosen in options]
+    calls.append(large(draw(70_001, low=low, high=high), **always))
+    apart = {"gradient": False, "wide_only": True, **always}
+    calls.append(call(special(45), note="special", **apart))
     if wide:
-        calls.append(call(uniform(501, low=wide[0], high=wide[1]), note="wide", wide_only=True))
-    calls = [
-        c if c.note in ("", "large") else call(*c.args, note=c.note, gradient=False, wide_only=True)
-        for c in calls
-    ]
+        calls.append(call(uniform(501, low=wide[0], high=wide[1]), note="wide", **apart))
     return Op(
         name=name,
         function=getattr(F, name),
         reference=reference,
         calls=tuple(calls),
-        sized=lambda n: call(draw(n, low=low, high=high)),
+        sized=lambda n: call(draw(n, low=low, high=high), **always),
         **fields,
     )
 
@@ -57,6 +66,7 @@ def unary(name, reference, draw=uniform, low=-2.0, high=2.0, wide=None, **fields
 def unary_rows():
     bounded = Tolerance(scale="one", reason="near its zeros the argument's own rounding rules")
     composed = Tolerance(factor=8, reason="a reciprocal and a square root, each rounded")
+    gaussian = Tolerance(single=12, reason="erfc from its rational approximation in float32")
     return [
         unary("neg", np.negative, tolerance=EXACT, integers=SIGNED),
         unary("abs", np.abs, distinct, tolerance=EXACT, integers=SIGNED),
@@ -74,10 +84,112 @@ def unary_rows():
         unary("tanh", np.tanh, wide=(-30, 30)),
         unary("sigmoid", ref.sigmoid, low=-8, high=8, wide=(-80, 80)),
         unary("relu", ref.relu, distinct, tolerance=EXACT, integers=INTEGERS),
-        unary("softplus", ref.softplus, low=-8, high=8, wide=(-80, 80)),
+        *[
+            unary(name, f, distinct, tolerance=EXACT, integers=INTEGERS, low=-4, high=4)
+            for name, f in (("floor", np.floor), ("ceil", np.ceil), ("trunc", np.trunc))
+        ],
+        unary("round", np.round, distinct, tolerance=EXACT, integers=INTEGERS, low=-4, high=4),
+        unary("exp2", np.exp2, wide=(-130, 127)),
+        unary("expm1", np.expm1, wide=(-100, 88)),
+        unary("log2", np.log2, low=0.1, high=10, wide=(0, 1e30)),
+        unary("log10", np.log10, low=0.1, high=10, wide=(0, 1e30)),
+        unary("log1p", np.log1p, low=-0.9, high=9, wide=(-1, 1e30)),
+        unary("tan", np.tan, low=-1.4, high=1.4, wide=(-1e4, 1e4)),
+        unary("asin", np.arcsin, low=-0.95, high=0.95, wide=(-1, 1)),
+        unary("acos", np.arccos, low=-0.95, high=0.95, wide=(-1, 1)),
+        unary("atan", np.arctan, wide=(-1e4, 1e4)),
+        unary("sinh", np.sinh, wide=(-80, 80)),
+        unary("cosh", np.cosh, wide=(-80, 80)),
+        unary("asinh", np.arcsinh, wide=(-1e30, 1e30)),
+        unary("acosh", np.arccosh, low=1.1, high=5, wide=(1, 1e30)),
+        unary("atanh", np.arctanh, low=-0.95, high=0.95, wide=(-1, 1)),
+        unary("erf", ref.erf, wide=(-10, 10)),
+        unary("erfc", ref.erfc, wide=(-10, 10), tolerance=gaussian),
         unary("logical_not", lambda x: x == 0, grid, low=-1, high=1, differentiable=False),
         unary("isnan", np.isnan, differentiable=False),
+        unary("isinf", np.isinf, differentiable=False),
         unary("isfinite", np.isfinite, differentiable=False),
+    ]
+
+
+def activation_rows():
+    gaussian = Tolerance(
+        factor=32, reason="x / sqrt(2) is rounded, and the tail falls like exp(-x^2)"
+    )
+    scaled = Tolerance(factor=24, reason="the exponential of beta * x, to -20, which is rounded")
+    cancels = Tolerance(scale="one", reason="a difference that cancels near 0")
+    bounds = {"min": -0.5, "max": 1.25}
+    return [
+        unary(
+            "softplus",
+            ref.softplus,
+            low=-8,
+            high=8,
+            wide=(-80, 80),
+            options=SOFTPLUS,
+            tolerance=scaled,
+        ),
+        unary("logsigmoid", ref.logsigmoid, low=-8, high=8, wide=(-80, 80)),
+        unary(
+            "relu6",
+            lambda x: np.clip(x, 0, 6).astype(x.dtype),
+            distinct,
+            low=-2,
+            high=8,
+            tolerance=EXACT,
+            integers=INTEGERS,
+        ),
+        unary("selu", ref.selu, distinct, wide=(-80, 80)),
+        unary("silu", ref.silu, low=-8, high=8, wide=(-80, 80)),
+        unary(
+            "gelu", ref.gelu, wide=(-5, 30), options=[{"approximate": "tanh"}], tolerance=gaussian
+        ),
+        unary("mish", ref.mish, low=-8, high=8, wide=(-80, 80)),
+        unary("softsign", ref.softsign, distinct, tolerance=ROUNDED_TWICE),
+        unary("tanhshrink", lambda x: x - np.tanh(x), wide=(-30, 30), tolerance=cancels),
+        unary("hardswish", ref.hardswish, distinct, low=-5, high=5, tolerance=ROUNDED_TWICE),
+        unary(
+            "leaky_relu",
+            ref.leaky_relu,
+            distinct,
+            options=[{"negative_slope": 0.3}],
+            tolerance=ROUNDED_TWICE,
+        ),
+        unary("elu", ref.elu, distinct, wide=(-80, 80), options=[{"alpha": 1.7}]),
+        unary("celu", ref.celu, distinct, wide=(-80, 80), options=[{"alpha": 0.6}]),
+        unary(
+            "hardtanh",
+            ref.hardtanh,
+            distinct,
+            options=[{"min_val": -0.5, "max_val": 1.5}],
+            tolerance=EXACT,
+        ),
+        unary(
+            "hardsigmoid",
+            ref.hardsigmoid,
+            distinct,
+            low=-5,
+            high=5,
+            options=[{"alpha": 0.2, "beta": 0.4}],
+            tolerance=cancels,
+        ),
+        unary(
+            "threshold",
+            ref.threshold,
+            distinct,
+            always={"threshold": 0.25, "value": -3.0},
+            tolerance=EXACT,
+        ),
+        unary("hardshrink", ref.hardshrink, distinct, options=[{"lambd": 1.0}], tolerance=EXACT),
+        unary("softshrink", ref.softshrink, distinct, options=[{"lambd": 1.0}], tolerance=ROUNDED),
+        unary(
+            "clamp",
+            ref.clamp,
+            distinct,
+            always=bounds,
+            options=[{"min": 0.5}, {"max": -0.5}],
+            tolerance=EXACT,
+        ),
     ]
 
 
@@ -125,6 +237,10 @@ def binary_rows():
         binary("mul", np.multiply, **arithmetic),
         binary("div", ref.divide, low2=0.5, high2=3, tolerance=ROUNDED),
         binary("pow", np.power, low=0.3, high=3, low2=-2, high2=2, tolerance=power),
+        binary("atan2", np.arctan2, distinct),
+        binary("fmod", np.fmod, distinct, low2=0.4, high2=3, tolerance=EXACT),
+        binary("remainder", np.remainder, distinct, low2=-3, high2=-0.4, tolerance=ROUNDED),
+        binary("floor_divide", np.floor_divide, distinct, low2=0.4, high2=3, tolerance=EXACT),
         binary("maximum", np.maximum, distinct, tolerance=EXACT, integers=INTEGERS),
         binary("minimum", np.minimum, distinct, tolerance=EXACT, integers=INTEGERS),
         *[
@@ -136,6 +252,9 @@ def binary_rows():
                 ("le", np.less_equal),
                 ("gt", np.greater),
                 ("ge", np.greater_equal),
+                ("logical_and", np.logical_and),
+                ("logical_or", np.logical_or),
+                ("logical_xor", np.logical_xor),
             )
         ],
         Op(

@@ -12,8 +12,85 @@ def sigmoid(x):
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def softplus(x):
-    return np.logaddexp(0, x)
+def softplus(x, beta=1.0, threshold=20.0):
+    return np.where(beta * x > threshold, x, np.logaddexp(0, beta * x) / beta)
+
+
+_erf, _erfc = np.vectorize(math.erf, otypes=[float]), np.vectorize(math.erfc, otypes=[float])
+
+
+def erf(x):
+    return _erf(x) if x.size else x
+
+
+def erfc(x):
+    return _erfc(x) if x.size else x
+
+
+def logsigmoid(x):
+    return -np.logaddexp(0, -x)
+
+
+def selu(x):
+    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x))
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def gelu(x, approximate="none"):
+    if approximate == "tanh":
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * erfc(-x / np.sqrt(2))
+
+
+def mish(x):
+    return x * np.tanh(np.logaddexp(0, x))
+
+
+def softsign(x):
+    return x / (1 + np.abs(x))
+
+
+def hardswish(x):
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def leaky_relu(x, negative_slope=0.01):
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def elu(x, alpha=1.0):
+    return np.where(x > 0, x, alpha * np.expm1(x))
+
+
+def celu(x, alpha=1.0):
+    return np.where(x > 0, x, alpha * np.expm1(x / alpha))
+
+
+def hardtanh(x, min_val=-1.0, max_val=1.0):
+    return np.clip(x, min_val, max_val)
+
+
+def hardsigmoid(x, alpha=1 / 6, beta=0.5):
+    return np.clip(alpha * x + beta, 0, 1)
+
+
+def threshold(x, threshold, value):
+    return np.where(x <= threshold, value, x)
+
+
+def hardshrink(x, lambd=0.5):
+    return np.where(np.abs(x) <= lambd, 0, x)
+
+
+def softshrink(x, lambd=0.5):
+    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, 0 * x))
+
+
+def clamp(x, min=None, max=None):
+    return np.clip(x, min, max)
 
 
 def relu(x):

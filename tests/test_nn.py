@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastdl
+import fastdl.functional as F
 from fastdl import errors, init, nn
 
 
@@ -294,6 +295,40 @@ class TestLayers:
             (nn.Flatten(0), x.reshape(-1)),
         ):
             np.testing.assert_allclose(layer(fastdl.tensor(x)).numpy(), expected, rtol=1e-12)
+
+    def test_activations_pass_their_numbers_on(self):
+        x = fastdl.tensor(normal(3, 40) * 4)
+        for layer, expected, text in (
+            (nn.Identity(), x, "Identity()"),
+            (nn.ReLU6(), F.relu6(x), "ReLU6()"),
+            (nn.SELU(), F.selu(x), "SELU()"),
+            (nn.SiLU(), F.silu(x), "SiLU()"),
+            (nn.Mish(), F.mish(x), "Mish()"),
+            (nn.Hardswish(), F.hardswish(x), "Hardswish()"),
+            (nn.LogSigmoid(), F.logsigmoid(x), "LogSigmoid()"),
+            (nn.Tanhshrink(), F.tanhshrink(x), "Tanhshrink()"),
+            (nn.Softsign(), F.softsign(x), "Softsign()"),
+            (nn.GELU("tanh"), F.gelu(x, "tanh"), "GELU(approximate='tanh')"),
+            (nn.LeakyReLU(0.2), F.leaky_relu(x, 0.2), "LeakyReLU(negative_slope=0.2)"),
+            (nn.ELU(0.5), F.elu(x, 0.5), "ELU(alpha=0.5)"),
+            (nn.CELU(0.5), F.celu(x, 0.5), "CELU(alpha=0.5)"),
+            (nn.Softplus(2.0, 1.0), F.softplus(x, 2, 1), "Softplus(beta=2.0, threshold=1.0)"),
+            (nn.Hardtanh(-1.0, 3.0), F.hardtanh(x, -1, 3), "Hardtanh(min_val=-1.0, max_val=3.0)"),
+            (
+                nn.Hardsigmoid(0.2, 0.4),
+                F.hardsigmoid(x, 0.2, 0.4),
+                "Hardsigmoid(alpha=0.2, beta=0.4)",
+            ),
+            (nn.Hardshrink(1.0), F.hardshrink(x, 1), "Hardshrink(lambd=1.0)"),
+            (nn.Softshrink(1.0), F.softshrink(x, 1), "Softshrink(lambd=1.0)"),
+            (
+                nn.Threshold(1.0, -2.0),
+                F.threshold(x, 1, -2),
+                "Threshold(threshold=1.0, value=-2.0)",
+            ),
+        ):
+            np.testing.assert_array_equal(layer(x).numpy(), expected.numpy(), err_msg=text)
+            assert repr(layer) == text
 
     @pytest.mark.parametrize(
         ("layer", "shape", "axes"),

@@ -1,10 +1,14 @@
 """What the case table cannot say of ops: ties, NaN, running statistics, numbers as operands."""
 
+import math
+import operator
+
 import numpy as np
 import pytest
 
 import fastdl
 import fastdl.functional as F
+from fastdl import errors
 from tests import references as ref
 from tests.oprow import DEVICES, EPSILON, round_to, to_array, to_tensor
 
@@ -122,3 +126,79 @@ def test_python_numbers_adapt_to_the_tensor():
     assert (whole_numbers + 0.5).dtype == fastdl.float32
     assert (whole_numbers / 2).tolist() == [0.5, 1.0]
     assert (2**53 + 1 + fastdl.tensor([0])).tolist() == [2**53 + 1]
+
+
+def test_functions_that_leave_the_integers_answer_in_float32():
+    """A kernel that had no loop for an integer dtype once left its result as the memory was."""
+    x = np.arange(1, 20)
+    for name in ("exp", "sqrt", "log2", "erf", "sigmoid", "gelu", "elu", "hardtanh", "softplus"):
+        for dtype in ("int64", "int32", "uint8"):
+            got = getattr(F, name)(fastdl.tensor(x).to(dtype))
+            assert got.dtype == fastdl.float32, name
+            expected = getattr(F, name)(fastdl.tensor(x.astype(np.float32)))
+            np.testing.assert_array_equal(got.numpy(), expected.numpy(), err_msg=name)
+
+
+def test_division_of_integers_by_the_rules_of_python():
+    pairs = [(a, b) for a in (-7, -6, -1, 0, 1, 6, 7) for b in (-3, -1, 1, 2, 3)]
+    a, b = (fastdl.tensor(list(values)) for values in zip(*pairs, strict=True))
+    assert (a // b).tolist() == [x // y for x, y in pairs]
+    assert (a % b).tolist() == [x % y for x, y in pairs]
+    assert F.fmod(a, b).tolist() == [int(math.fmod(x, y)) for x, y in pairs]
+    exponents = fastdl.tensor([0, 1, 2, 3, 5])
+    assert F.pow(a.reshape(-1, 1), exponents).tolist() == [
+        [x**n for n in (0, 1, 2, 3, 5)] for x, _ in pairs
+    ]
+    assert F.pow(
+        fastdl.tensor([1, -1, -1, 2, 0]), fastdl.tensor([-3, -3, -2, -1, -1])
+    ).tolist() == ([1, -1, 1, 0, 0])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+def test_integers_divide_by_anything(device, dtype):
+    """The machine's division traps on 0, and on the least number by -1."""
+    least = np.iinfo(dtype).min
+    a = fastdl.tensor(np.array([least, 5, 0], dtype), device=device)
+    zero = fastdl.zeros_like(a)
+    minus = fastdl.full_like(a, -1) if dtype != "uint8" else fastdl.ones_like(a)
+    for function in (F.floor_divide, F.remainder, F.fmod):
+        assert to_array(function(a, zero)).tolist() == [0, 0, 0]
+    assert to_array(F.remainder(a, minus)).tolist() == [0, 0, 0]
+    with np.errstate(over="ignore"):
+        expected = np.negative(to_array(a)) if dtype != "uint8" else to_array(a)
+    assert to_array(F.floor_divide(a, minus)).tolist() == expected.tolist()
+
+
+def test_floor_division_of_floats_is_pythons():
+    values = [0.0, -0.0, 1.0, -1.0, 0.3, 2.5, -7.25, 1e300, math.inf, -math.inf, math.nan]
+    for x in values:
+        for y in values:
+            if y == 0:
+                continue
+            for ours, theirs in ((F.floor_divide, operator.floordiv), (F.remainder, operator.mod)):
+                got = ours(fastdl.tensor([x], dtype="float64"), y).item()
+                try:
+                    expected = theirs(x, y)
+                except (ValueError, OverflowError):
+                    expected = math.nan
+                assert got == expected or (got != got and expected != expected), (x, y, got)
+
+
+def test_masks_have_operators_and_numbers_do_not():
+    a, b = fastdl.tensor([True, True, False, False]), fastdl.tensor([True, False, True, False])
+    assert (a & b).tolist() == [True, False, False, False]
+    assert (a | b).tolist() == [True, True, True, False]
+    assert (a ^ b).tolist() == [False, True, True, False]
+    assert (~a).tolist() == [False, False, True, True]
+    with pytest.raises(errors.DTypeError, match="bool"):
+        fastdl.tensor([1, 2]) & fastdl.tensor([1, 2])
+
+
+def test_gelu_and_clamp_refuse_what_they_do_not_know():
+    with pytest.raises(errors.ArgumentError, match="sigmoid"):
+        F.gelu(fastdl.zeros(3), approximate="sigmoid")
+    with pytest.raises(errors.ArgumentError, match="neither bound"):
+        F.clamp(fastdl.zeros(3))
+    assert F.clamp(fastdl.tensor([1, 5, 9]), 2, 6).tolist() == [2, 5, 6]
+    assert math.isnan(F.clamp(fastdl.tensor([math.nan]), 0, 1).item())

@@ -26,6 +26,12 @@ BUILTIN = re.compile(r"\b(int|float|bool)\b(?!:)")
 Row = dict[str, str]  # name, signature, doc, kind (function, method, both) and module
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """log2 before log10, as the linter sorts."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+
+
 def definition(row: Row, method: bool) -> str:
     """The row as a function, or as a method, whose first parameter is self."""
     parameters, result = row["signature"].split("(", 1)[1].rsplit(") -> ", 1)
@@ -72,7 +78,7 @@ def generate() -> dict[Path, str]:
     core = core.replace("# methods of the table", methods.replace("\n", "\n    "))
     shared = sorted(r["name"] for r in rows if r["module"] == "functional")
     functional = "".join(f"from fastdl._core import {name} as {name}\n" for name in shared)
-    functional += f"\n__all__ = {shared}\n"
+    functional += f"\n__all__ = {sorted(shared, key=_natural)}\n"
     texts = {"_core.pyi": core, "functional.pyi": functional}
     return {PACKAGE / name: formatted(PACKAGE / name, NOTE + text) for name, text in texts.items()}
 

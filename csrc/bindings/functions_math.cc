@@ -9,15 +9,44 @@ namespace fastdl::bindings {
 namespace {
 
 void define_unary(FunctionTable& t) {
-#define F(name, doc, value, gradient)                                  \
-  t.both(#name "(input: ArrayLike) -> Tensor", "Elementwise " doc ".", \
-         [](const Tensor& x) { return name(x); });
+#define F(name, doc, value, gradient)                                    \
+  if constexpr (sizeof(doc) > 1)                                         \
+    t.both(#name "(input: ArrayLike) -> Tensor", "Elementwise " doc ".", \
+           [](const Tensor& x) { return name(x); });
   FASTDL_UNARY(F)
 #undef F
+#define G(name, python, parameters, arguments, doc, value, gradient)                     \
+  if constexpr (sizeof(doc) > 1)                                                         \
+    t.function(#name "(input: ArrayLike, " python ") -> Tensor", "Elementwise " doc ".", \
+               [](const Tensor& x, FASTDL_UNWRAP parameters) {                           \
+                 return unary(Unary::name, x, Numbers{FASTDL_UNWRAP arguments});         \
+               });
+  FASTDL_UNARY_WITH_NUMBERS(G)
+#undef G
+  t.function("gelu(input: ArrayLike, approximate: str = 'none') -> Tensor",
+             "Elementwise x times the probability that a normal variable is below x (Hendrycks and "
+             "Gimpel,\n2016): x * (1 + erf(x / sqrt(2))) / 2, or with approximate='tanh'\n"
+             "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2.",
+             [](const Tensor& x, const std::string& approximate) {
+               if (approximate == "tanh") return gelu_tanh(x);
+               if (approximate == "none") return gelu(x);
+               throw Error(ErrorKind::argument, "gelu",
+                           "there is no approximation '" + approximate + "'")
+                   .show("input", x)
+                   .remedy("approximate is 'none' or 'tanh'");
+             });
+  t.both("clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor",
+         "Elementwise x between two bounds, which take its place outside; NaN stays. The gradient "
+         "at a\nbound is that of x. Raises ArgumentError where neither bound is given.",
+         [](const Tensor& x, std::optional<double> low, std::optional<double> high) {
+           return clamp(x, low, high);
+         });
   t.both("logical_not(input: ArrayLike) -> Tensor", "True where x is 0, elementwise.",
          [](const Tensor& x) { return logical_not(x); });
   t.both("isnan(input: ArrayLike) -> Tensor", "True where x is not a number.",
          [](const Tensor& x) { return isnan(x); });
+  t.both("isinf(input: ArrayLike) -> Tensor", "True where x is infinite, of either sign.",
+         [](const Tensor& x) { return isinf(x); });
   t.both("isfinite(input: ArrayLike) -> Tensor", "True where x is neither infinite nor NaN.",
          [](const Tensor& x) { return isfinite(x); });
 }
@@ -37,7 +66,22 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(sub, "input - other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(mul, "input * other, with broadcasting; see add.");
   FASTDL_BINARY_ROW(div, "input / other, with broadcasting; integers give float32. See add.");
-  FASTDL_BINARY_ROW(pow, "input to the power other, with broadcasting; see add.");
+  FASTDL_BINARY_ROW(
+      pow,
+      "input to the power other, with broadcasting; see add.\n\nOf integers an integer, "
+      "which wraps around; a negative power of one is 0, but for 1 and -1.");
+  FASTDL_BINARY_ROW(atan2,
+                    "The angle of the point (other, input) in radians, from -pi to pi; see add.");
+  FASTDL_BINARY_ROW(
+      fmod,
+      "What is left of input divided by other, with the sign of input; see add.\n\nOf "
+      "integers, a division by 0 leaves 0.");
+  FASTDL_BINARY_ROW(remainder,
+                    "What is left of input // other, with the sign of other, as % in Python; see "
+                    "add.\n\nOf integers, a division by 0 leaves 0.");
+  FASTDL_BINARY_ROW(floor_divide,
+                    "input / other rounded towards minus infinity, as // in Python; see add.\n\n"
+                    "Integers stay integers, and a division by 0 gives 0. Its gradient is 0.");
   FASTDL_BINARY_ROW(maximum,
                     "The larger of two, elementwise; NaN wins, a tie shares the gradient.");
   FASTDL_BINARY_ROW(minimum,
@@ -48,6 +92,9 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(le, "input <= other, elementwise, as bool.");
   FASTDL_BINARY_ROW(gt, "input > other, elementwise, as bool.");
   FASTDL_BINARY_ROW(ge, "input >= other, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_and, "Whether both are not 0, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_or, "Whether either is not 0, elementwise, as bool.");
+  FASTDL_BINARY_ROW(logical_xor, "Whether just one is not 0, elementwise, as bool.");
   t.function(
       "where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
       "input where condition (bool) is true, else other; all three broadcast.",

@@ -94,6 +94,25 @@ PyObject* unary_slot(PyObject* self) {
   return guarded([&] { return wrap(op(tensor_of(self))); });
 }
 
+// The operators & | ^ ~ are those of masks.
+void check_masks(const char* op, const Tensor& a, const Tensor& b) {
+  if (a.dtype() == DType::boolean && b.dtype() == DType::boolean) return;
+  throw Error(ErrorKind::dtype, op, "the operator is for bool tensors")
+      .show("input", a)
+      .show("other", b)
+      .remedy("compare first, as in x > 0, or use logical_and, logical_or, logical_xor");
+}
+Tensor mask_and(const Tensor& a, const Tensor& b) {
+  return check_masks("and", a, b), logical_and(a, b);
+}
+Tensor mask_or(const Tensor& a, const Tensor& b) {
+  return check_masks("or", a, b), logical_or(a, b);
+}
+Tensor mask_xor(const Tensor& a, const Tensor& b) {
+  return check_masks("xor", a, b), logical_xor(a, b);
+}
+Tensor mask_not(const Tensor& a) { return check_masks("not", a, a), logical_not(a); }
+
 PyObject* power(PyObject* a, PyObject* b, PyObject*) {
   int overflow = 0;
   if (is_tensor(a) && PyLong_Check(b) && PyLong_AsLongAndOverflow(b, &overflow) == 2)
@@ -236,10 +255,16 @@ PyNumberMethods numbers = [] {
   n.nb_subtract = binary_slot<sub>;
   n.nb_multiply = binary_slot<mul>;
   n.nb_true_divide = binary_slot<div>;
+  n.nb_floor_divide = binary_slot<floor_divide>;
+  n.nb_remainder = binary_slot<remainder>;
   n.nb_power = power;
   n.nb_matrix_multiply = binary_slot<matmul>;
   n.nb_negative = unary_slot<neg>;
   n.nb_absolute = unary_slot<abs>;
+  n.nb_and = binary_slot<mask_and>;
+  n.nb_or = binary_slot<mask_or>;
+  n.nb_xor = binary_slot<mask_xor>;
+  n.nb_invert = unary_slot<mask_not>;
   n.nb_inplace_add = inplace_slot<Binary::add>;
   n.nb_inplace_subtract = inplace_slot<Binary::sub>;
   n.nb_inplace_multiply = inplace_slot<Binary::mul>;

@@ -15,6 +15,7 @@
 
 #include "core/context.h"
 #include "core/half.h"
+#include "core/numbers.h"
 #include "core/strided.h"
 #include "cpu/stream.h"
 #include "cpu/vec.h"
@@ -111,12 +112,30 @@ template <class Out, class... In>
 class Elementwise {
  public:
   static constexpr int N = sizeof...(In) + 1;
-  // y[i] = f(x[i]...) for i < n; y may be one of the x.
-  using Loop = void (*)(int64_t n, Compute<Out>* y, const Compute<In>*... x);
+  // y[i] = f(x[i]...) for i < n; y may be one of the x. With numbers, or without.
+  class Loop {
+   public:
+    using Plain = void (*)(int64_t n, Compute<Out>* y, const Compute<In>*... x);
+    using Numbered = void (*)(const Numbers&, int64_t n, Compute<Out>* y, const Compute<In>*... x);
+    Loop(Plain plain = nullptr) : plain_(plain) {}
+    Loop(Numbered numbered, const Numbers& numbers) : numbered_(numbered), numbers_(&numbers) {}
+    explicit operator bool() const { return plain_ || numbered_; }
+    void operator()(int64_t n, Compute<Out>* y, const Compute<In>*... x) const {
+      if (numbered_) return numbered_(*numbers_, n, y, x...);
+      plain_(n, y, x...);
+    }
+
+   private:
+    Plain plain_ = nullptr;
+    Numbered numbered_ = nullptr;
+    const Numbers* numbers_ = nullptr;
+  };
   struct Loops {
     Loop loop;
     Loop stream;  // the same past the caches, into an aligned y that is none of the x
-    Loops(Loop loop = nullptr, Loop stream = nullptr) : loop(loop), stream(stream) {}
+    Loops(Loop loop = {}, Loop stream = {}) : loop(loop), stream(stream) {}
+    Loops(typename Loop::Plain loop, typename Loop::Plain stream = nullptr)
+        : loop(loop), stream(stream) {}
   };
 
   // Strides in the order of the inputs, then the output.

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/integers.h"
 #include "cpu/vec.h"
 
 namespace fastdl::cpu {
@@ -48,6 +49,14 @@ struct Integer {
   friend bool operator!=(Integer a, Integer b) { return a.v != b.v; }
   friend Integer select(bool c, Integer a, Integer b) { return c ? a : b; }
   friend Integer sign(Integer a) { return static_cast<T>((a.v > T(0)) - (a.v < T(0))); }
+  friend Integer floor(Integer a) { return a; }
+  friend Integer ceil(Integer a) { return a; }
+  friend Integer round(Integer a) { return a; }
+  friend Integer trunc(Integer a) { return a; }
+  friend Integer pow(Integer a, Integer b) { return integers::power(a.v, b.v); }
+  friend Integer fmod(Integer a, Integer b) { return integers::fmod(a.v, b.v); }
+  friend Integer remainder(Integer a, Integer b) { return integers::remainder(a.v, b.v); }
+  friend Integer floor_divide(Integer a, Integer b) { return integers::floor_divide(a.v, b.v); }
 };
 
 // ---- helpers ----

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/floats.h"
 #include "core/half.h"
+#include "core/integers.h"
 
 namespace fastdl::cuda {
 
@@ -101,36 +103,69 @@ FASTDL_HD inline Value<T> sign(Value<T> x) {
                         static_cast<int>(x < Value<T>(T(0))));
 }
 template <class T>
-FASTDL_HD inline Value<T> exp(Value<T> x) {
-  return std::exp(x.v);
+FASTDL_HD inline Value<T> relu6(Value<T> x) {
+  return select(x < 0, 0, select(x > 6, 6, x));
 }
-template <class T>
-FASTDL_HD inline Value<T> log(Value<T> x) {
-  return std::log(x.v);
-}
-template <class T>
-FASTDL_HD inline Value<T> sqrt(Value<T> x) {
-  return std::sqrt(x.v);
-}
+// Integers are whole numbers already.
+#define FASTDL_ROUNDING(name, function)            \
+  template <class T>                               \
+  FASTDL_HD inline Value<T> name(Value<T> x) {     \
+    if constexpr (std::is_integral_v<T>) return x; \
+    return static_cast<T>(function(x.v));          \
+  }
+FASTDL_ROUNDING(floor, std::floor)
+FASTDL_ROUNDING(ceil, std::ceil)
+FASTDL_ROUNDING(trunc, std::trunc)
+FASTDL_ROUNDING(round, std::nearbyint)
+#undef FASTDL_ROUNDING
+#define FASTDL_LIBM(name)                      \
+  template <class T>                           \
+  FASTDL_HD inline Value<T> name(Value<T> x) { \
+    return std::name(x.v);                     \
+  }
+FASTDL_LIBM(exp)
+FASTDL_LIBM(exp2)
+FASTDL_LIBM(expm1)
+FASTDL_LIBM(log)
+FASTDL_LIBM(log2)
+FASTDL_LIBM(log10)
+FASTDL_LIBM(log1p)
+FASTDL_LIBM(sqrt)
+FASTDL_LIBM(sin)
+FASTDL_LIBM(cos)
+FASTDL_LIBM(tan)
+FASTDL_LIBM(asin)
+FASTDL_LIBM(acos)
+FASTDL_LIBM(atan)
+FASTDL_LIBM(sinh)
+FASTDL_LIBM(cosh)
+FASTDL_LIBM(tanh)
+FASTDL_LIBM(asinh)
+FASTDL_LIBM(acosh)
+FASTDL_LIBM(atanh)
+FASTDL_LIBM(erf)
+FASTDL_LIBM(erfc)
+#undef FASTDL_LIBM
 template <class T>
 FASTDL_HD inline Value<T> rsqrt(Value<T> x) {
   return 1 / sqrt(x);
 }
+#define FASTDL_DIVISION(name, of_integers, of_floats)      \
+  template <class T>                                       \
+  FASTDL_HD inline Value<T> name(Value<T> a, Value<T> b) { \
+    if constexpr (std::is_integral_v<T>)                   \
+      return of_integers(a.v, b.v);                        \
+    else                                                   \
+      return of_floats(a.v, b.v);                          \
+  }
+FASTDL_DIVISION(pow, integers::power, std::pow)
+FASTDL_DIVISION(fmod, integers::fmod, std::fmod)
+FASTDL_DIVISION(remainder, integers::remainder, floats::remainder)
+FASTDL_DIVISION(floor_divide, integers::floor_divide, floats::floor_divide)
+#undef FASTDL_DIVISION
 template <class T>
-FASTDL_HD inline Value<T> sin(Value<T> x) {
-  return std::sin(x.v);
-}
-template <class T>
-FASTDL_HD inline Value<T> cos(Value<T> x) {
-  return std::cos(x.v);
-}
-template <class T>
-FASTDL_HD inline Value<T> tanh(Value<T> x) {
-  return std::tanh(x.v);
-}
-template <class T>
-FASTDL_HD inline Value<T> pow(Value<T> a, Value<T> b) {
-  return std::pow(a.v, b.v);
+FASTDL_HD inline Value<T> atan2(Value<T> a, Value<T> b) {
+  return std::atan2(a.v, b.v);
 }
 template <class T>
 FASTDL_HD inline Value<T> sigmoid(Value<T> x) {
@@ -141,6 +176,11 @@ template <class T>
 FASTDL_HD inline Value<T> softplus(Value<T> x) {
   if (x != x) return x;
   return (x.v > T(0) ? x.v : T(0)) + std::log1p(std::exp(-std::fabs(x.v)));
+}
+
+template <class T>
+FASTDL_HD inline Value<T> logsigmoid(Value<T> x) {
+  return -softplus(-x);
 }
 
 // The unsigned integer as wide as T: what only moves elements need not know their type.

@@ -65,7 +65,7 @@ bool reads_result(Binary op, bool wants_second) {
 
 Tensor binary(Binary op, const Tensor& a, const Tensor& b) {
   check_operands(name_of(op), a, b);
-  if (op == Binary::div && !is_floating(a.dtype()))  // true division, as in Python
+  if (!takes_integers(op) && !is_floating(a.dtype()))
     return binary(op, cast(a, DType::f32), cast(b, DType::f32));
   const Dims shape = broadcast_shapes(name_of(op), a.shape(), b.shape());
   Tensor y = empty_in(name_of(op), common_layout(shape, a, b), shape, a.dtype(), a.device());

@@ -18,6 +18,10 @@
   F(div, a / b, g / b, -g * y / b)                                                        \
   F(pow, pow(a, b), select(b == 0, 0, g * b * pow(a, b - 1)),                             \
     select(y == 0, 0, g * y * log(a)))                                                    \
+  F(atan2, atan2(a, b), g * b / (a * a + b * b), -g * a / (a * a + b * b))                \
+  F(fmod, fmod(a, b), g, -g * trunc(a / b))                                               \
+  F(remainder, remainder(a, b), g, -g * floor_divide(a, b))                               \
+  F(floor_divide, floor_divide(a, b), g * 0, g * 0)                                       \
   F(maximum, select(a >= b, a, select(a < b, b, a + b)),                                  \
     select(a > b, g, select(a == b, g * 0.5, 0)), select(b > a, g, select(a == b, g * 0.5, 0))) \
   F(minimum, select(a <= b, a, select(a > b, b, a + b)),                                  \
@@ -29,7 +33,10 @@
   F(lt, a < b)             \
   F(le, a <= b)            \
   F(gt, a > b)             \
-  F(ge, a >= b)
+  F(ge, a >= b)            \
+  F(logical_and, (a != 0) & (b != 0)) \
+  F(logical_or, (a != 0) | (b != 0))  \
+  F(logical_xor, (a != 0) ^ (b != 0))
 // clang-format on
 
 namespace fastdl {
@@ -45,7 +52,10 @@ enum class Compare : int {
 #undef F
 };
 
-// y = op(a, b); all dtypes but bool, div and pow floating dtypes only.
+// The others answer in float32, as Python's / does.
+constexpr bool takes_integers(Binary op) { return op != Binary::div && op != Binary::atan2; }
+
+// y = op(a, b); all dtypes but bool, of integers those where takes_integers(op).
 FASTDL_KERNEL(binary_forward, Binary op, const Strided<3>& walk, const void* a, const void* b,
               void* y);
 // y = op(a, b) as bool; dispatched on the dtype of a, all dtypes.

@@ -4,6 +4,7 @@
 #include "cpu/elementwise.h"
 #include "cpu/math.h"
 #include "cpu/register.h"
+#include "cpu/special.h"
 #include "ops/binary.h"
 
 namespace fastdl::cpu {
@@ -35,7 +36,10 @@ FASTDL_BINARY(F)
 FASTDL_COMPARE(F)
 #undef F
 
-constexpr bool takes_integers(Binary op) { return op != Binary::div && op != Binary::pow; }
+constexpr bool is_costly(Binary op) {
+  return op == Binary::pow || op == Binary::atan2 || op == Binary::fmod ||
+         op == Binary::remainder || op == Binary::floor_divide;
+}
 
 // kernels
 
@@ -90,7 +94,7 @@ void binary(const Context& context, Binary op, const Strided<3>& walk, const voi
 #undef F
   }
   if (loops.loop)
-    Elementwise<T, T, T>::run(context, walk, op == Binary::pow ? kCostlyGrain : kCheapGrain, loops,
+    Elementwise<T, T, T>::run(context, walk, is_costly(op) ? kCostlyGrain : kCheapGrain, loops,
                               static_cast<T*>(y), static_cast<const T*>(a),
                               static_cast<const T*>(b));
 }

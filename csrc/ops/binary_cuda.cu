@@ -35,8 +35,6 @@ FASTDL_BINARY(F)
 FASTDL_COMPARE(F)
 #undef F
 
-constexpr bool takes_integers(Binary op) { return op != Binary::div && op != Binary::pow; }
-
 // kernels
 
 template <Binary op, class T>

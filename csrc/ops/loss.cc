@@ -1,5 +1,7 @@
 #include "ops/loss.h"
 
+#include <limits>
+
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
@@ -113,7 +115,9 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
                                         const std::string& reduction) {
   check_same_shape("binary_cross_entropy_with_logits", x, target);
   // -t log s(x) - (1 - t) log(1 - s(x)) = softplus(x) - t x
-  return reduced("binary_cross_entropy_with_logits", softplus(x) - target * x, reduction);
+  const double no_threshold = std::numeric_limits<double>::infinity();
+  return reduced("binary_cross_entropy_with_logits", softplus(x, 1, no_threshold) - target * x,
+                 reduction);
 }
 
 }  // namespace fastdl

@@ -12,71 +12,78 @@ namespace {
 template <Unary op>
 struct Formula;
 
-#define F(name, doc, value_formula, gradient_formula)                               \
-  template <>                                                                       \
-  struct Formula<Unary::name> {                                                     \
-    template <class X>                                                              \
-    static __device__ X value(X x) {                                                \
-      return value_formula;                                                         \
-    }                                                                               \
-    template <class X>                                                              \
-    static __device__ X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y) { \
-      return gradient_formula;                                                      \
-    }                                                                               \
+#define F(name, doc, value_formula, gradient_formula)                             \
+  template <>                                                                     \
+  struct Formula<Unary::name> {                                                   \
+    template <class X>                                                            \
+    static __device__ X value(X x, [[maybe_unused]] X a, [[maybe_unused]] X b) {  \
+      return value_formula;                                                       \
+    }                                                                             \
+    template <class X>                                                            \
+    static __device__ X gradient(X g, [[maybe_unused]] X x, [[maybe_unused]] X y, \
+                                 [[maybe_unused]] X a, [[maybe_unused]] X b) {    \
+      return gradient_formula;                                                    \
+    }                                                                             \
   };
-FASTDL_UNARY(F)
+FASTDL_UNARY_ALL
 #undef F
-
-constexpr bool takes_integers(Unary op) {
-  return op == Unary::neg || op == Unary::abs || op == Unary::sign || op == Unary::square ||
-         op == Unary::relu;
-}
 
 // kernels
 
 template <Unary op, class T>
 struct Forward {
   using X = Value<Compute<T>>;
-  __device__ T operator()(T x) const { return T(Formula<op>::value(X(Compute<T>(x))).v); }
+  Compute<T> a, b;
+  __device__ T operator()(T x) const {
+    return T(Formula<op>::value(X(Compute<T>(x)), X(a), X(b)).v);
+  }
 };
 
 template <Unary op, class T>
 struct Backward {
   using X = Value<Compute<T>>;
+  Compute<T> a, b;
   __device__ T operator()(T g, T x, T y) const {
-    return T(Formula<op>::gradient(X(Compute<T>(g)), X(Compute<T>(x)), X(Compute<T>(y))).v);
+    return T(
+        Formula<op>::gradient(X(Compute<T>(g)), X(Compute<T>(x)), X(Compute<T>(y)), X(a), X(b)).v);
   }
 };
 
 // launchers
 
 template <Unary op, class T>
-void run_forward(const Context& context, const Strided<2>& walk, const T* x, T* y) {
-  if constexpr (is_floating(dtype_of<T>::value) || takes_integers(op))
-    elementwise(context, walk, Forward<op, T>{}, y, x);
+void run_forward(const Context& context, Numbers numbers, const Strided<2>& walk, const T* x,
+                 T* y) {
+  if constexpr (is_floating(dtype_of<T>::value) || takes_integers(op)) {
+    const auto a = static_cast<Compute<T>>(numbers.a), b = static_cast<Compute<T>>(numbers.b);
+    elementwise(context, walk, Forward<op, T>{a, b}, y, x);
+  }
 }
 
 template <class T>
-void forward(const Context& context, Unary op, const Strided<2>& walk, const void* x, void* y) {
+void forward(const Context& context, Unary op, Numbers numbers, const Strided<2>& walk,
+             const void* x, void* y) {
   switch (op) {
-#define F(name, doc, value, gradient) \
-  case Unary::name:                   \
-    return run_forward<Unary::name>(context, walk, static_cast<const T*>(x), static_cast<T*>(y));
-    FASTDL_UNARY(F)
+#define F(name, doc, value, gradient)                                                 \
+  case Unary::name:                                                                   \
+    return run_forward<Unary::name>(context, numbers, walk, static_cast<const T*>(x), \
+                                    static_cast<T*>(y));
+    FASTDL_UNARY_ALL
 #undef F
   }
 }
 
 template <class T>
-void backward(const Context& context, Unary op, const Strided<4>& walk, const void* g,
-              const void* x, const void* y, void* dx) {
+void backward(const Context& context, Unary op, Numbers numbers, const Strided<4>& walk,
+              const void* g, const void* x, const void* y, void* dx) {
+  const auto a = static_cast<Compute<T>>(numbers.a), b = static_cast<Compute<T>>(numbers.b);
   switch (op) {
-#define F(name, doc, value, gradient)                                                  \
-  case Unary::name:                                                                    \
-    return elementwise(context, walk, Backward<Unary::name, T>{}, static_cast<T*>(dx), \
-                       static_cast<const T*>(g), static_cast<const T*>(x),             \
+#define F(name, doc, value, gradient)                                                      \
+  case Unary::name:                                                                        \
+    return elementwise(context, walk, Backward<Unary::name, T>{a, b}, static_cast<T*>(dx), \
+                       static_cast<const T*>(g), static_cast<const T*>(x),                 \
                        static_cast<const T*>(y));
-    FASTDL_UNARY(F)
+    FASTDL_UNARY_ALL
 #undef F
   }
 }

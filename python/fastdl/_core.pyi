@@ -255,6 +255,12 @@ def _conv2d_plan(
 def abs(input: ArrayLike) -> Tensor:
     """Elementwise |x|; its gradient at 0 is 0."""
 
+def acos(input: ArrayLike) -> Tensor:
+    """Elementwise the angle whose cosine is x; NaN beyond -1 and 1."""
+
+def acosh(input: ArrayLike) -> Tensor:
+    """Elementwise the positive number whose hyperbolic cosine is x; NaN below 1."""
+
 def adam_step(
     params: Sequence[Tensor],
     grads: Sequence[Tensor],
@@ -305,6 +311,21 @@ def argmin(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> T
     """The index (int64) of the smallest element along `dim`, the first of equals;
     None: in the flattened tensor."""
 
+def asin(input: ArrayLike) -> Tensor:
+    """Elementwise the angle whose sine is x; NaN beyond -1 and 1."""
+
+def asinh(input: ArrayLike) -> Tensor:
+    """Elementwise the number whose hyperbolic sine is x."""
+
+def atan(input: ArrayLike) -> Tensor:
+    """Elementwise the angle whose tangent is x."""
+
+def atan2(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The angle of the point (other, input) in radians, from -pi to pi; see add."""
+
+def atanh(input: ArrayLike) -> Tensor:
+    """Elementwise the number whose hyperbolic tangent is x; NaN beyond -1 and 1."""
+
 def avg_pool2d(
     input: ArrayLike,
     kernel_size: int | Sequence[int],
@@ -352,6 +373,16 @@ def binary_cross_entropy_with_logits(
 def cat(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor:
     """Joins tensors along dimension `dim`; all other sizes must agree."""
 
+def ceil(input: ArrayLike) -> Tensor:
+    """Elementwise the smallest whole number that is not below x; its gradient is 0."""
+
+def celu(input: ArrayLike, alpha: float = 1.0) -> Tensor:
+    """Elementwise x above 0, alpha * (exp(x / alpha) - 1) below (Barron, 2017)."""
+
+def clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor:
+    """Elementwise x between two bounds, which take its place outside; NaN stays. The gradient at a
+    bound is that of x. Raises ArgumentError where neither bound is given."""
+
 def conv2d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -390,6 +421,9 @@ def conv2d_fused(
 def cos(input: ArrayLike) -> Tensor:
     """Elementwise the cosine of x in radians."""
 
+def cosh(input: ArrayLike) -> Tensor:
+    """Elementwise the hyperbolic cosine."""
+
 def cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
 
@@ -404,6 +438,9 @@ def dropout(
 ) -> Tensor:
     """Zeroes each element with probability p and scales the rest by 1 / (1 - p)
     (Srivastava et al., 2014); the input itself when not training."""
+
+def elu(input: ArrayLike, alpha: float = 1.0) -> Tensor:
+    """Elementwise x above 0, alpha * (exp(x) - 1) below (Clevert, Unterthiner and Hochreiter, 2015)."""
 
 def embedding(input: ArrayLike, weight: ArrayLike) -> Tensor:
     """Rows of weight[entries, features] at the int64 indices of input[...]:
@@ -443,8 +480,17 @@ def empty_like(
 def eq(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input == other, elementwise, as bool."""
 
+def erf(input: ArrayLike) -> Tensor:
+    """Elementwise the error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+
+def erfc(input: ArrayLike) -> Tensor:
+    """Elementwise 1 - erf(x), without its loss of digits for large x."""
+
 def exp(input: ArrayLike) -> Tensor:
     """Elementwise e to the power x."""
+
+def exp2(input: ArrayLike) -> Tensor:
+    """Elementwise 2 to the power x."""
 
 @overload
 def expand(input: ArrayLike, shape: Shape) -> Tensor:
@@ -454,8 +500,24 @@ def expand(input: ArrayLike, shape: Shape) -> Tensor:
 def expand(input: ArrayLike, *shape: int) -> Tensor:
     """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
 
+def expm1(input: ArrayLike) -> Tensor:
+    """Elementwise exp(x) - 1, exact for small x."""
+
 def flatten(input: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Joins the dimensions from start_dim to end_dim into one."""
+
+def floor(input: ArrayLike) -> Tensor:
+    """Elementwise the largest whole number that is not above x; its gradient is 0."""
+
+def floor_divide(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """input / other rounded towards minus infinity, as // in Python; see add.
+
+    Integers stay integers, and a division by 0 gives 0. Its gradient is 0."""
+
+def fmod(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """What is left of input divided by other, with the sign of input; see add.
+
+    Of integers, a division by 0 leaves 0."""
 
 def from_dlpack(array: Any) -> Tensor:
     """A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy."""
@@ -486,6 +548,11 @@ def gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
 def ge(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input >= other, elementwise, as bool."""
 
+def gelu(input: ArrayLike, approximate: str = "none") -> Tensor:
+    """Elementwise x times the probability that a normal variable is below x (Hendrycks and Gimpel,
+    2016): x * (1 + erf(x / sqrt(2))) / 2, or with approximate='tanh'
+    x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2."""
+
 def gru(
     input: ArrayLike,
     h0: ArrayLike,
@@ -503,8 +570,23 @@ def gru(
 def gt(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input > other, elementwise, as bool."""
 
+def hardshrink(input: ArrayLike, lambd: float = 0.5) -> Tensor:
+    """Elementwise x beyond -lambd and lambd, 0 between."""
+
+def hardsigmoid(input: ArrayLike, alpha: float = 1 / 6, beta: float = 0.5) -> Tensor:
+    """Elementwise min(max(alpha * x + beta, 0), 1) (Courbariaux, Bengio and David, 2015)."""
+
+def hardswish(input: ArrayLike) -> Tensor:
+    """Elementwise x relu6(x + 3) / 6 (Howard et al., 2019)."""
+
+def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Elementwise x between two bounds, which take its place outside (Collobert, 2004)."""
+
 def isfinite(input: ArrayLike) -> Tensor:
     """True where x is neither infinite nor NaN."""
+
+def isinf(input: ArrayLike) -> Tensor:
+    """True where x is infinite, of either sign."""
 
 def isnan(input: ArrayLike) -> Tensor:
     """True where x is not a number."""
@@ -523,6 +605,9 @@ def layer_norm(
 
 def le(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input <= other, elementwise, as bool."""
+
+def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Tensor:
+    """Elementwise x above 0, negative_slope * x below (Maas, Hannun and Ng, 2013)."""
 
 def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor:
     """input[..., in] times weight[out, in] transposed, plus bias[out]: [..., out].
@@ -545,11 +630,32 @@ def linear_fused(
 def log(input: ArrayLike) -> Tensor:
     """Elementwise the natural logarithm; -inf at 0, NaN below."""
 
+def log10(input: ArrayLike) -> Tensor:
+    """Elementwise the logarithm to base 10; -inf at 0, NaN below."""
+
+def log1p(input: ArrayLike) -> Tensor:
+    """Elementwise log(1 + x), exact for small x."""
+
+def log2(input: ArrayLike) -> Tensor:
+    """Elementwise the logarithm to base 2; -inf at 0, NaN below."""
+
 def log_softmax(input: ArrayLike, dim: int) -> Tensor:
     """log(softmax(x)) along `dim`, without cancellation."""
 
+def logical_and(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether both are not 0, elementwise, as bool."""
+
 def logical_not(input: ArrayLike) -> Tensor:
     """True where x is 0, elementwise."""
+
+def logical_or(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether either is not 0, elementwise, as bool."""
+
+def logical_xor(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """Whether just one is not 0, elementwise, as bool."""
+
+def logsigmoid(input: ArrayLike) -> Tensor:
+    """Elementwise log(sigmoid(x)), without overflow."""
 
 def lstm(
     input: ArrayLike,
@@ -603,6 +709,9 @@ def min(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any:
 def minimum(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """The smaller of two, elementwise; NaN wins, a tie shares the gradient."""
 
+def mish(input: ArrayLike) -> Tensor:
+    """Elementwise x tanh(-logsigmoid(-x)) (Misra, 2019)."""
+
 def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
     """(input - target) squared. Different shapes raise ShapeError: losses do not broadcast."""
 
@@ -647,7 +756,9 @@ def permute(input: ArrayLike, dims: Shape) -> Tensor:
     """A view with the dimensions in the order `dims`."""
 
 def pow(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
-    """input to the power other, with broadcasting; see add."""
+    """input to the power other, with broadcasting; see add.
+
+    Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
 
 @overload
 def rand(
@@ -718,6 +829,14 @@ def reciprocal(input: ArrayLike) -> Tensor:
 def relu(input: ArrayLike) -> Tensor:
     """Elementwise max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)."""
 
+def relu6(input: ArrayLike) -> Tensor:
+    """Elementwise min(max(x, 0), 6) (Krizhevsky, 2010)."""
+
+def remainder(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """What is left of input // other, with the sign of other, as % in Python; see add.
+
+    Of integers, a division by 0 leaves 0."""
+
 @overload
 def reshape(input: ArrayLike, shape: Shape) -> Tensor:
     """The elements in another shape, one size of which may be -1: a view where the strides
@@ -728,6 +847,9 @@ def reshape(input: ArrayLike, *shape: int) -> Tensor:
     """The elements in another shape, one size of which may be -1: a view where the strides
     allow, else a copy."""
 
+def round(input: ArrayLike) -> Tensor:
+    """Elementwise the nearest whole number, of two the even one; its gradient is 0."""
+
 def rsqrt(input: ArrayLike) -> Tensor:
     """Elementwise 1 / sqrt(x)."""
 
@@ -735,6 +857,9 @@ def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) ->
     """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
 
     The additions to one element run in the order of src, so the result is deterministic."""
+
+def selu(input: ArrayLike) -> Tensor:
+    """Elementwise 1.0507 x above 0, 1.7581 (exp(x) - 1) below (Klambauer et al., 2017)."""
 
 def sgd_step(
     params: Sequence[Tensor],
@@ -759,14 +884,27 @@ def sigmoid(input: ArrayLike) -> Tensor:
 def sign(input: ArrayLike) -> Tensor:
     """Elementwise -1, 0 or 1; its gradient is 0."""
 
+def silu(input: ArrayLike) -> Tensor:
+    """Elementwise x sigmoid(x), also called swish (Hendrycks and Gimpel, 2016)."""
+
 def sin(input: ArrayLike) -> Tensor:
     """Elementwise the sine of x in radians."""
+
+def sinh(input: ArrayLike) -> Tensor:
+    """Elementwise the hyperbolic sine."""
 
 def softmax(input: ArrayLike, dim: int) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`, without overflow."""
 
-def softplus(input: ArrayLike) -> Tensor:
-    """Elementwise log(1 + exp(x)), without overflow."""
+def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Elementwise log(1 + exp(beta * x)) / beta, without overflow (Dugas et al., 2000); x where
+    beta * x is above the threshold."""
+
+def softshrink(input: ArrayLike, lambd: float = 0.5) -> Tensor:
+    """Elementwise x drawn towards 0 by lambd, 0 between -lambd and lambd (Donoho, 1995)."""
+
+def softsign(input: ArrayLike) -> Tensor:
+    """Elementwise x / (1 + |x|) (Bergstra et al., 2009)."""
 
 def sqrt(input: ArrayLike) -> Tensor:
     """Elementwise the square root; NaN below 0."""
@@ -789,8 +927,14 @@ def sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool 
     The order of the additions depends on shape and strides alone, so the result has
     the same bits at any number of threads."""
 
+def tan(input: ArrayLike) -> Tensor:
+    """Elementwise the tangent of x in radians."""
+
 def tanh(input: ArrayLike) -> Tensor:
     """Elementwise the hyperbolic tangent."""
+
+def tanhshrink(input: ArrayLike) -> Tensor:
+    """Elementwise x - tanh(x)."""
 
 def tensor(
     data: Any,
@@ -802,8 +946,14 @@ def tensor(
 
     Python floats give float32, ints int64, bools bool; arrays keep their dtype."""
 
+def threshold(input: ArrayLike, threshold: float, value: float) -> Tensor:
+    """Elementwise x above the threshold, else value."""
+
 def transpose(input: ArrayLike, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
+
+def trunc(input: ArrayLike) -> Tensor:
+    """Elementwise the whole number next to x towards 0; its gradient is 0."""
 
 def unsqueeze(input: ArrayLike, dim: int) -> Tensor:
     """Adds a dimension of size 1 at `dim`."""
@@ -941,6 +1091,10 @@ class Tensor:
         """See register_hook."""
     def abs(self) -> Tensor:
         """Elementwise |x|; its gradient at 0 is 0."""
+    def acos(self) -> Tensor:
+        """Elementwise the angle whose cosine is x; NaN beyond -1 and 1."""
+    def acosh(self) -> Tensor:
+        """Elementwise the positive number whose hyperbolic cosine is x; NaN below 1."""
     def add(self, other: ArrayLike | Number) -> Tensor:
         """input + other, with broadcasting.
 
@@ -966,6 +1120,16 @@ class Tensor:
     def argmin(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Tensor:
         """The index (int64) of the smallest element along `dim`, the first of equals;
         None: in the flattened tensor."""
+    def asin(self) -> Tensor:
+        """Elementwise the angle whose sine is x; NaN beyond -1 and 1."""
+    def asinh(self) -> Tensor:
+        """Elementwise the number whose hyperbolic sine is x."""
+    def atan(self) -> Tensor:
+        """Elementwise the angle whose tangent is x."""
+    def atan2(self, other: ArrayLike | Number) -> Tensor:
+        """The angle of the point (other, input) in radians, from -pi to pi; see add."""
+    def atanh(self) -> Tensor:
+        """Elementwise the number whose hyperbolic tangent is x; NaN beyond -1 and 1."""
     def backward(
         self,
         gradient: Tensor | None = None,
@@ -980,6 +1144,11 @@ class Tensor:
         """As bfloat16."""
     def bool(self) -> Tensor:
         """As bool: true where not 0."""
+    def ceil(self) -> Tensor:
+        """Elementwise the smallest whole number that is not below x; its gradient is 0."""
+    def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
+        """Elementwise x between two bounds, which take its place outside; NaN stays. The gradient at a
+        bound is that of x. Raises ArgumentError where neither bound is given."""
     def clone(self) -> Tensor:
         """A copy without gaps, in channels last where the tensor is; gradients flow through it."""
     def contiguous(self, memory_format: memory_format | None = None) -> Tensor:
@@ -991,6 +1160,8 @@ class Tensor:
         """Takes the values of `source`, which may broadcast, have another dtype or device."""
     def cos(self) -> Tensor:
         """Elementwise the cosine of x in radians."""
+    def cosh(self) -> Tensor:
+        """Elementwise the hyperbolic cosine."""
     def cpu(self) -> Tensor:
         """The tensor on the CPU."""
     def cuda(self) -> Tensor:
@@ -1009,20 +1180,38 @@ class Tensor:
         """As float64."""
     def eq(self, other: ArrayLike | Number) -> Tensor:
         """input == other, elementwise, as bool."""
+    def erf(self) -> Tensor:
+        """Elementwise the error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    def erfc(self) -> Tensor:
+        """Elementwise 1 - erf(x), without its loss of digits for large x."""
     def exp(self) -> Tensor:
         """Elementwise e to the power x."""
+    def exp2(self) -> Tensor:
+        """Elementwise 2 to the power x."""
     @overload
     def expand(self, shape: Shape) -> Tensor:
         """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
     @overload
     def expand(self, *shape: builtins.int) -> Tensor:
         """A view in which sizes of 1 repeat and new dimensions come in front; -1 keeps a size."""
+    def expm1(self) -> Tensor:
+        """Elementwise exp(x) - 1, exact for small x."""
     def fill_(self, value: builtins.float) -> Tensor:
         """Sets every element."""
     def flatten(self, start_dim: builtins.int = 0, end_dim: builtins.int = -1) -> Tensor:
         """Joins the dimensions from start_dim to end_dim into one."""
     def float(self) -> Tensor:
         """As float32."""
+    def floor(self) -> Tensor:
+        """Elementwise the largest whole number that is not above x; its gradient is 0."""
+    def floor_divide(self, other: ArrayLike | Number) -> Tensor:
+        """input / other rounded towards minus infinity, as // in Python; see add.
+
+        Integers stay integers, and a division by 0 gives 0. Its gradient is 0."""
+    def fmod(self, other: ArrayLike | Number) -> Tensor:
+        """What is left of input divided by other, with the sign of input; see add.
+
+        Of integers, a division by 0 leaves 0."""
     def gather(self, dim: builtins.int, index: ArrayLike) -> Tensor:
         """out[i][j][k] = input[i][index[i][j][k]][k] for dim 1 of three, and so on.
 
@@ -1034,6 +1223,8 @@ class Tensor:
         """input > other, elementwise, as bool."""
     def half(self) -> Tensor:
         """As float16."""
+    def hardswish(self) -> Tensor:
+        """Elementwise x relu6(x + 3) / 6 (Howard et al., 2019)."""
     def int(self) -> Tensor:
         """As int32."""
     def is_contiguous(self, memory_format: memory_format | None = None) -> builtins.bool:
@@ -1043,6 +1234,8 @@ class Tensor:
         """Whether the memory is page-locked by pin_memory."""
     def isfinite(self) -> Tensor:
         """True where x is neither infinite nor NaN."""
+    def isinf(self) -> Tensor:
+        """True where x is infinite, of either sign."""
     def isnan(self) -> Tensor:
         """True where x is not a number."""
     def item(self) -> Any:
@@ -1051,10 +1244,24 @@ class Tensor:
         """input <= other, elementwise, as bool."""
     def log(self) -> Tensor:
         """Elementwise the natural logarithm; -inf at 0, NaN below."""
+    def log10(self) -> Tensor:
+        """Elementwise the logarithm to base 10; -inf at 0, NaN below."""
+    def log1p(self) -> Tensor:
+        """Elementwise log(1 + x), exact for small x."""
+    def log2(self) -> Tensor:
+        """Elementwise the logarithm to base 2; -inf at 0, NaN below."""
     def log_softmax(self, dim: builtins.int) -> Tensor:
         """log(softmax(x)) along `dim`, without cancellation."""
+    def logical_and(self, other: ArrayLike | Number) -> Tensor:
+        """Whether both are not 0, elementwise, as bool."""
     def logical_not(self) -> Tensor:
         """True where x is 0, elementwise."""
+    def logical_or(self, other: ArrayLike | Number) -> Tensor:
+        """Whether either is not 0, elementwise, as bool."""
+    def logical_xor(self, other: ArrayLike | Number) -> Tensor:
+        """Whether just one is not 0, elementwise, as bool."""
+    def logsigmoid(self) -> Tensor:
+        """Elementwise log(sigmoid(x)), without overflow."""
     def long(self) -> Tensor:
         """As int64."""
     def lt(self, other: ArrayLike | Number) -> Tensor:
@@ -1078,6 +1285,8 @@ class Tensor:
         """The smallest element as a Tensor; with `dim`, the pair (values, indices) along it."""
     def minimum(self, other: ArrayLike | Number) -> Tensor:
         """The smaller of two, elementwise; NaN wins, a tie shares the gradient."""
+    def mish(self) -> Tensor:
+        """Elementwise x tanh(-logsigmoid(-x)) (Misra, 2019)."""
     def mul(self, other: ArrayLike | Number) -> Tensor:
         """input * other, with broadcasting; see add."""
     def mul_(self, other: ArrayLike | Number) -> Tensor:
@@ -1109,7 +1318,9 @@ class Tensor:
 
             batch = x.pin_memory().to("cuda", non_blocking=True)"""
     def pow(self, other: ArrayLike | Number) -> Tensor:
-        """input to the power other, with broadcasting; see add."""
+        """input to the power other, with broadcasting; see add.
+
+        Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
     def reciprocal(self) -> Tensor:
         """Elementwise 1 / x."""
     def record_stream(self, stream: Stream) -> None:
@@ -1124,6 +1335,12 @@ class Tensor:
         The handle's remove() ends that."""
     def relu(self) -> Tensor:
         """Elementwise max(x, 0), its gradient at 0 being 0 (Nair and Hinton, 2010)."""
+    def relu6(self) -> Tensor:
+        """Elementwise min(max(x, 0), 6) (Krizhevsky, 2010)."""
+    def remainder(self, other: ArrayLike | Number) -> Tensor:
+        """What is left of input // other, with the sign of other, as % in Python; see add.
+
+        Of integers, a division by 0 leaves 0."""
     def requires_grad_(self, requires_grad: builtins.bool = True) -> Tensor:
         """Sets requires_grad and returns the tensor."""
     @overload
@@ -1136,24 +1353,32 @@ class Tensor:
         allow, else a copy."""
     def retain_grad(self) -> None:
         """Keeps .grad of this tensor though it is no leaf."""
+    def round(self) -> Tensor:
+        """Elementwise the nearest whole number, of two the even one; its gradient is 0."""
     def rsqrt(self) -> Tensor:
         """Elementwise 1 / sqrt(x)."""
     def scatter_add(self, dim: builtins.int, index: ArrayLike, src: ArrayLike) -> Tensor:
         """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
 
         The additions to one element run in the order of src, so the result is deterministic."""
+    def selu(self) -> Tensor:
+        """Elementwise 1.0507 x above 0, 1.7581 (exp(x) - 1) below (Klambauer et al., 2017)."""
     def sigmoid(self) -> Tensor:
         """Elementwise 1 / (1 + exp(-x))."""
     def sign(self) -> Tensor:
         """Elementwise -1, 0 or 1; its gradient is 0."""
+    def silu(self) -> Tensor:
+        """Elementwise x sigmoid(x), also called swish (Hendrycks and Gimpel, 2016)."""
     def sin(self) -> Tensor:
         """Elementwise the sine of x in radians."""
+    def sinh(self) -> Tensor:
+        """Elementwise the hyperbolic sine."""
     def size(self, dim: builtins.int | None = None) -> Any:
         """The shape, or the size of one dimension."""
     def softmax(self, dim: builtins.int) -> Tensor:
         """exp(x) / sum(exp(x)) along `dim`, without overflow."""
-    def softplus(self) -> Tensor:
-        """Elementwise log(1 + exp(x)), without overflow."""
+    def softsign(self) -> Tensor:
+        """Elementwise x / (1 + |x|) (Bergstra et al., 2009)."""
     def sqrt(self) -> Tensor:
         """Elementwise the square root; NaN below 0."""
     def square(self) -> Tensor:
@@ -1175,8 +1400,12 @@ class Tensor:
 
         The order of the additions depends on shape and strides alone, so the result has
         the same bits at any number of threads."""
+    def tan(self) -> Tensor:
+        """Elementwise the tangent of x in radians."""
     def tanh(self) -> Tensor:
         """Elementwise the hyperbolic tangent."""
+    def tanhshrink(self) -> Tensor:
+        """Elementwise x - tanh(x)."""
     def to(
         self,
         target: Any = None,
@@ -1195,6 +1424,8 @@ class Tensor:
         """Nested lists of Python numbers."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """A view with two dimensions exchanged."""
+    def trunc(self) -> Tensor:
+        """Elementwise the whole number next to x towards 0; its gradient is 0."""
     def uniform_(
         self,
         low: builtins.float = 0.0,

@@ -1,6 +1,31 @@
 """Layers, losses and containers."""
 
-from fastdl.nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from fastdl.nn.activation import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from fastdl.nn.container import ModuleList, Sequential
 from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
@@ -15,8 +40,12 @@ from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
 
 __all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
     "GRU",
     "LSTM",
+    "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCELoss",
@@ -28,17 +57,32 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
+    "Mish",
     "Module",
     "ModuleList",
     "Parameter",
     "ReLU",
+    "ReLU6",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
 ]
