@@ -32,17 +32,22 @@ FASTDL_HD constexpr T fmod(T a, T b) {
     if (b == -1) return 0;
   return static_cast<T>(a % b);
 }
+template <class T>
+FASTDL_HD constexpr bool signs_differ(T a, T b) {
+  if constexpr (std::is_signed_v<T>) return (a < 0) != (b < 0);
+  return false;
+}
 // Rounded towards minus infinity.
 template <class T>
 FASTDL_HD constexpr T floor_divide(T a, T b) {
   const T quotient = divide(a, b), rest = fmod(a, b);
-  return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(quotient - 1) : quotient;
+  return rest != 0 && signs_differ(rest, b) ? static_cast<T>(quotient - 1) : quotient;
 }
 // What floor_divide leaves, with the sign of b.
 template <class T>
 FASTDL_HD constexpr T remainder(T a, T b) {
   const T rest = fmod(a, b);
-  return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
+  return rest != 0 && signs_differ(rest, b) ? static_cast<T>(rest + b) : rest;
 }
 // By squaring. A negative exponent gives the whole part of the fraction: 0 but for a = 1 and -1.
 template <class T>

@@ -77,7 +77,7 @@
   F(asinh, "the number whose hyperbolic sine is x",                       \
     asinh(x), g / sqrt(1 + x * x))                                        \
   F(acosh, "the positive number whose hyperbolic cosine is x; NaN below 1", \
-    acosh(x), g / (sqrt(x - 1) * sqrt(x + 1)))                            \
+    acosh(x), g / sqrt((x - 1) * (x + 1)))                                \
   F(atanh, "the number whose hyperbolic tangent is x; NaN beyond -1 and 1", \
     atanh(x), g / ((1 - x) * (1 + x)))                                    \
   F(erf, "the error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x", \
