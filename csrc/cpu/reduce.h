@@ -5,6 +5,7 @@
 // Comput. 14 (1993), with vector accumulators at the leaves.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -129,6 +130,15 @@ inline void for_packs(int64_t n, F f) {
   int64_t i = 0;
   for (; i + P::size <= n; i += P::size) f(i, std::integral_constant<int64_t, P::size>());
   if (i < n) f(i, n - i);
+}
+
+// The same for an f that may be applied to an element twice: the last register is a whole one that
+// reaches back over the one before, if n is not less than a register.
+template <class P, class F>
+inline void for_packs_back(int64_t n, F f) {
+  constexpr std::integral_constant<int64_t, P::size> all;
+  if (n < P::size) return n > 0 ? f(int64_t{0}, n) : void();
+  for (int64_t i = 0; i < n; i += P::size) f(std::min(i, n - P::size), all);
 }
 
 // ---- ways to combine ----
