@@ -172,6 +172,23 @@ def test_layer_norm_sums_many_rows():
     np.testing.assert_allclose(w.grad.numpy(), (wide * normal).sum(0), rtol=1e-5, atol=2e-3)
 
 
+@pytest.mark.parametrize("dtype", [fastdl.float32, fastdl.float64, fastdl.bfloat16])
+@pytest.mark.parametrize("width", [1, 10, 112, 256, 257, 700])
+@pytest.mark.parametrize("rows", [1, 2, 15, 17, 333])
+def test_layer_norm_of_rows_together_is_that_of_each_row(rows, width, dtype):
+    x = fastdl.tensor(5 + images(rows, width)).to(dtype)
+    w, b = fastdl.tensor(images(width, seed=1)), fastdl.tensor(images(width, seed=2))
+    if dtype == fastdl.float64:
+        w, b = w.double(), b.double()
+    y = F.layer_norm(x, width, w, b).double().numpy()
+    alone = [F.layer_norm(x[i : i + 1], width, w, b) for i in range(rows)]
+    np.testing.assert_array_equal(y, np.concatenate([r.double().numpy() for r in alone]))
+    weight, bias = (t.double().numpy() for t in (w, b))
+    expected = ref.layer_norm(x.double().numpy(), width) * weight + bias
+    tolerance = 5e-2 if dtype == fastdl.bfloat16 else 1e-4
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+
+
 # pooling
 
 

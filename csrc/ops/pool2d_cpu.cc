@@ -46,7 +46,7 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
   const auto fold = [](V a, V b) { return maximum(a, b); };
   with_window(s, [&](auto kernel_w, auto stride) {
     for_folded_rows(context, s, x, -std::numeric_limits<C>::infinity(), fold,
-                    [=](int64_t to, int64_t, Range, const C* columns, int64_t count) {
+                    [=](int64_t to, int64_t, const C* columns, int64_t count) {
                       for_packs_back<V>(count, [&](int64_t q, auto m) {
                         const C* const at = columns + q * stride;
                         store_pack(fold_taps(at, kernel_w, stride, s.dilation_w, fold), y + to + q,
@@ -92,7 +92,8 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
     start[q] = inside.empty() ? none : static_cast<Lane>(inside.first);
   }
   with_window(s, [&](auto kernel_w, auto stride) {
-    const auto row = [=](int64_t to, int64_t, Range rows, const C* columns, int64_t count) {
+    const auto row = [=](int64_t to, int64_t p, const C* columns, int64_t count) {
+      const Range rows = rows_inside(s, p);
       if (rows.empty()) {
         std::fill_n(y + to, count, S(lowest));
         std::fill_n(index + to, count, kNoTap<Index>);
@@ -246,7 +247,7 @@ void average_forward(const Context& context, const Pool2dShape& s, const S* x, S
   const auto add = [](V a, V b) { return a + b; };
   with_window(s, [&](auto kernel_w, auto stride) {
     for_folded_rows(context, s, x, C(0), add,
-                    [=](int64_t to, int64_t p, Range, const C* columns, int64_t count) {
+                    [=](int64_t to, int64_t p, const C* columns, int64_t count) {
                       const V height(C(1) / static_cast<C>(counted_rows(s, p)));
                       for_packs_back<V>(count, [&](int64_t q, auto m) {
                         const V sum = fold_taps(columns + q * stride, kernel_w, stride, 1, add);

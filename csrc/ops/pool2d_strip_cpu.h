@@ -9,8 +9,8 @@
 
 namespace fastdl::cpu {
 
-inline constexpr int64_t kStripElements = 512;  // at least as many, if there are
-inline constexpr int64_t kAhead = 8;  // rows of the output for which the input is asked for
+inline constexpr int64_t kStripElements = 512;
+inline constexpr int64_t kAhead = 8;
 
 struct Strip {
   bool joined;    // the outputs of all its rows are one long row
@@ -30,7 +30,7 @@ inline Strip strip_of(const Pool2dShape& s) {
 }
 
 // Calls fill(first row of the windows, taps inside, segment) for each row of a strip of outputs, then
-// body(first output, its row of a plane, taps inside, tap 0 of that output, outputs) for as many of
+// body(first output, its row of a plane, tap 0 of that output, outputs) for as many of
 // its outputs at a time as are one row. `segment` is where column 0 of x belongs in the first of
 // `levels` strips; a fill may write a register of margin behind the row.
 template <class S, class Fill, class Body>
@@ -44,9 +44,6 @@ void for_strips(const Context& context, const Pool2dShape& shape, const S* x, in
     const Strip strip = strip_of<Vec<C>>(s);
     const auto fill_row = fill;
     const auto do_row = body;
-    const auto taps_of = [&](int64_t p) {
-      return taps_inside(p * s.stride_h - s.pad_h, s.kernel_h, s.dilation_h, s.h);
-    };
     Scratch scratch(context, static_cast<size_t>(levels * strip.size) * sizeof(C));
     C* const columns = scratch.as<C>();
     std::fill_n(columns, levels * strip.size, margin);
@@ -63,18 +60,18 @@ void for_strips(const Context& context, const Pool2dShape& shape, const S* x, in
           fill_row(plane + p * step, whole, columns + k * strip.pitch);
           if (++p == s.p) p = 0, plane += s.h * s.w;
         }
-        do_row(i * s.q, first, whole, columns, rows * s.q);
+        do_row(i * s.q, first, columns, rows * s.q);
         continue;
       }
       for (int64_t k = 0; k < rows; ++k) {
-        const Range taps = taps_of(p);
+        const Range taps = rows_inside(s, p);
         const int64_t top = p * s.stride_h - s.pad_h + taps.first * s.dilation_h;
-        prefetch(plane + top * s.w + kAhead * step, step_bytes);
+        prefetch(plane + (p + kAhead) * step, step_bytes);
         fill_row(plane + top * s.w, taps, columns + k * strip.pitch + s.pad_w);
         if (++p == s.p) p = 0, plane += s.h * s.w;
       }
       for (int64_t k = 0, row = first; k < rows; ++k) {
-        do_row((i + k) * s.q, row, taps_of(row), columns + k * strip.pitch, s.q);
+        do_row((i + k) * s.q, row, columns + k * strip.pitch, s.q);
         if (++row == s.p) row = 0;
       }
     }

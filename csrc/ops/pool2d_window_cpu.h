@@ -24,6 +24,11 @@ inline Range taps_inside(int64_t start, int64_t kernel, int64_t dilation, int64_
   return {std::min(first, kernel), std::min(last, kernel)};
 }
 
+// The rows of the windows of outputs in row p that are inside.
+inline Range rows_inside(const Pool2dShape& s, int64_t p) {
+  return taps_inside(p * s.stride_h - s.pad_h, s.kernel_h, s.dilation_h, s.h);
+}
+
 // The windows of `count` that may have position i of a plane among their taps.
 inline Range windows_over(int64_t i, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
                           int64_t count) {
