@@ -48,38 +48,54 @@ inline Compute<S> sum_terms(int64_t n, F term) {
 
 // kernels
 
-// Up to a register's lanes of rows, or one if that is what the constant says.
-template <bool stream, bool weighted, bool biased, class Rows, class S>
-void normal_rows(Rows rows, int64_t n, double eps, const S* x, const Compute<S>* weight,
+template <bool stream, bool weighted, bool biased, class S>
+void normal_row(int64_t n, double eps, const S* x, const Compute<S>* weight, const Compute<S>* bias,
+                S* y, Compute<S>* mean_, Compute<S>* rstd_) {
+  using C = Compute<S>;
+  using V = Vec<C>;
+  const C count = static_cast<C>(n);
+  const C mean =
+      sum_terms<S>(n, [&](int64_t i, auto m) { return load_pack(x + i, m, C(0)); }) / count;
+  const C squares = sum_terms<S>(n, [&](int64_t i, auto m) {
+    const V d = load_pack(x + i, m, mean) - mean;
+    return d * d;
+  });
+  const C rstd = C(1) / std::sqrt(squares / count + static_cast<C>(eps));
+  for_packs<V>(n, [&](int64_t i, auto m) {
+    V v = (load_pack(x + i, m, C(0)) - mean) * rstd;
+    if constexpr (weighted) v = v * load_pack(weight + i, m, C(0));
+    if constexpr (biased) v += load_pack(bias + i, m, C(0));
+    put_pack<stream>(v, y + i, m);
+  });
+  *mean_ = mean, *rstd_ = rstd;
+}
+
+// Up to a register's lanes of rows, with the bits of normal_row.
+template <bool stream, bool weighted, bool biased, class S>
+void normal_rows(int64_t rows, int64_t n, double eps, const S* x, const Compute<S>* weight,
                  const Compute<S>* bias, S* y, Compute<S>* mean, Compute<S>* rstd) {
   using C = Compute<S>;
   using V = Vec<C>;
-  constexpr bool alone = !std::is_same_v<Rows, int64_t>;
   const V count(static_cast<C>(n));
   // Lane r is the sum of sum_row(r).
   const auto sums = [rows](auto sum_row) {
-    if constexpr (alone) {
-      return V(sum_lanes(sum_row(0)));
-    } else {
-      V part[V::size];
-      for (int64_t r = 0; r < V::size; ++r) part[r] = r < rows ? sum_row(r) : V(C(0));
-      return fold_across(part, [](V a, V b) { return a + b; });
-    }
+    V part[V::size];
+    for (int64_t r = 0; r < V::size; ++r) part[r] = r < rows ? sum_row(r) : V(C(0));
+    return fold_across(part, [](V a, V b) { return a + b; });
   };
   const V means = sums([=](int64_t r) {
     return sum_apart<S>(n, [=](int64_t i, auto m) { return load_pack(x + r * n + i, m, C(0)); });
   });
-  store_pack(means / count, mean, int64_t{rows});
+  store_pack(means / count, mean, rows);
   const V squares = sums([=](int64_t r) {
-    if (!alone)  // those to come; longer ones the hardware foresees
-      prefetch(x + (rows + r) * n, n * static_cast<int64_t>(sizeof(S)));
+    prefetch(x + (rows + r) * n, n * static_cast<int64_t>(sizeof(S)));  // those to come
     const C middle = mean[r];
     return sum_apart<S>(n, [=](int64_t i, auto m) {
       const V d = load_pack(x + r * n + i, m, middle) - middle;
       return d * d;
     });
   });
-  store_pack(V(C(1)) / sqrt(squares / count + static_cast<C>(eps)), rstd, int64_t{rows});
+  store_pack(V(C(1)) / sqrt(squares / count + static_cast<C>(eps)), rstd, rows);
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const V middle(mean[r]), scale(rstd[r]);
     for_packs<V>(n, [=](int64_t i, auto m) {
@@ -147,13 +163,13 @@ void forward(const Context& context, const LayerNormShape& s, double eps, const 
   const int64_t grain = (std::max<int64_t>(1, kWork / (n + 8)) + few - 1) / few * few;
   const auto run = [&](auto stream, auto weighted, auto biased) {
     context.parallel_for(s.rows, grain, [&](int64_t begin, int64_t end) {
-      const auto normalise = [&](int64_t i, auto rows) {
-        normal_rows<stream, weighted, biased>(rows, n, eps, x + i * n, weight, bias, y + i * n,
-                                              mean + i, rstd + i);
-      };
       for (int64_t i = begin; i < end; i += few)
-        few == 1 ? normalise(i, std::integral_constant<int64_t, 1>())
-                 : normalise(i, std::min(few, end - i));
+        if (few == 1)
+          normal_row<stream, weighted, biased>(n, eps, x + i * n, weight, bias, y + i * n, mean + i,
+                                               rstd + i);
+        else
+          normal_rows<stream, weighted, biased>(std::min(few, end - i), n, eps, x + i * n, weight,
+                                                bias, y + i * n, mean + i, rstd + i);
       stream_end();
     });
   };
