@@ -172,6 +172,23 @@ def test_layer_norm_sums_many_rows():
     np.testing.assert_allclose(w.grad.numpy(), (wide * normal).sum(0), rtol=1e-5, atol=2e-3)
 
 
+@pytest.mark.parametrize("dtype", [fastdl.float32, fastdl.float64, fastdl.bfloat16])
+@pytest.mark.parametrize("width", [1, 10, 112, 256, 257, 700])
+@pytest.mark.parametrize("rows", [1, 2, 15, 17, 333])
+def test_layer_norm_of_rows_together_is_that_of_each_row(rows, width, dtype):
+    x = fastdl.tensor(5 + images(rows, width)).to(dtype)
+    w, b = fastdl.tensor(images(width, seed=1)), fastdl.tensor(images(width, seed=2))
+    if dtype == fastdl.float64:
+        w, b = w.double(), b.double()
+    y = F.layer_norm(x, width, w, b).double().numpy()
+    alone = [F.layer_norm(x[i : i + 1], width, w, b) for i in range(rows)]
+    np.testing.assert_array_equal(y, np.concatenate([r.double().numpy() for r in alone]))
+    weight, bias = (t.double().numpy() for t in (w, b))
+    expected = ref.layer_norm(x.double().numpy(), width) * weight + bias
+    tolerance = 5e-2 if dtype == fastdl.bfloat16 else 1e-4
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+
+
 # pooling
 
 
@@ -209,6 +226,57 @@ def test_max_pool_gives_the_gradient_to_the_first_maximum(make, kernel, stride, 
     np.add.at(expected, (plane, p * stride + first // kernel, q * stride + first % kernel), 1)
     inside = expected[:, padding : padding + 37, padding : padding + 41]
     np.testing.assert_array_equal(t.grad.numpy().reshape(inside.shape), inside)
+
+
+# Planes of one window, of rows narrower than a register, as wide as one or two, and one element
+# more; heights and widths that windows cover, or leave an element of; more rows than a strip has.
+SMALL_PLANES = [(2, 2), (3, 5), (10, 10), (11, 9), (4, 33), (6, 31), (5, 64), (150, 3)]
+
+
+@pytest.mark.parametrize("dtype", [fastdl.float32, fastdl.float64, fastdl.bfloat16])
+@pytest.mark.parametrize("plane", SMALL_PLANES, ids=lambda p: f"{p[0]}x{p[1]}")
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [(2, 2, 0), (1, 2, 0), (2, 3, 0), (2, 2, 1), (3, 2, 1), (2, 1, 1), (2, 5, 1)],
+)
+def test_pools_of_small_planes(plane, kernel, stride, padding, dtype):
+    """Ties, NaN, and windows of -infinity alone; whole numbers, which every dtype has."""
+    if min(plane) + 2 * padding < kernel or padding > kernel // 2:
+        return
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (3, 7, *plane)).astype(np.float32)
+    x[rng.random(x.shape) < 0.01] = np.nan
+    x[:, 3] = -np.inf
+    taps = windows(x, kernel, stride, padding, -np.inf)
+    t = fastdl.tensor(x).to(dtype).detach()
+    t.requires_grad = True
+    y = F.max_pool2d(t, kernel, stride, padding)
+    with fastdl.no_grad():
+        inference = F.max_pool2d(t, kernel, stride, padding)
+    for result in (y, inference):
+        np.testing.assert_array_equal(
+            result.detach().float().numpy().reshape(taps.shape[:3]), taps.max(-1)
+        )
+    g = 1 + np.arange(y.numel()) % 17
+    y.backward(fastdl.tensor(g.astype(np.float32).reshape(y.shape)).to(dtype))
+    outside = windows(np.zeros_like(x), kernel, stride, padding, 1) == 1
+    first = np.argmax(np.where(outside, -2, np.where(np.isneginf(taps), -1, taps)), -1)
+    expected = np.zeros((21, plane[0] + 2 * padding + stride, plane[1] + 2 * padding + stride))
+    at, p, q = np.indices(first.shape)
+    np.add.at(
+        expected,
+        (at, p * stride + first // kernel, q * stride + first % kernel),
+        g.reshape(at.shape),
+    )
+    inside = expected[:, padding : padding + plane[0], padding : padding + plane[1]]
+    np.testing.assert_array_equal(t.grad.float().numpy().reshape(inside.shape), inside)
+    finite = fastdl.tensor(np.nan_to_num(x, nan=1, neginf=5)).to(dtype)
+    sums = windows(finite.double().numpy(), kernel, stride, padding, 0).sum(-1)
+    averages = F.avg_pool2d(finite, kernel, stride, padding).double().numpy()
+    tolerance = 1e-2 if dtype == fastdl.bfloat16 else 1e-6
+    np.testing.assert_allclose(
+        averages.reshape(sums.shape), sums / kernel**2, rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("make", [fastdl.tensor, channels_last], ids=["first", "last"])

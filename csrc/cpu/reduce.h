@@ -5,6 +5,7 @@
 // Comput. 14 (1993), with vector accumulators at the leaves.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -131,6 +132,15 @@ inline void for_packs(int64_t n, F f) {
   if (i < n) f(i, n - i);
 }
 
+// The same for an f that may be applied to an element twice: the last register is a whole one that
+// reaches back over the one before, if n is not less than a register.
+template <class P, class F>
+inline void for_packs_back(int64_t n, F f) {
+  constexpr std::integral_constant<int64_t, P::size> all;
+  if (n < P::size) return n > 0 ? f(int64_t{0}, n) : void();
+  for (int64_t i = 0; i < n; i += P::size) f(std::min(i, n - P::size), all);
+}
+
 // ---- ways to combine ----
 
 struct Sum {
@@ -187,6 +197,32 @@ inline C fold(Lanes<C> a) {
   C r = lane[0];
   for (int i = 1; i < Lanes<C>::size; ++i) r = Op::combine(Lanes<C>(r), Lanes<C>(lane[i])).v[0];
   return r;
+}
+
+// ---- lanes of many registers ----
+
+// Lane r of the result is the fold of the lanes of of[r], with the bits of fold_lanes: in each round
+// two registers become one, in which their groups of lanes lie side by side, folded to half.
+template <int group, class V, class F>
+[[gnu::always_inline]] inline void fold_groups(V (&of)[V::size], F f) {
+  typename V::Mask low;
+  for (int l = 0; l < V::size; ++l) {
+    const int from = l / group * group + l % (group / 2);
+    low[l] = l % group < group / 2 ? from : from + V::size;
+  }
+  const typename V::Mask high = low + group / 2;
+#pragma GCC unroll 8
+  for (int i = 0; i < group / 2; ++i) {
+    const V a = of[i], b = of[i + group / 2];
+    of[i] = f(V(typename V::Native(__builtin_shuffle(a.v, b.v, low))),
+              V(typename V::Native(__builtin_shuffle(a.v, b.v, high))));
+  }
+  if constexpr (group > 2) fold_groups<group / 2>(of, f);
+}
+template <class V, class F>
+[[gnu::always_inline]] inline V fold_across(V (&of)[V::size], F f) {
+  fold_groups<V::size>(of, f);
+  return of[0];
 }
 
 // ---- the pairwise fold ----

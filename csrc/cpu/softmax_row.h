@@ -11,30 +11,6 @@
 
 namespace fastdl::cpu {
 
-// Lane r of the result is the fold of the lanes of of[r], with the bits of fold_lanes: in each round
-// two registers become one, in which their groups of lanes lie side by side, folded to half.
-template <int group, class V, class F>
-[[gnu::always_inline]] inline void fold_groups(V (&of)[V::size], F f) {
-  typename V::Mask low;
-  for (int l = 0; l < V::size; ++l) {
-    const int from = l / group * group + l % (group / 2);
-    low[l] = l % group < group / 2 ? from : from + V::size;
-  }
-  const typename V::Mask high = low + group / 2;
-#pragma GCC unroll 8
-  for (int i = 0; i < group / 2; ++i) {
-    const V a = of[i], b = of[i + group / 2];
-    of[i] = f(V(typename V::Native(__builtin_shuffle(a.v, b.v, low))),
-              V(typename V::Native(__builtin_shuffle(a.v, b.v, high))));
-  }
-  if constexpr (group > 2) fold_groups<group / 2>(of, f);
-}
-template <class V, class F>
-[[gnu::always_inline]] inline V fold_across(V (&of)[V::size], F f) {
-  fold_groups<V::size>(of, f);
-  return of[0];
-}
-
 // The larger; a NaN may get lost, and comes back through the sum of exponentials.
 template <class T>
 inline Vec<T> larger(Vec<T> a, Vec<T> b) {

@@ -1,5 +1,7 @@
 // Layer normalisation: a row's mean, then the squares about it, then the result. The row is in the
-// first-level cache from the first of these walks on, so memory is read once and written once.
+// first-level cache from the first of these walks on, so memory is read once and written once. A row
+// alone is one chain of dependent steps, so as many as a register has lanes take each step together
+// where they are short.
 //
 // The gradients of weight and bias are sums over rows. Each chunk of rows has its own, made of
 // blocks of a few rows so that rounding errors do not add up; chunks are merged in order, and how
@@ -7,6 +9,7 @@
 #include "ops/layer_norm.h"
 
 #include "core/dtype.h"
+#include "cpu/prefetch.h"
 #include "cpu/reduce.h"
 #include "cpu/register.h"
 
@@ -17,9 +20,12 @@ constexpr int64_t kWork = 16384;    // elements worth a chunk of threads
 constexpr int64_t kChunks = 64;     // at most, each with sums of its own
 constexpr int64_t kBlockRows = 32;  // rows that are added up one by one
 
-// The sum over i of term(i, m), a register of which covers elements [i, i + m): pairwise.
+constexpr int64_t kGroup = 4096;  // elements of rows that are normalised together
+
+// The sum over i of term(i, m), a register of which covers elements [i, i + m): pairwise, lanes kept
+// apart.
 template <class S, class F>
-inline Compute<S> sum_terms(int64_t n, F term) {
+inline Vec<Compute<S>> sum_apart(int64_t n, F term) {
   using V = Vec<Compute<S>>;
   using C = Compute<S>;
   const auto leaf = [&](int64_t begin, int64_t end) {
@@ -30,10 +36,14 @@ inline Compute<S> sum_terms(int64_t n, F term) {
     for_packs<V>(end - i, [&](int64_t k, auto m) { a += term(i + k, m); });
     return a + b;
   };
-  if (n <= kLeaf<S>) return sum_lanes(leaf(0, n));
+  if (n <= kLeaf<S>) return leaf(0, n);
   Pairwise<Sum, V> pairs;
   for (int64_t i = 0; i < n; i += kLeaf<S>) pairs.push(leaf(i, std::min(n, i + kLeaf<S>)));
-  return sum_lanes(pairs.result());
+  return pairs.result();
+}
+template <class S, class F>
+inline Compute<S> sum_terms(int64_t n, F term) {
+  return sum_lanes(sum_apart<S>(n, term));
 }
 
 // kernels
@@ -58,6 +68,43 @@ void normal_row(int64_t n, double eps, const S* x, const Compute<S>* weight, con
     put_pack<stream>(v, y + i, m);
   });
   *mean_ = mean, *rstd_ = rstd;
+}
+
+// Up to a register's lanes of rows, with the bits of normal_row.
+template <bool stream, bool weighted, bool biased, class S>
+void normal_rows(int64_t rows, int64_t n, double eps, const S* x, const Compute<S>* weight,
+                 const Compute<S>* bias, S* y, Compute<S>* mean, Compute<S>* rstd) {
+  using C = Compute<S>;
+  using V = Vec<C>;
+  const V count(static_cast<C>(n));
+  // Lane r is the sum of sum_row(r).
+  const auto sums = [rows](auto sum_row) {
+    V part[V::size];
+    for (int64_t r = 0; r < V::size; ++r) part[r] = r < rows ? sum_row(r) : V(C(0));
+    return fold_across(part, [](V a, V b) { return a + b; });
+  };
+  const V means = sums([=](int64_t r) {
+    return sum_apart<S>(n, [=](int64_t i, auto m) { return load_pack(x + r * n + i, m, C(0)); });
+  });
+  store_pack(means / count, mean, rows);
+  const V squares = sums([=](int64_t r) {
+    prefetch(x + (rows + r) * n, n * static_cast<int64_t>(sizeof(S)));  // those to come
+    const C middle = mean[r];
+    return sum_apart<S>(n, [=](int64_t i, auto m) {
+      const V d = load_pack(x + r * n + i, m, middle) - middle;
+      return d * d;
+    });
+  });
+  store_pack(V(C(1)) / sqrt(squares / count + static_cast<C>(eps)), rstd, rows);
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const V middle(mean[r]), scale(rstd[r]);
+    for_packs<V>(n, [=](int64_t i, auto m) {
+      V v = (load_pack(x + i, m, C(0)) - middle) * scale;
+      if constexpr (weighted) v = v * load_pack(weight + i, m, C(0));
+      if constexpr (biased) v += load_pack(bias + i, m, C(0));
+      put_pack<stream>(v, y + i, m);
+    });
+  }
 }
 
 // One row of dx, and what it adds to the sums of the block, where these are not null.
@@ -112,14 +159,19 @@ void forward(const Context& context, const LayerNormShape& s, double eps, const 
   C* const mean = static_cast<C*>(mean_);
   C* const rstd = static_cast<C*>(rstd_);
   const int64_t n = s.columns, row_bytes = n * static_cast<int64_t>(sizeof(S));
+  const int64_t few = n * Vec<C>::size <= kGroup ? Vec<C>::size : 1;
+  const int64_t grain = (std::max<int64_t>(1, kWork / (n + 8)) + few - 1) / few * few;
   const auto run = [&](auto stream, auto weighted, auto biased) {
-    context.parallel_for(s.rows, std::max<int64_t>(1, kWork / (n + 8)),
-                         [&](int64_t begin, int64_t end) {
-                           for (int64_t i = begin; i < end; ++i)
-                             normal_row<stream, weighted, biased>(n, eps, x + i * n, weight, bias,
-                                                                  y + i * n, mean + i, rstd + i);
-                           stream_end();
-                         });
+    context.parallel_for(s.rows, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i += few)
+        if (few == 1)
+          normal_row<stream, weighted, biased>(n, eps, x + i * n, weight, bias, y + i * n, mean + i,
+                                               rstd + i);
+        else
+          normal_rows<stream, weighted, biased>(std::min(few, end - i), n, eps, x + i * n, weight,
+                                                bias, y + i * n, mean + i, rstd + i);
+      stream_end();
+    });
   };
   with_flag(streams(y, s.rows * row_bytes, row_bytes), [&](auto stream) {
     with_flag(weight, [&](auto weighted) {

@@ -1,45 +1,21 @@
 // Two-dimensional pooling of planes (images in channels-last: ops/pool2d_last_cpu.h). Lanes are
-// neighbouring outputs of a row. The rows of a window are folded into one first, between margins that
-// add nothing, and then the taps of that row by (strided) loads: kernel_h + kernel_w steps in place
-// of their product. Where a gradient will ask which tap was the maximum, the taps are walked in
-// their order instead, and windows that hang over an edge one by one.
+// neighbouring outputs of a row. The rows of a window are folded into one first, and then the taps of
+// that row: kernel_h + kernel_w steps in place of their product. Where a gradient will ask which tap
+// was the maximum, the taps are walked in their order instead. Either way the rows come from a strip
+// with margins (ops/pool2d_strip_cpu.h).
 //
 // Gradients of a plane are put together in the first caches and leave for memory once. A maximum's
-// goes to the tap that forward noted, which is a byte. All rows under a window get the same of an
+// goes to the tap that forward noted, which is a byte; where windows of two columns lie apart, all
+// elements ask instead whether they are that tap. All rows under a window get the same of an
 // average: what a row of dy spreads over its columns is added up once.
 #include "core/dtype.h"
-#include "cpu/prefetch.h"
 #include "cpu/register.h"
 #include "ops/pool2d_last_cpu.h"
+#include "ops/pool2d_strip_cpu.h"
 #include "ops/pool2d_window_cpu.h"
 
 namespace fastdl::cpu {
 namespace {
-
-// x[0], x[stride], ... : m elements, or a whole register if m is the constant.
-template <class C, class Stride, class M>
-inline Vec<C> load_strided(const C* x, Stride stride, M m) {
-  using V = Vec<C>;
-  if (stride == 1 || m == 1) return load_pack(x, m, C(0));
-  if (stride == 2) {
-    // Two registers that together end with the last element wanted, so that nothing is read
-    // beyond it.
-    typename V::Mask pick;
-    for (int i = 0; i < V::size; ++i) pick[i] = i < V::size / 2 ? 2 * i : 2 * i + 1;
-    V low, high;
-    if constexpr (std::is_same_v<M, int64_t>) {
-      low = V::load(x, std::min<int64_t>(2 * m - 1, V::size));
-      high = V::load(x + V::size - 1, std::max<int64_t>(2 * m - V::size, 0));
-    } else {
-      low = V::load(x);
-      high = V::load(x + V::size - 1);
-    }
-    return V(typename V::Native(__builtin_shuffle(low.v, high.v, pick)));
-  }
-  C buffer[V::size] = {};
-  for (int64_t i = 0; i < m; ++i) buffer[i] = x[i * stride];
-  return V::load(buffer);
-}
 
 // a[0], b[0], a[1], b[1], ... to y: 2 m elements.
 template <class C, class M>
@@ -61,141 +37,6 @@ inline void store_interleaved(Vec<C> a, Vec<C> b, C* y, M m) {
   }
 }
 
-// Calls f with the width of the window and its stride, as constants where they are usual ones.
-template <class F>
-inline void with_window(const Pool2dShape& s, F f) {
-  using std::integral_constant;
-  if (s.stride_w == 1) return f(s.kernel_w, integral_constant<int64_t, 1>());
-  if (s.stride_w != 2) return f(s.kernel_w, s.stride_w);
-  if (s.kernel_w == 2) return f(integral_constant<int64_t, 2>(), integral_constant<int64_t, 2>());
-  if (s.kernel_w == 3) return f(integral_constant<int64_t, 3>(), integral_constant<int64_t, 2>());
-  f(s.kernel_w, integral_constant<int64_t, 2>());
-}
-
-// The windows of a row that lie inside from left to right.
-Range whole_windows(const Pool2dShape& s) {
-  const int64_t first = std::min((s.pad_w + s.stride_w - 1) / s.stride_w, s.q);
-  const int64_t room = s.w - 1 - (s.kernel_w - 1) * s.dilation_w + s.pad_w;
-  return {first, room < 0 ? first : std::clamp(room / s.stride_w + 1, first, s.q)};
-}
-
-// The rows of a window in the type of the arithmetic.
-template <class S>
-class WindowRows {
- public:
-  using C = Compute<S>;
-  static constexpr bool kCopies = !std::is_same_v<S, C>;
-
-  WindowRows(const Context& context, const Pool2dShape& s)
-      : s_(s), scratch_(context, kCopies ? static_cast<size_t>(s.kernel_h * s.w) * sizeof(C) : 0) {}
-
-  void enter(const S* plane, int64_t top, Range taps) {
-    if constexpr (kCopies) {
-      base_ = scratch_.template as<C>();
-      for (int64_t r = taps.first; r < taps.last; ++r)
-        load_block(plane + (top + r * s_.dilation_h) * s_.w, 1, s_.w,
-                   scratch_.template as<C>() + r * s_.w);
-    } else {
-      base_ = plane + top * s_.w;
-    }
-  }
-  const C* row(int64_t r) const { return base_ + r * (kCopies ? s_.w : s_.dilation_h * s_.w); }
-
- private:
-  const Pool2dShape& s_;
-  Scratch scratch_;
-  const C* base_ = nullptr;
-};
-
-// Calls body(item, rows, p, taps) for every row of the output, with its window's rows entered.
-template <class S, class F>
-void for_output_rows(const Context& context, const Pool2dShape& s, const S* x, F body) {
-  if (s.q == 0) return;
-  context.parallel_for(s.planes * s.p, pool_grain(s), [&](int64_t begin, int64_t end) {
-    WindowRows<S> rows(context, s);
-    int64_t p = begin % s.p;
-    const S* plane = x + begin / s.p * s.h * s.w;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t top = p * s.stride_h - s.pad_h;
-      const Range taps = taps_inside(top, s.kernel_h, s.dilation_h, s.h);
-      rows.enter(plane, top, taps);
-      body(i, rows, p, taps);
-      if (++p == s.p) p = 0, plane += s.h * s.w;
-    }
-  });
-}
-
-constexpr int64_t kAhead = 20;  // rows of the output for which the input is asked for
-
-// Calls body(item, p, columns) for every row of the output: `columns` is the fold of the rows of
-// its windows, at tap 0 of output 0. Folds of other columns than the plane's are `margin`.
-//
-// Taps are read across the borders of the stores that made the fold, and such a load waits until
-// they have left for the cache. So a row is folded before the taps of the last one are read.
-template <class S, class F, class Body>
-void for_folded_rows(const Context& context, const Pool2dShape& s, const S* x, Compute<S> margin,
-                     F fold, Body body) {
-  using C = Compute<S>;
-  using V = Vec<C>;
-  const int64_t reach = (s.q - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-  const int64_t room = std::max(reach, s.pad_w + s.w) + V::size;
-  if (s.q == 0) return;
-  context.parallel_for(s.planes * s.p, pool_grain(s), [&](int64_t begin, int64_t end) {
-    Scratch scratch(context, static_cast<size_t>(2 * room) * sizeof(C));
-    C* columns = scratch.as<C>();
-    C* before = columns + room;
-    std::fill_n(columns, 2 * room, margin);
-    int64_t p = begin % s.p, p_before = 0;
-    const S* plane = x + begin / s.p * s.h * s.w;
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t top = p * s.stride_h - s.pad_h;
-      const Range taps = taps_inside(top, s.kernel_h, s.dilation_h, s.h);
-      const S* const first = plane + (top + taps.first * s.dilation_h) * s.w;
-      const int64_t step = s.stride_h * s.w;  // the rows that are new with the next output
-      prefetch(first + kAhead * step, step * static_cast<int64_t>(sizeof(S)));
-      for_packs<V>(s.w, [&](int64_t j, auto m) {
-        if (taps.empty()) return store_pack(V(margin), columns + s.pad_w + j, m);
-        V v = load_pack(first + j, m, margin);
-        for (int64_t r = 1; r < taps.last - taps.first; ++r)
-          v = fold(v, load_pack(first + r * s.dilation_h * s.w + j, m, margin));
-        store_pack(v, columns + s.pad_w + j, m);
-      });
-      if (i > begin) body(i - 1, p_before, before);
-      std::swap(columns, before);
-      p_before = p;
-      if (++p == s.p) p = 0, plane += s.h * s.w;
-    }
-    body(end - 1, p_before, before);
-  });
-}
-
-// The fold of the taps of outputs [q, q + m) in a folded row.
-template <class C, class Width, class Stride, class M, class F>
-inline Vec<C> fold_columns(const Pool2dShape& s, const C* columns, int64_t q, Width kernel_w,
-                           Stride stride, M m, F fold) {
-  using V = Vec<C>;
-  const C* const at = columns + q * stride;
-  // Windows of 2 or 3 that step by 2: all taps are in two registers, and one element after them.
-  if constexpr (!std::is_same_v<Stride, int64_t> && !std::is_same_v<Width, int64_t> &&
-                !std::is_same_v<M, int64_t>) {
-    if (stride == 2 && s.dilation_w == 1) {
-      typename V::Mask even, odd, next;
-      for (int i = 0; i < V::size; ++i) even[i] = 2 * i, odd[i] = 2 * i + 1, next[i] = i + 1;
-      const V low = V::load(at), high = V::load(at + V::size);
-      const V first(typename V::Native(__builtin_shuffle(low.v, high.v, even)));
-      const V second(typename V::Native(__builtin_shuffle(low.v, high.v, odd)));
-      const V both = fold(first, second);
-      if (kernel_w == 2) return both;
-      const V after(at[2 * V::size]);
-      return fold(both, V(typename V::Native(__builtin_shuffle(first.v, after.v, next))));
-    }
-  }
-  V v = load_strided(at, stride, m);
-  for (int64_t c = 1; c < kernel_w; ++c)
-    v = fold(v, load_strided(at + c * s.dilation_w, stride, m));
-  return v;
-}
-
 // ---- maximum ----
 
 template <class S>
@@ -205,32 +46,31 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
   const auto fold = [](V a, V b) { return maximum(a, b); };
   with_window(s, [&](auto kernel_w, auto stride) {
     for_folded_rows(context, s, x, -std::numeric_limits<C>::infinity(), fold,
-                    [&](int64_t item, int64_t, const C* columns) {
-                      for_packs<V>(s.q, [&](int64_t q, auto m) {
-                        store_pack(fold_columns(s, columns, q, kernel_w, stride, m, fold),
-                                   y + item * s.q + q, m);
+                    [=](int64_t to, int64_t, const C* columns, int64_t count) {
+                      for_packs_back<V>(count, [&](int64_t q, auto m) {
+                        const C* const at = columns + q * stride;
+                        store_pack(fold_taps(at, kernel_w, stride, s.dilation_w, fold), y + to + q,
+                                   m);
                       });
                     });
   });
 }
 
-// The window of output q alone.
-template <class S, class Index>
-void max_window(const Pool2dShape& s, const WindowRows<S>& rows, Range taps, int64_t q, S* y,
-                Index* index) {
-  using C = Compute<S>;
-  const int64_t left = q * s.stride_w - s.pad_w;
-  const Range columns = taps_inside(left, s.kernel_w, s.dilation_w, s.w);
-  C best = -std::numeric_limits<C>::infinity();
-  int64_t at = -1;
-  for (int64_t r = taps.first; r < taps.last; ++r)
-    for (int64_t c = columns.first; c < columns.last; ++c) {
-      const C v = rows.row(r)[left + c * s.dilation_w];
-      if (at >= 0 && !(v > best || (v != v && best == best))) continue;
-      best = v, at = r * s.kernel_w + c;
-    }
-  y[q] = S(best);
-  index[q] = at < 0 ? kNoTap<Index> : static_cast<Index>(at);
+// The maxima of a register of windows whose rows lie `level` apart. `at` has the first tap inside of
+// each on the way in, which a margin's -infinity before it leaves as it is, and that of the maximum
+// on the way out.
+template <class Index, class C, class Width, class Stride>
+[[gnu::always_inline]] inline Vec<C> max_taps(const C* columns, int64_t level, Range rows,
+                                              Width kernel_w, Stride stride, int64_t dilation,
+                                              typename Vec<C>::Mask& at) {
+  Vec<C> best(C(0));
+  for_taps(columns + rows.first * level, kernel_w, stride, dilation, [&](int64_t c, Vec<C> v) {
+    c == 0 ? void(best = v) : take_larger<Index>(best, at, v, rows.first * kernel_w + c);
+  });
+  for (int64_t r = rows.first + 1; r < rows.last; ++r)
+    for_taps(columns + r * level, kernel_w, stride, dilation,
+             [&](int64_t c, Vec<C> v) { take_larger<Index>(best, at, v, r * kernel_w + c); });
+  return best;
 }
 
 template <class S, class Index>
@@ -238,29 +78,39 @@ void max_forward(const Context& context, const Pool2dShape& s, const S* x, S* y,
   using C = Compute<S>;
   using V = Vec<C>;
   using L = typename V::Mask;
-  const Range whole = whole_windows(s);
+  using Lane = std::decay_t<decltype(L{}[0])>;
+  constexpr C lowest = -std::numeric_limits<C>::infinity();
+  constexpr Lane none = kNoTap<Index>;
+  const Strip strip = strip_of<V>(s);
+  const int64_t outputs = strip.joined ? strip.rows * s.q : s.q;
+  // The column of the first tap inside of each window.
+  Scratch scratch(context, static_cast<size_t>(outputs + V::size) * sizeof(Lane));
+  Lane* const start = scratch.as<Lane>();
+  std::fill_n(start, outputs + V::size, Lane(0));
+  for (int64_t q = 0; q < s.q; ++q) {
+    const Range inside = taps_inside(q * s.stride_w - s.pad_w, s.kernel_w, s.dilation_w, s.w);
+    start[q] = inside.empty() ? none : static_cast<Lane>(inside.first);
+  }
   with_window(s, [&](auto kernel_w, auto stride) {
-    for_output_rows(
-        context, s, x, [&](int64_t item, const WindowRows<S>& rows, int64_t, Range taps) {
-          S* const to = y + item * s.q;
-          Index* const noted = index + item * s.q;
-          const Range inside = taps.empty() ? Range{0, 0} : whole;
-          for (int64_t q = 0; q < inside.first; ++q) max_window(s, rows, taps, q, to, noted);
-          for (int64_t q = inside.last; q < s.q; ++q) max_window(s, rows, taps, q, to, noted);
-          for_packs<V>(inside.last - inside.first, [&](int64_t i, auto m) {
-            const int64_t q = inside.first + i, left = q * s.stride_w - s.pad_w;
-            V best(-std::numeric_limits<C>::infinity());
-            L at = L{} + static_cast<std::decay_t<decltype(L{}[0])>>(taps.first * kernel_w);
-            for (int64_t r = taps.first; r < taps.last; ++r) {
-              const C* const row = rows.row(r) + left;
-              for (int64_t c = 0; c < kernel_w; ++c)
-                take_larger<Index>(best, at, load_strided(row + c * s.dilation_w, stride, m),
-                                   r * kernel_w + c);
-            }
-            store_pack(best, to + q, m);
-            TapLanes<C, Index>::store(at, noted + q, m);
-          });
-        });
+    const auto row = [=](int64_t to, int64_t p, const C* columns, int64_t count) {
+      const Range rows = rows_inside(s, p);
+      if (rows.empty()) {
+        std::fill_n(y + to, count, S(lowest));
+        std::fill_n(index + to, count, kNoTap<Index>);
+        return;
+      }
+      const L above = L{} + static_cast<Lane>(rows.first * kernel_w), nowhere = L{} + none;
+      for_packs_back<V>(count, [&](int64_t q, auto m) {
+        L at;
+        memcpy(&at, start + q, sizeof at);
+        at = at == nowhere ? nowhere : at + above;
+        const V best = max_taps<Index>(columns + q * stride, strip.size, rows, kernel_w, stride,
+                                       s.dilation_w, at);
+        store_pack(best, y + to + q, m);
+        TapLanes<C, Index>::store(at, index + to + q, m);
+      });
+    };
+    for_copied_rows(context, s, x, lowest, row);
   });
 }
 
@@ -291,10 +141,50 @@ void for_gradient_planes(const Context& context, const Pool2dShape& s, S* dx, F 
                        });
 }
 
+// Gradients of windows of two columns that lie apart in both directions: each element of dx has one
+// window at most, which gives it dy or nothing.
+template <class S, class Index>
+void max_backward_apart(const Context& context, const Pool2dShape& s, const S* dy_,
+                        const Index* index, S* dx) {
+  using C = Compute<S>;
+  using V = Vec<C>;
+  using L = typename V::Mask;
+  using Lane = std::decay_t<decltype(L{}[0])>;
+  constexpr std::integral_constant<int64_t, V::size> all;
+  const int64_t size = s.h * s.w, outputs = s.planes * s.p * s.q;
+  const bool covered = s.p * s.kernel_h * s.q * 2 == size;
+  for_gradient_planes(context, s, dx, [=](int64_t plane, C* sum) {
+    if (!covered) std::fill_n(sum, size, C(0));
+    for (int64_t p = 0; p < s.p; ++p) {
+      const int64_t from = (plane * s.p + p) * s.q;
+      for_packs_back<V>(s.q, [&](int64_t q, auto m) {
+        const S* const dy = dy_ + from + q;
+        const Index* const tap = index + from + q;
+        // Narrow rows are read and written by whole registers where more of them follow.
+        const bool more = from + V::size <= outputs;
+        const V g = more ? load_pack(dy, all, C(0)) : load_pack(dy, m, C(0));
+        const L at = more ? TapLanes<C, Index>::load(tap, all) : TapLanes<C, Index>::load(tap, m);
+        for (int64_t r = 0; r < s.kernel_h; ++r) {
+          const int64_t to = (p * s.stride_h + r * s.dilation_h) * s.w + 2 * q;
+          const L left = L{} + static_cast<Lane>(2 * r);
+          const V even = select(at == left, g, V(C(0))), odd = select(at == left + 1, g, V(C(0)));
+          if (covered && to + 2 * V::size <= size)
+            store_interleaved(even, odd, sum + to, all);
+          else
+            store_interleaved(even, odd, sum + to, m);
+        }
+      });
+    }
+  });
+}
+
 template <class S, class Index>
 void max_backward(const Context& context, const Pool2dShape& s, const S* dy_, const Index* index,
                   S* dx) {
   using C = Compute<S>;
+  const bool apart = windows_apart(s) && (s.kernel_h - 1) * s.dilation_h < s.stride_h;
+  if (apart && s.kernel_w == 2 && s.stride_w == 2)
+    return max_backward_apart(context, s, dy_, index, dx);
   const int64_t outputs = s.p * s.q;
   Scratch scratch(context, static_cast<size_t>(s.kernel_h * s.kernel_w) * sizeof(int64_t));
   int64_t* const place = scratch.as<int64_t>();  // of a tap, from the window's first one
@@ -347,18 +237,23 @@ void average_forward(const Context& context, const Pool2dShape& s, const S* x, S
   using V = Vec<C>;
   if (s.kernel_h == s.h && s.kernel_w == s.w && s.pad_h == 0 && s.pad_w == 0 && s.p * s.q == 1)
     return average_planes(context, s, x, y);
-  Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(C));
+  const Strip strip = strip_of<V>(s);
+  const int64_t outputs = strip.joined ? strip.rows * s.q : s.q;  // of a row's one share, if joined
+  Scratch scratch(context, static_cast<size_t>(outputs + V::size) * sizeof(C));
   C* const share = scratch.as<C>();
-  for (int64_t q = 0; q < s.q; ++q) share[q] = C(1) / static_cast<C>(counted_columns(s, q));
+  std::fill_n(share, outputs + V::size, C(1) / static_cast<C>(s.kernel_w));
+  if (!strip.joined)
+    for (int64_t q = 0; q < s.q; ++q) share[q] = C(1) / static_cast<C>(counted_columns(s, q));
   const auto add = [](V a, V b) { return a + b; };
   with_window(s, [&](auto kernel_w, auto stride) {
-    for_folded_rows(context, s, x, C(0), add, [&](int64_t item, int64_t p, const C* columns) {
-      const V height(C(1) / static_cast<C>(counted_rows(s, p)));
-      for_packs<V>(s.q, [&](int64_t q, auto m) {
-        const V sum = fold_columns(s, columns, q, kernel_w, stride, m, add);
-        store_pack(sum * (load_pack(share + q, m, C(0)) * height), y + item * s.q + q, m);
-      });
-    });
+    for_folded_rows(context, s, x, C(0), add,
+                    [=](int64_t to, int64_t p, const C* columns, int64_t count) {
+                      const V height(C(1) / static_cast<C>(counted_rows(s, p)));
+                      for_packs_back<V>(count, [&](int64_t q, auto m) {
+                        const V sum = fold_taps(columns + q * stride, kernel_w, stride, 1, add);
+                        store_pack(sum * (V::load(share + q) * height), y + to + q, m);
+                      });
+                    });
   });
 }
 

@@ -24,11 +24,24 @@ inline Range taps_inside(int64_t start, int64_t kernel, int64_t dilation, int64_
   return {std::min(first, kernel), std::min(last, kernel)};
 }
 
+// The rows of the windows of outputs in row p that are inside.
+inline Range rows_inside(const Pool2dShape& s, int64_t p) {
+  return taps_inside(p * s.stride_h - s.pad_h, s.kernel_h, s.dilation_h, s.h);
+}
+
 // The windows of `count` that may have position i of a plane among their taps.
 inline Range windows_over(int64_t i, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
                           int64_t count) {
   const int64_t reach = i + pad - (kernel - 1) * dilation;
   return {reach > 0 ? (reach + stride - 1) / stride : 0, std::min((i + pad) / stride + 1, count)};
+}
+
+// Whether all windows lie inside the plane and those of a row have no column in common.
+inline bool windows_apart(const Pool2dShape& s) {
+  const int64_t below = (s.p - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h;
+  const int64_t window = (s.kernel_w - 1) * s.dilation_w + 1;
+  return s.pad_h == 0 && s.pad_w == 0 && window <= s.stride_w && below < s.h &&
+         (s.q - 1) * s.stride_w + window <= s.w;
 }
 
 // How many taps count as elements in an average, along one dimension.
@@ -69,7 +82,21 @@ struct TapLanes {
   static Wide load(const Index* from, M m) {
     Narrow narrow = {};
     memcpy(&narrow, from, static_cast<size_t>(m) * sizeof(Index));
-    return __builtin_convertvector(narrow, Wide);
+    return widen<Index>(narrow);
+  }
+
+ private:
+  // Twice as wide at a time: from bytes to 32 bits at once GCC moves lane by lane.
+  template <class Lane, class N>
+  static Wide widen(N narrow) {
+    if constexpr (sizeof(N) == sizeof(Wide)) {
+      return (Wide)narrow;
+    } else {
+      using Twice = std::conditional_t<sizeof(Lane) == 1, uint16_t,
+                                       std::conditional_t<sizeof(Lane) == 2, uint32_t, uint64_t>>;
+      typedef Twice Lanes __attribute__((vector_size(V::size * sizeof(Twice))));
+      return widen<Twice>(__builtin_convertvector(narrow, Lanes));
+    }
   }
 };
 struct NoIndex {};
