@@ -72,15 +72,17 @@ void tile(const TileArgs<T>& t) {
   // No hardware follows a stride of pages, nor is it ahead far enough where rows are few.
   const int64_t ahead = b_row > V * kSize || t.k >= 4 * kStepsAhead<V> ? kStepsAhead<V> * b_row : 0;
   Vec<T> acc[R][V] = {};
-  multiply_add<T, R, V>(
-      t.k, [=](int64_t p, int r) { return a[p * a_col + r * a_row]; },
-      [=](int64_t p, int v) {
-        const T* const q = b + p * b_row + v * kSize;
-        if (!PackedA) __builtin_prefetch(q + ahead);
-        // Packed panels are padded with zeros; an unpacked B must not be read past its end.
-        return !PackedA && kMaskedAccess && v == V - 1 ? Vec<T>::load(q, tail) : Vec<T>::load(q);
-      },
-      acc);
+  const auto row_of_a = [=](int64_t p, int r) { return a[p * a_col + r * a_row]; };
+  const auto row_of_b = [=](int64_t p, int v) {
+    const T* const q = b + p * b_row + v * kSize;
+    if (!PackedA) __builtin_prefetch(q + ahead);
+    // Packed panels are padded with zeros; an unpacked B must not be read past its end.
+    return !PackedA && kMaskedAccess && v == V - 1 ? Vec<T>::load(q, tail) : Vec<T>::load(q);
+  };
+  if constexpr (V > kTileVecs)
+    multiply_add_wide<T, R, V>(t.k, row_of_a, row_of_b, acc);
+  else
+    multiply_add<T, R, V>(t.k, row_of_a, row_of_b, acc);
   if (tail == kSize)
     finish<false>(t, tail, acc);
   else

@@ -30,18 +30,6 @@ constexpr int wide_vecs(int rows) {
 template <class T, int R, int V, class A, class B>
 [[gnu::always_inline]] inline void multiply_add(int64_t k, A&& a, B&& b, Vec<T> (&acc)[R][V]) {
   for (int64_t p = 0; p < k; ++p) {
-    if constexpr (V > kTileVecs) {  // a wide tile has no registers for all of a row of B
-      Vec<T> av[R];
-#pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) av[r] = Vec<T>(a(p, r));
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) {
-        const Vec<T> bv = b(p, v);
-#pragma GCC unroll 4
-        for (int r = 0; r < R; ++r) acc[r][v] += av[r] * bv;
-      }
-      continue;
-    }
     Vec<T> bv[V];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) bv[v] = b(p, v);
@@ -50,6 +38,23 @@ template <class T, int R, int V, class A, class B>
       const Vec<T> av(a(p, r));
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) acc[r][v] += av * bv[v];
+    }
+  }
+}
+
+// The same for a wide tile, which has no registers for all of a row of B; R is at most kWideRows.
+template <class T, int R, int V, class A, class B>
+[[gnu::always_inline]] inline void multiply_add_wide(int64_t k, A&& a, B&& b, Vec<T> (&acc)[R][V]) {
+  static_assert(R <= kWideRows);
+  for (int64_t p = 0; p < k; ++p) {
+    Vec<T> av[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) av[r] = Vec<T>(a(p, r));
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) {
+      const Vec<T> bv = b(p, v);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) acc[r][v] += av[r] * bv;
     }
   }
 }
