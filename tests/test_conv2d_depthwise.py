@@ -109,7 +109,10 @@ def test_multiplier(stride):
 def test_bits_do_not_depend_on_neighbours_or_threads(size, stride):
     """Two planes may share a register; which two is a matter of where a chunk begins."""
     x, w = fastdl.tensor(draw(5, 160, size, size)), fastdl.tensor(draw(160, 1, 3, 3, seed=1))
-    run = lambda a, b: F.conv2d(a, b, None, stride, 1, 1, b.shape[0]).numpy()  # noqa: E731
+
+    def run(a, b):
+        return F.conv2d(a, b, None, stride, 1, 1, b.shape[0]).numpy()
+
     whole, before = run(x, w), fastdl.get_num_threads()
     try:
         for threads in (1, 2, 3):

@@ -1,6 +1,7 @@
 // A tile is R rows of dy times C taps of the source, both long in j (cpu/dot_tile.h).
 #include "cpu/conv2d_correlate.h"
 
+#include "cpu/divide.h"
 #include "cpu/dot_tile.h"
 #include "cpu/gemm.h"
 #include "cpu/slots.h"
@@ -22,8 +23,6 @@ T sum_of(const T* p, int64_t n) {
   for (; i < n; i += kSize) acc[0] += Vec<T>::load(p + i, std::min(kSize, n - i));
   return sum_lanes((acc[0] + acc[1]) + (acc[2] + acc[3]));
 }
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

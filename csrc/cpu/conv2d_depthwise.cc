@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "cpu/conv2d_depthwise_3x3.h"
+#include "cpu/divide.h"
 #include "cpu/slots.h"
 #include "cpu/stream.h"
 
@@ -18,8 +19,6 @@ namespace fastdl::cpu {
 // kernels
 
 namespace {
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // result[i, j] = sum over taps of weight * source at i * stride - pad + r * dilation, where the
 // source's elements lie `spread` apart with zeros between. Pads may be negative.

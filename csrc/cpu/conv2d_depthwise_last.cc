@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/conv2d_depthwise.h"
+#include "cpu/divide.h"
 #include "cpu/epilogue.h"
 #include "cpu/slots.h"
 #include "cpu/stream.h"
@@ -17,8 +18,6 @@ namespace {
 
 constexpr int kPixels = 4;
 constexpr int64_t kGrain = 1 << 18;  // multiplications of a chunk, about 10 us
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // One dimension: where a result reads for a tap, or -1.
 struct Reach {

@@ -6,6 +6,7 @@
 
 #include "cpu/conv2d_pack.h"
 #include "cpu/conv2d_strip.h"
+#include "cpu/divide.h"
 #include "cpu/gemm.h"
 #include "cpu/slots.h"
 
@@ -21,8 +22,6 @@ int64_t direct_packed_size(const ConvProblem<T>& c) {
 // launchers
 
 namespace {
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 class DirectLauncher {

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "cpu/divide.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/slots.h"
@@ -95,8 +96,6 @@ void store_lanes(const T* strip, int64_t samples, int64_t n, T* y, int64_t sampl
         v[s].store(y + (first + s) * sample + i, std::min(kSize, n - i));
     }
 }
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Results i < count whose source i * stride + tap is one of `size`.
 int64_t inside(int64_t count, int64_t stride, int64_t tap, int64_t size) {

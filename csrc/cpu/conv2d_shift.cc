@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cpu/divide.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/slots.h"
@@ -115,8 +116,6 @@ ShiftFn<T> shift_fn(int64_t rows, int64_t vecs) {
   if (vecs == 4) return pick<T, 4, PackedA>(rows, few);
   return vecs == 2 ? pick<T, 2, PackedA>(rows, all) : pick<T, 1, PackedA>(rows, all);
 }
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cpu/conv2d_wgrad_tile.h"
+#include "cpu/divide.h"
 #include "cpu/gemm.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/slots.h"
@@ -20,8 +21,6 @@ namespace fastdl::cpu {
 // kernels
 
 namespace {
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Elements between neighbours of [n, c, h, w] in either layout.
 struct Strides {

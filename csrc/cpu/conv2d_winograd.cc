@@ -9,6 +9,7 @@
 #include "cpu/conv2d_pack.h"
 #include "cpu/conv2d_strip.h"
 #include "cpu/conv2d_winograd_transforms.h"
+#include "cpu/divide.h"
 #include "cpu/gemm.h"
 #include "cpu/slots.h"
 
@@ -20,8 +21,6 @@ namespace {
 using V = Vec<float>;
 constexpr int64_t kSize = V::size;
 constexpr int64_t kCols = kChannelCols<float>;
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // u[point] from the source tile at d, whose pixels and rows are so far apart; points of u likewise.
 template <int M>

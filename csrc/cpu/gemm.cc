@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/cache.h"
+#include "cpu/divide.h"
 #include "cpu/gemm_pack.h"
 #include "cpu/gemm_skinny.h"
 
@@ -14,8 +15,6 @@ namespace {
 
 // Of a chunk that packs: panels, rows of k at a time, rows of k; groups of rows of A.
 constexpr int64_t kPackPanels = 4, kPackRows = 4, kPackDepth = 128, kPackGroups = 4;
-
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t round_up(int64_t n, int64_t to) { return divide_up(n, to) * to; }
 
@@ -145,30 +144,6 @@ void gemm_serial(const Gemm<T, S>& g) {
           gemm_tile<T>(r, t.cols, true)(t);
         }
       }
-    }
-    p0 += step;
-  } while (p0 < g.k);
-}
-
-template <class T>
-void gemm_panel(const Gemm<T>& g) {
-  if (g.m <= 0 || g.n <= 0) return;
-  const int64_t rows = balanced_rows(g.m);
-  TileArgs<T> t;
-  t.cols = g.n;
-  t.b_row = kTileCols<T>;
-  t.a_row = g.a_row;
-  t.a_col = g.a_col;
-  t.c_row = g.c_row;
-  const int64_t step = block_k<T>(g.k);
-  int64_t p0 = 0;
-  do {
-    t.k = std::min(step, g.k - p0);
-    t.b = g.b + p0 * t.b_row;
-    for (int64_t i = 0; i < g.m; i += rows) {
-      t.a = g.a + i * g.a_row + p0 * g.a_col;
-      set_block(t, g, i, 0, p0);
-      gemm_tile<T>(std::min(rows, g.m - i), g.n, false)(t);
     }
     p0 += step;
   } while (p0 < g.k);
@@ -446,8 +421,6 @@ template void gemm_serial(const Gemm<float, float>&);
 template void gemm_serial(const Gemm<double, double>&);
 template void gemm_serial(const Gemm<float, Half>&);
 template void gemm_serial(const Gemm<float, BFloat16>&);
-template void gemm_panel(const Gemm<float>&);
-template void gemm_panel(const Gemm<double>&);
 template void pack_panels(const Context&, int64_t, int64_t, const float*, int64_t, int64_t, float*);
 template void pack_panels(const Context&, int64_t, int64_t, const double*, int64_t, int64_t,
                           double*);

@@ -71,9 +71,4 @@ template <class T>
 void pack_panels(const Context& context, int64_t k, int64_t n, const T* b, int64_t b_row,
                  int64_t b_col, T* packed);
 
-// C[m, n] = A times one packed panel, n <= kTileCols, in the calling thread; g.b is the panel, and
-// g.b_row, g.b_col and g.packed_b are not read.
-template <class T>
-void gemm_panel(const Gemm<T>& g);
-
 }  // namespace fastdl::cpu
