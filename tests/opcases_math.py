@@ -1,5 +1,7 @@
 """Rows of the case table: elementwise functions, reductions, shapes and indices."""
 
+import math
+
 import numpy as np
 
 import fastdl.functional as F
@@ -298,12 +300,14 @@ EMPTY = (
 LARGE = (((70_001,), {}), ((300, 401), {"dim": 0}), ((300, 401), {"dim": 1}))
 
 
-def reduction(name, reference, draw=uniform, empty=EMPTY, several=True, **fields):
+def reduction(
+    name, reference, draw=uniform, empty=EMPTY, several=True, long=True, more=(), **fields
+):
     def allowed(options):
         return several or not isinstance(options.get("dim"), list)
 
     calls = [call(draw(*s), **o) for s, o in (*OVER, *empty) if allowed(o)]
-    calls += [large(draw(*s), **o) for s, o in LARGE]
+    calls += [*more, *(large(draw(*s), **o) for s, o in LARGE if long)]
     return Op(
         name=name,
         function=getattr(F, name),
@@ -312,6 +316,11 @@ def reduction(name, reference, draw=uniform, empty=EMPTY, several=True, **fields
         sized=lambda n: call(draw(max(1, n // 512), 512), dim=1),
         **fields,
     )
+
+
+def factors(*shape):
+    """Near 1, so that products stay in range."""
+    return distinct(*shape, low=0.6, high=1.4)
 
 
 def reduction_rows():
@@ -323,10 +332,22 @@ def reduction_rows():
     place = one | {"differentiable": False}
     spread = Tolerance(factor=64, half=6, scale="largest", reason="as sum, then squares of it")
     summed = {"tolerance": cancelling, "follows_strides": "result"}
+    multiplied = Tolerance(factor=32, half=16, reason="each of up to 38 products is rounded")
+    orders = [call(distinct(4, 9), p=p, dim=1) for p in (1.0, 3.0, math.inf, -math.inf)]
+    orders.append(call(grid(4, 9), p=0.0, dim=1, gradient=False))
+    truth = {"draw": grid, "differentiable": False, "integers": INTEGERS}
     return [
         reduction("sum", ref.total, integers=INTEGERS, **summed),
         reduction("mean", ref.mean, **summed),
         reduction("var", ref.var, **summed | {"tolerance": spread}),
+        reduction("std", ref.std, **summed | {"tolerance": spread, "empty": EMPTY[:1]}),
+        reduction(
+            "prod", ref.product, factors, long=False, tolerance=multiplied, follows_strides="result"
+        ),
+        reduction("norm", ref.norm, distinct, more=orders, empty=EMPTY[:3], **summed),
+        reduction("logsumexp", ref.logsumexp, **summed),
+        reduction("any", ref.any_of, **truth),
+        reduction("all", ref.all_of, **truth),
         reduction("amax", ref.amax, integers=INTEGERS, **choice),
         reduction("amin", ref.amin, integers=INTEGERS, **choice),
         reduction("argmax", ref.argmax, integers=INTEGERS, **place),

@@ -125,6 +125,37 @@ def var(x, dim=None, correction=1, keepdim=False):
     return np.sum(squares, axis=_axes(dim), keepdims=keepdim) / np.maximum(ones - correction, 0)
 
 
+def std(x, dim=None, correction=1, keepdim=False):
+    return np.sqrt(var(x, dim, correction, keepdim))
+
+
+def product(x, dim=None, keepdim=False):
+    return np.prod(x, axis=_axes(dim), keepdims=keepdim)
+
+
+def norm(x, p=2.0, dim=None, keepdim=False):
+    a, over = np.abs(x), {"axis": _axes(dim), "keepdims": keepdim}
+    if np.isinf(p):
+        return np.max(a, **over) if p > 0 else np.min(a, **over)
+    return np.sum(x != 0, **over) * 1.0 if p == 0 else np.sum(a**p, **over) ** (1 / p)
+
+
+def logsumexp(x, dim=None, keepdim=False):
+    if x.size == 0:
+        return np.log(np.sum(x, axis=_axes(dim), keepdims=keepdim))
+    top = np.max(x, axis=_axes(dim), keepdims=True)
+    y = np.log(np.sum(np.exp(x - top), axis=_axes(dim), keepdims=True)) + top
+    return y if keepdim else np.squeeze(y, _axes(dim))
+
+
+def any_of(x, dim=None, keepdim=False):
+    return np.any(x, axis=_axes(dim), keepdims=keepdim)
+
+
+def all_of(x, dim=None, keepdim=False):
+    return np.all(x, axis=_axes(dim), keepdims=keepdim)
+
+
 def amax(x, dim=None, keepdim=False):
     return np.max(x, axis=_axes(dim), keepdims=keepdim)
 

@@ -134,6 +134,45 @@ void define_reductions(FunctionTable& t) {
         return var(x, dim, correction, keepdim);
       });
   t.both(
+      "std(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: "
+      "bool = False) -> Tensor",
+      "The square root of var.",
+      [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) {
+        return standard_deviation(x, dim, correction, keepdim);
+      });
+  t.both(
+      "prod(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as "
+      "int64.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return prod(x, dim, keepdim); });
+  t.both(
+      "norm(input: ArrayLike, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: "
+      "bool = False) -> Tensor",
+      "The p-norm over `dim` (None: all dimensions): sum(|x|**p)**(1 / p).\n\n1 is the sum of "
+      "magnitudes, 2 the length, inf and -inf the largest and the smallest\nmagnitude, 0 the count "
+      "of what is not 0. The gradient of the length of 0 is 0.",
+      [](const Tensor& x, double p, std::optional<Dims> dim, bool keepdim) {
+        return norm(x, p, dim, keepdim);
+      });
+  t.both(
+      "logsumexp(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
+      "-> Tensor",
+      "log(sum(exp(x))) over `dim` (None: all dimensions), without overflow; -inf of nothing.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) {
+        return logsumexp(x, dim, keepdim);
+      });
+  t.both(
+      "any(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "Whether any element over `dim` (None: all dimensions) is not 0, as bool.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return any(x, dim, keepdim); });
+  t.both(
+      "all(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
+      "Tensor",
+      "Whether no element over `dim` (None: all dimensions) is 0, as bool.",
+      [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return all(x, dim, keepdim); });
+  t.both(
       "amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
       "The largest element over `dim`; NaN wins. Ties share the gradient evenly.",

@@ -156,6 +156,19 @@ struct Sum {
   }
 };
 
+struct Product {
+  template <class C>
+  static constexpr C identity = C(1);
+  template <class C>
+  static Vec<C> combine(Vec<C> a, Vec<C> b) {
+    return a * b;
+  }
+  template <class C>
+  static Lanes<C> combine(Lanes<C> a, Lanes<C> b) {
+    return Lanes<C>(typename Lanes<C>::Native(a.v * b.v));
+  }
+};
+
 struct Max {
   template <class C>
   static constexpr C identity =

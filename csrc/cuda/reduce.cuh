@@ -44,6 +44,20 @@ struct Sum {
   }
 };
 
+template <class T>
+struct Product {
+  using Acc = typename wrapping_type<Compute<T>>::type;
+  __device__ Acc init() const { return Acc(1); }
+  __device__ Acc add(Acc acc, T x, int64_t) const {
+    return static_cast<Acc>(acc * static_cast<Acc>(Compute<T>(x)));
+  }
+  __device__ Acc combine(Acc a, Acc b) const { return static_cast<Acc>(a * b); }
+  __device__ T finish(Acc acc) const { return T(static_cast<Compute<T>>(acc)); }
+  static __device__ Acc shuffle(Acc acc, int mask) {
+    return static_cast<Acc>(shuffle_xor(acc, mask));
+  }
+};
+
 // Over groups of `lanes` neighbours of a warp, which reaches this as a whole. All lanes get the
 // result: the same bits, if `combine` gives the same bits whichever operand comes first.
 template <int lanes = kWarp, class R>

@@ -1,6 +1,7 @@
 #include "ops/reduce.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -139,6 +140,72 @@ Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool k
       std::max(0.0, static_cast<double>(plan.count) - static_cast<double>(correction));
   const Tensor centred = x - mean(x, dims, true);
   return sum(square(centred), dims, keepdim) / degrees;
+}
+
+// Named so because std is a namespace.
+Tensor standard_deviation(const Tensor& x, const OptionalDims& dims, int64_t correction,
+                          bool keepdim) {
+  check_floating("std", {"input", x});
+  return sqrt(var(x, dims, correction, keepdim));
+}
+
+// Of x without its zeros, the product divided by x is the gradient. A single zero takes all of it,
+// and several leave none.
+Tensor prod(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  if (x.dtype() == DType::boolean || x.dtype() == DType::u8 || x.dtype() == DType::i32)
+    return prod(cast(x, DType::i64), dims, keepdim);
+  const Plan plan = plan_of("prod", x, dims);
+  Tensor y = run("prod", Reduce::prod, x, plan);
+  if (Recording r{"prod", {&x}})
+    r.result(y, [x = Saved(x), kept = plan.kept, dims](Backward& pass) {
+      const Tensor xs = x.get(pass), zero = eq(xs, scalar_like(0, xs));
+      const Tensor others = where(zero, scalar_like(1, xs), xs);
+      const Tensor zeros = sum(cast(zero, xs.dtype()), dims, true);
+      const Tensor without = prod(others, dims, true);
+      const Tensor at_zero = select(zeros == 1, without, 0),
+                   elsewhere = select(zeros == 0, without, 0);
+      pass.give(0, pass.grad() * where(zero, expand(at_zero, xs.shape()), elsewhere / others));
+    });
+  return finish(y, plan, keepdim);
+}
+
+Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
+  check_floating("norm", {"input", x});
+  if (item_size(x.dtype()) == 2)
+    return cast(norm(cast(x, DType::f32), p, dims, keepdim), x.dtype());
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (p == infinity) return amax(abs(x), dims, keepdim);
+  if (p == -infinity) return amin(abs(x), dims, keepdim);
+  if (p == 0) return sum(cast(x != 0, x.dtype()), dims, keepdim);
+  if (p == 1) return sum(abs(x), dims, keepdim);
+  if (p != p)
+    throw argument_error("norm", "the order is not a number")
+        .show("input", x)
+        .remedy("2 is the length of a vector, 1 the sum of magnitudes, infinity the largest");
+  if (p != 2) return pow(sum(pow(abs(x), scalar_like(p, x)), dims, keepdim), scalar_like(1 / p, x));
+  // The gradient x / |x| is 0 at 0, where sqrt's is infinite.
+  const Tensor squares = sum(square(x), dims, keepdim);
+  const Tensor zero = squares == 0;
+  return select(zero, 0, sqrt(select(zero, 1, squares)));
+}
+
+Tensor logsumexp(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  check_floating("logsumexp", {"input", x});
+  if (item_size(x.dtype()) == 2)
+    return cast(logsumexp(cast(x, DType::f32), dims, keepdim), x.dtype());
+  const Plan plan = plan_of("logsumexp", x, dims);
+  if (plan.count == 0) return log(sum(x, dims, keepdim));  // of nothing: -infinity
+  const Tensor largest = amax(detach(x), dims, true);
+  const Tensor shift = where(isinf(largest), scalar_like(0, largest), largest);
+  const Tensor y = log(sum(exp(x - shift), dims, true)) + shift;
+  return finish(y, plan, keepdim);
+}
+
+Tensor any(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  return gt(sum(x != 0, dims, keepdim), full({}, 0, DType::i64, x.device()));
+}
+Tensor all(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  return logical_not(any(x == 0, dims, keepdim));
 }
 
 Tensor amax(const Tensor& x, const OptionalDims& dims, bool keepdim) {

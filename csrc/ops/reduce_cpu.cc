@@ -243,14 +243,18 @@ void reduce_launch(const Context& context, Reduce op, const ReduceShape& s, cons
                    void* y_) {
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
+  const auto wrapping = [&](auto way) {
+    using Op = decltype(way);
+    if constexpr (std::is_integral_v<T>) {  // unsigned, so that it wraps around
+      using U = std::make_unsigned_t<T>;
+      reduce<Op>(context, s, reinterpret_cast<const U*>(x), reinterpret_cast<U*>(y));
+    } else {
+      reduce<Op>(context, s, x, y);
+    }
+  };
   switch (op) {
-    case Reduce::sum:
-      if constexpr (std::is_integral_v<T>) {  // unsigned, so that it wraps around
-        using U = std::make_unsigned_t<T>;
-        return reduce<Sum>(context, s, reinterpret_cast<const U*>(x), reinterpret_cast<U*>(y));
-      } else {
-        return reduce<Sum>(context, s, x, y);
-      }
+    case Reduce::sum: return wrapping(Sum());
+    case Reduce::prod: return wrapping(Product());
     case Reduce::amax: return reduce<Max>(context, s, x, y);
     case Reduce::amin: return reduce<Min>(context, s, x, y);
   }

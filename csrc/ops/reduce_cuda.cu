@@ -78,6 +78,7 @@ void reduce_launch(const Context& context, Reduce op, const ReduceShape& shape, 
   };
   switch (op) {
     case Reduce::sum: return run(Sum<T>{});
+    case Reduce::prod: return run(Product<T>{});
     case Reduce::amax: return run(Extreme<Reduce::amax, T>{});
     case Reduce::amin: return run(Extreme<Reduce::amin, T>{});
   }

@@ -287,11 +287,17 @@ def add(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     Tensors must agree in dtype and device (DTypeError, DeviceError); a Python
     number takes the tensor's dtype. Shapes that do not broadcast raise ShapeError."""
 
+def all(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """Whether no element over `dim` (None: all dimensions) is 0, as bool."""
+
 def amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
     """The largest element over `dim`; NaN wins. Ties share the gradient evenly."""
 
 def amin(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
     """The smallest element over `dim`; NaN wins. Ties share the gradient evenly."""
+
+def any(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """Whether any element over `dim` (None: all dimensions) is not 0, as bool."""
 
 def arange(
     start: float,
@@ -657,6 +663,11 @@ def logical_xor(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
 def logsigmoid(input: ArrayLike) -> Tensor:
     """Elementwise log(sigmoid(x)), without overflow."""
 
+def logsumexp(
+    input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Tensor:
+    """log(sum(exp(x))) over `dim` (None: all dimensions), without overflow; -inf of nothing."""
+
 def lstm(
     input: ArrayLike,
     h0: ArrayLike,
@@ -729,6 +740,14 @@ def ne(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
 def neg(input: ArrayLike) -> Tensor:
     """Elementwise -x."""
 
+def norm(
+    input: ArrayLike, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Tensor:
+    """The p-norm over `dim` (None: all dimensions): sum(|x|**p)**(1 / p).
+
+    1 is the sum of magnitudes, 2 the length, inf and -inf the largest and the smallest
+    magnitude, 0 the count of what is not 0. The gradient of the length of 0 is 0."""
+
 @overload
 def ones(
     shape: Shape,
@@ -759,6 +778,9 @@ def pow(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input to the power other, with broadcasting; see add.
 
     Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
+
+def prod(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
+    """The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as int64."""
 
 @overload
 def rand(
@@ -917,6 +939,14 @@ def squeeze(input: ArrayLike, dim: int | None = None) -> Tensor:
 
 def stack(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor:
     """Joins tensors of one shape along a new dimension `dim`."""
+
+def std(
+    input: ArrayLike,
+    dim: int | Sequence[int] | None = None,
+    correction: int = 1,
+    keepdim: bool = False,
+) -> Tensor:
+    """The square root of var."""
 
 def sub(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input - other, with broadcasting; see add."""
@@ -1102,6 +1132,12 @@ class Tensor:
         number takes the tensor's dtype. Shapes that do not broadcast raise ShapeError."""
     def add_(self, other: ArrayLike | Number) -> Tensor:
         """Adds in place."""
+    def all(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """Whether no element over `dim` (None: all dimensions) is 0, as bool."""
     def amax(
         self,
         dim: builtins.int | Sequence[builtins.int] | None = None,
@@ -1114,6 +1150,12 @@ class Tensor:
         keepdim: builtins.bool = False,
     ) -> Tensor:
         """The smallest element over `dim`; NaN wins. Ties share the gradient evenly."""
+    def any(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """Whether any element over `dim` (None: all dimensions) is not 0, as bool."""
     def argmax(self, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> Tensor:
         """The index (int64) of the largest element along `dim`, the first of equals;
         None: in the flattened tensor."""
@@ -1262,6 +1304,12 @@ class Tensor:
         """Whether just one is not 0, elementwise, as bool."""
     def logsigmoid(self) -> Tensor:
         """Elementwise log(sigmoid(x)), without overflow."""
+    def logsumexp(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """log(sum(exp(x))) over `dim` (None: all dimensions), without overflow; -inf of nothing."""
     def long(self) -> Tensor:
         """As int64."""
     def lt(self, other: ArrayLike | Number) -> Tensor:
@@ -1299,6 +1347,16 @@ class Tensor:
         """input != other, elementwise, as bool."""
     def neg(self) -> Tensor:
         """Elementwise -x."""
+    def norm(
+        self,
+        p: builtins.float = 2.0,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The p-norm over `dim` (None: all dimensions): sum(|x|**p)**(1 / p).
+
+        1 is the sum of magnitudes, 2 the length, inf and -inf the largest and the smallest
+        magnitude, 0 the count of what is not 0. The gradient of the length of 0 is 0."""
     def normal_(
         self,
         mean: builtins.float = 0.0,
@@ -1321,6 +1379,12 @@ class Tensor:
         """input to the power other, with broadcasting; see add.
 
         Of integers an integer, which wraps around; a negative power of one is 0, but for 1 and -1."""
+    def prod(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as int64."""
     def reciprocal(self) -> Tensor:
         """Elementwise 1 / x."""
     def record_stream(self, stream: Stream) -> None:
@@ -1385,6 +1449,13 @@ class Tensor:
         """Elementwise x * x."""
     def squeeze(self, dim: builtins.int | None = None) -> Tensor:
         """Drops dimension `dim` if its size is 1; None: all such dimensions."""
+    def std(
+        self,
+        dim: builtins.int | Sequence[builtins.int] | None = None,
+        correction: builtins.int = 1,
+        keepdim: builtins.bool = False,
+    ) -> Tensor:
+        """The square root of var."""
     def stride(self) -> tuple[builtins.int, ...]:
         """The distance between neighbours per dimension, in elements."""
     def sub(self, other: ArrayLike | Number) -> Tensor:

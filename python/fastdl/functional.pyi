@@ -4,8 +4,10 @@ from fastdl._core import abs as abs
 from fastdl._core import acos as acos
 from fastdl._core import acosh as acosh
 from fastdl._core import add as add
+from fastdl._core import all as all
 from fastdl._core import amax as amax
 from fastdl._core import amin as amin
+from fastdl._core import any as any
 from fastdl._core import argmax as argmax
 from fastdl._core import argmin as argmin
 from fastdl._core import asin as asin
@@ -66,6 +68,7 @@ from fastdl._core import logical_not as logical_not
 from fastdl._core import logical_or as logical_or
 from fastdl._core import logical_xor as logical_xor
 from fastdl._core import logsigmoid as logsigmoid
+from fastdl._core import logsumexp as logsumexp
 from fastdl._core import lstm as lstm
 from fastdl._core import lt as lt
 from fastdl._core import matmul as matmul
@@ -81,8 +84,10 @@ from fastdl._core import mul as mul
 from fastdl._core import narrow as narrow
 from fastdl._core import ne as ne
 from fastdl._core import neg as neg
+from fastdl._core import norm as norm
 from fastdl._core import permute as permute
 from fastdl._core import pow as pow
+from fastdl._core import prod as prod
 from fastdl._core import reciprocal as reciprocal
 from fastdl._core import relu as relu
 from fastdl._core import relu6 as relu6
@@ -105,6 +110,7 @@ from fastdl._core import sqrt as sqrt
 from fastdl._core import square as square
 from fastdl._core import squeeze as squeeze
 from fastdl._core import stack as stack
+from fastdl._core import std as std
 from fastdl._core import sub as sub
 from fastdl._core import sum as sum
 from fastdl._core import tan as tan
@@ -123,8 +129,10 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "all",
     "amax",
     "amin",
+    "any",
     "argmax",
     "argmin",
     "asin",
@@ -185,6 +193,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsigmoid",
+    "logsumexp",
     "lstm",
     "lt",
     "matmul",
@@ -200,8 +209,10 @@ __all__ = [
     "narrow",
     "ne",
     "neg",
+    "norm",
     "permute",
     "pow",
+    "prod",
     "reciprocal",
     "relu",
     "relu6",
@@ -224,6 +235,7 @@ __all__ = [
     "square",
     "squeeze",
     "stack",
+    "std",
     "sub",
     "sum",
     "tan",
