@@ -318,6 +318,19 @@ def reduction(
     )
 
 
+def running(name, reference, draw, **fields):
+    shapes = (((7,), 0), ((3, 5), 0), ((3, 5), -1), ((2, 33, 4), 1), ((2, 3, 40), 2), ((0, 3), 0))
+    return Op(
+        name=name,
+        function=getattr(F, name),
+        reference=reference,
+        calls=tuple(call(draw(*shape), dim) for shape, dim in (*shapes, ((2, 0), 0), ((), 0))),
+        sized=lambda n: call(draw(max(1, n // 32), 32), 1),
+        integers=SIGNED[:1],
+        **fields,
+    )
+
+
 def factors(*shape):
     """Near 1, so that products stay in range."""
     return distinct(*shape, low=0.6, high=1.4)
@@ -348,6 +361,8 @@ def reduction_rows():
         reduction("logsumexp", ref.logsumexp, **summed),
         reduction("any", ref.any_of, **truth),
         reduction("all", ref.all_of, **truth),
+        running("cumsum", ref.cumsum, uniform, tolerance=cancelling),
+        running("cumprod", ref.cumprod, factors, tolerance=multiplied),
         reduction("amax", ref.amax, integers=INTEGERS, **choice),
         reduction("amin", ref.amin, integers=INTEGERS, **choice),
         reduction("argmax", ref.argmax, integers=INTEGERS, **place),

@@ -140,6 +140,14 @@ def norm(x, p=2.0, dim=None, keepdim=False):
     return np.sum(x != 0, **over) * 1.0 if p == 0 else np.sum(a**p, **over) ** (1 / p)
 
 
+def cumsum(x, dim):
+    return np.cumsum(x, axis=dim) if x.ndim else x
+
+
+def cumprod(x, dim):
+    return np.cumprod(x, axis=dim) if x.ndim else x
+
+
 def logsumexp(x, dim=None, keepdim=False):
     if x.size == 0:
         return np.log(np.sum(x, axis=_axes(dim), keepdims=keepdim))

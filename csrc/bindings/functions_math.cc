@@ -3,6 +3,7 @@
 #include "ops/binary.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
+#include "ops/scan.h"
 #include "ops/unary.h"
 
 namespace fastdl::bindings {
@@ -182,6 +183,14 @@ void define_reductions(FunctionTable& t) {
       "Tensor",
       "The smallest element over `dim`; NaN wins. Ties share the gradient evenly.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, dim, keepdim); });
+  t.both("cumsum(input: ArrayLike, dim: int) -> Tensor",
+         "The running sum along `dim`: each element and all before it. Integers and bool sum as "
+         "int64.",
+         [](const Tensor& x, int64_t dim) { return cumsum(x, dim); });
+  t.both("cumprod(input: ArrayLike, dim: int) -> Tensor",
+         "The running product along `dim`: each element and all before it. Integers and bool "
+         "multiply\nas int64.",
+         [](const Tensor& x, int64_t dim) { return cumprod(x, dim); });
   t.both("argmax(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
          "The index (int64) of the largest element along `dim`, the first of equals;\nNone: in the "
          "flattened tensor.",

@@ -21,5 +21,6 @@ void register_loss(Registry& registry);
 void register_index(Registry& registry);
 void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
+void register_scan(Registry& registry);
 
 }  // namespace fastdl::cuda
