@@ -28,6 +28,7 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
+    {"composed"},
     {"_repr", "_table", "autograd", "capture", "functional"},
     {"init", "symbolic"},
     {"nn"},

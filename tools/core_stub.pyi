@@ -66,6 +66,14 @@ class device:
     def __eq__(self, other: object) -> bool: ...
     def __hash__(self) -> int: ...
 
+class _Door:
+    """Checks the arguments of a function composed in Python."""
+    def __init__(
+        self, op: str, asks: str, names: Sequence[str], arrays: Sequence[bool]
+    ) -> None: ...
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """(args, kwargs) with arrays as tensors, or None where an argument is symbolic."""
+
 class Generator:
     """A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011)."""
     def __init__(self, seed: int = 0) -> None: ...

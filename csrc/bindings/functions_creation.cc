@@ -38,30 +38,31 @@ using MaybeDType = std::optional<DType>;
 using MaybeDevice = std::optional<Device>;
 
 void define_filled(FunctionTable& t) {
-  t.function("tensor(data: Any, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
+  t.function("tensor(data: Any, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "",
              "A tensor with a copy of `data`: numbers, nested lists, or any array.\n\nPython "
              "floats give float32, ints int64, bools bool; arrays keep their dtype.",
              [](PyObject* data, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
                return finish(tensor_from_data(data, dtype, device), wants_grad);
              });
-  t.function("zeros(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
+  t.function("zeros(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "",
              "Zeros; float32 by default.",
              [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
                return filled(shape, 0, dtype, device, wants_grad);
              });
-  t.function("ones(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor",
+  t.function("ones(shape: Shape, " FASTDL_PLACE ", requires_grad: bool = False) -> Tensor", "",
              "Ones; float32 by default.",
              [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad) {
                return filled(shape, 1, dtype, device, wants_grad);
              });
   t.function("full(shape: Shape, value: float, " FASTDL_PLACE
              ", requires_grad: bool = False) -> Tensor",
-             "One value everywhere; float32 by default.",
+             "", "One value everywhere; float32 by default.",
              [](const Dims& shape, double value, MaybeDType dtype, MaybeDevice device,
                 bool wants_grad) { return filled(shape, value, dtype, device, wants_grad); });
   t.function(
       "empty(shape: Shape, " FASTDL_PLACE
       ", requires_grad: bool = False, pin_memory: bool = False) -> Tensor",
+      "",
       "A tensor whose elements are whatever the memory held.\n\nWith pin_memory, in page-locked "
       "memory of the CPU (see Tensor.pin_memory).",
       [](const Dims& shape, MaybeDType dtype, MaybeDevice device, bool wants_grad, bool pinned) {
@@ -73,22 +74,22 @@ void define_filled(FunctionTable& t) {
               .remedy("leave out pin_memory, or use device='cpu'");
         return finish(pinned ? empty_pinned(shape, kind) : empty(shape, kind, d), wants_grad);
       });
-  t.function("zeros_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+  t.function("zeros_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "",
              "Zeros of the input's shape, dtype and device.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
                return like(x, 0, dtype, device);
              });
-  t.function("ones_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+  t.function("ones_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "",
              "Ones of the input's shape, dtype and device.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
                return like(x, 1, dtype, device);
              });
-  t.function("full_like(input: Tensor, value: float, " FASTDL_PLACE ") -> Tensor",
+  t.function("full_like(input: Tensor, value: float, " FASTDL_PLACE ") -> Tensor", "",
              "One value in the input's shape, dtype and device.",
              [](const Tensor& x, double value, MaybeDType dtype, MaybeDevice device) {
                return like(x, value, dtype, device);
              });
-  t.function("empty_like(input: Tensor, " FASTDL_PLACE ") -> Tensor",
+  t.function("empty_like(input: Tensor, " FASTDL_PLACE ") -> Tensor", "",
              "A tensor like the input, its elements not set.",
              [](const Tensor& x, MaybeDType dtype, MaybeDevice device) {
                return empty_in(layout_of(x), x.shape(), dtype.value_or(x.dtype()),
@@ -96,6 +97,7 @@ void define_filled(FunctionTable& t) {
              });
   t.function(
       "arange(start: float, end: float | None = None, step: float = 1, " FASTDL_PLACE ") -> Tensor",
+      "",
       "start, start + step, ... below end; with one argument, 0 to below it.\nint64 where all "
       "three are ints, else float32.",
       [](PyObject* start, PyObject* end, PyObject* step, MaybeDType dtype, MaybeDevice device) {
@@ -115,7 +117,7 @@ void define_random(FunctionTable& t) {
   t.function(
       "rand(shape: Shape, " FASTDL_PLACE
       ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-      "Uniform in [0, 1). The same seed gives the same numbers on every device.",
+      "", "Uniform in [0, 1). The same seed gives the same numbers on every device.",
       [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
         const Device d = device.value_or(Device{});
         require_device(d);
@@ -124,7 +126,7 @@ void define_random(FunctionTable& t) {
   t.function(
       "randn(shape: Shape, " FASTDL_PLACE
       ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-      "Normal with mean 0 and standard deviation 1 (Box and Muller, 1958).",
+      "", "Normal with mean 0 and standard deviation 1 (Box and Muller, 1958).",
       [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
         const Device d = device.value_or(Device{});
         require_device(d);
@@ -133,13 +135,13 @@ void define_random(FunctionTable& t) {
   t.function(
       "randint(low: int, high: int, shape: Shape, device: DeviceLike | None = None, generator: "
       "Generator | None = None) -> Tensor",
-      "int64, uniform in [low, high).",
+      "", "int64, uniform in [low, high).",
       [](int64_t low, int64_t high, const Dims& shape, MaybeDevice device, Generator* g) {
         const Device d = device.value_or(Device{});
         require_device(d);
         return randint(low, high, shape, d, g);
       });
-  t.function("randperm(n: int, generator: Generator | None = None) -> Tensor",
+  t.function("randperm(n: int, generator: Generator | None = None) -> Tensor", "n: 0..",
              "A random order of 0..n-1 as int64 (Fisher and Yates).",
              [](int64_t n, Generator* g) { return randperm(n, g); });
 }
@@ -149,11 +151,11 @@ void define_random(FunctionTable& t) {
 void define_creation_functions(FunctionTable& t) {
   define_filled(t);
   define_random(t);
-  t.function("from_numpy(array: Any) -> Tensor",
+  t.function("from_numpy(array: Any) -> Tensor", "",
              "A tensor that shares the array's memory (read-only if the array is).",
              [](const Tensor& x) { return x.alias(); });
   t.function(
-      "from_dlpack(array: Any) -> Tensor",
+      "from_dlpack(array: Any) -> Tensor", "",
       "A tensor that shares the memory of anything with __dlpack__: PyTorch, CuPy, JAX, NumPy.",
       [](PyObject* o) { return tensor_from_dlpack(o); });
 }

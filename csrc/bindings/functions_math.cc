@@ -10,21 +10,22 @@ namespace fastdl::bindings {
 namespace {
 
 void define_unary(FunctionTable& t) {
-#define F(name, doc, value, gradient)                                    \
-  if constexpr (sizeof(doc) > 1)                                         \
-    t.both(#name "(input: ArrayLike) -> Tensor", "Elementwise " doc ".", \
+#define F(name, doc, value, gradient)                                        \
+  if constexpr (sizeof(doc) > 1)                                             \
+    t.both(#name "(input: ArrayLike) -> Tensor", "", "Elementwise " doc ".", \
            [](const Tensor& x) { return name(x); });
   FASTDL_UNARY(F)
 #undef F
-#define G(name, python, parameters, arguments, doc, value, gradient)                     \
-  if constexpr (sizeof(doc) > 1)                                                         \
-    t.function(#name "(input: ArrayLike, " python ") -> Tensor", "Elementwise " doc ".", \
-               [](const Tensor& x, FASTDL_UNWRAP parameters) {                           \
-                 return unary(Unary::name, x, Numbers{FASTDL_UNWRAP arguments});         \
+#define G(name, python, parameters, arguments, doc, value, gradient)                         \
+  if constexpr (sizeof(doc) > 1)                                                             \
+    t.function(#name "(input: ArrayLike, " python ") -> Tensor", "", "Elementwise " doc ".", \
+               [](const Tensor& x, FASTDL_UNWRAP parameters) {                               \
+                 return unary(Unary::name, x, Numbers{FASTDL_UNWRAP arguments});             \
                });
   FASTDL_UNARY_WITH_NUMBERS(G)
 #undef G
   t.function("gelu(input: ArrayLike, approximate: str = 'none') -> Tensor",
+             "input: floating; approximate: one of none tanh",
              "Elementwise x times the probability that a normal variable is below x (Hendrycks and "
              "Gimpel,\n2016): x * (1 + erf(x / sqrt(2))) / 2, or with approximate='tanh'\n"
              "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2.",
@@ -37,26 +38,27 @@ void define_unary(FunctionTable& t) {
                    .remedy("approximate is 'none' or 'tanh'");
              });
   t.both("clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor",
+         "",
          "Elementwise x between two bounds, which take its place outside; NaN stays. The gradient "
          "at a\nbound is that of x. Raises ArgumentError where neither bound is given.",
          [](const Tensor& x, std::optional<double> low, std::optional<double> high) {
            return clamp(x, low, high);
          });
-  t.both("logical_not(input: ArrayLike) -> Tensor", "True where x is 0, elementwise.",
+  t.both("logical_not(input: ArrayLike) -> Tensor", "", "True where x is 0, elementwise.",
          [](const Tensor& x) { return logical_not(x); });
-  t.both("isnan(input: ArrayLike) -> Tensor", "True where x is not a number.",
+  t.both("isnan(input: ArrayLike) -> Tensor", "", "True where x is not a number.",
          [](const Tensor& x) { return isnan(x); });
-  t.both("isinf(input: ArrayLike) -> Tensor", "True where x is infinite, of either sign.",
+  t.both("isinf(input: ArrayLike) -> Tensor", "", "True where x is infinite, of either sign.",
          [](const Tensor& x) { return isinf(x); });
-  t.both("isfinite(input: ArrayLike) -> Tensor", "True where x is neither infinite nor NaN.",
+  t.both("isfinite(input: ArrayLike) -> Tensor", "", "True where x is neither infinite nor NaN.",
          [](const Tensor& x) { return isfinite(x); });
 }
 
-#define FASTDL_BINARY_ROW(name, doc)                                                    \
-  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor", doc, \
-         [](const TensorOrNumber& a, const TensorOrNumber& b) {                         \
-           const auto [x, y] = matched(a, b);                                           \
-           return name(x, y);                                                           \
+#define FASTDL_BINARY_ROW(name, doc)                                                        \
+  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor", "", doc, \
+         [](const TensorOrNumber& a, const TensorOrNumber& b) {                             \
+           const auto [x, y] = matched(a, b);                                               \
+           return name(x, y);                                                               \
          })
 
 void define_binary(FunctionTable& t) {
@@ -98,7 +100,7 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(logical_xor, "Whether just one is not 0, elementwise, as bool.");
   t.function(
       "where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
-      "input where condition (bool) is true, else other; all three broadcast.",
+      "condition: bool", "input where condition (bool) is true, else other; all three broadcast.",
       [](const Tensor& c, const TensorOrNumber& a, const TensorOrNumber& b) {
         const auto [x, y] = matched(a, b);
         return where(c, x, y);
@@ -117,6 +119,7 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "dim: dim of input",
       "The sum over `dim` (None: all dimensions). Integers and bool sum as int64.\n\nThe order of "
       "the additions depends on shape and strides alone, so the result has\nthe same bits at any "
       "number of "
@@ -125,11 +128,13 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "mean(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "input: floating; dim: dim of input",
       "The arithmetic mean over `dim` (None: all dimensions); floating tensors only.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return mean(x, dim, keepdim); });
   t.both(
       "var(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: "
       "bool = False) -> Tensor",
+      "input: floating; dim: dim of input; correction: 0..",
       "The variance over `dim`, divided by (count - correction).",
       [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) {
         return var(x, dim, correction, keepdim);
@@ -137,19 +142,21 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "std(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: "
       "bool = False) -> Tensor",
-      "The square root of var.",
+      "input: floating; dim: dim of input; correction: 0..", "The square root of var.",
       [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) {
         return standard_deviation(x, dim, correction, keepdim);
       });
   t.both(
       "prod(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "dim: dim of input",
       "The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as "
       "int64.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return prod(x, dim, keepdim); });
   t.both(
       "norm(input: ArrayLike, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: "
       "bool = False) -> Tensor",
+      "input: floating; dim: dim of input",
       "The p-norm over `dim` (None: all dimensions): sum(|x|**p)**(1 / p).\n\n1 is the sum of "
       "magnitudes, 2 the length, inf and -inf the largest and the smallest\nmagnitude, 0 the count "
       "of what is not 0. The gradient of the length of 0 is 0.",
@@ -159,6 +166,7 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "logsumexp(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
       "-> Tensor",
+      "input: floating; dim: dim of input",
       "log(sum(exp(x))) over `dim` (None: all dimensions), without overflow; -inf of nothing.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) {
         return logsumexp(x, dim, keepdim);
@@ -166,50 +174,57 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "any(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "dim: dim of input",
       "Whether any element over `dim` (None: all dimensions) is not 0, as bool.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return any(x, dim, keepdim); });
   t.both(
       "all(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
-      "Whether no element over `dim` (None: all dimensions) is 0, as bool.",
+      "dim: dim of input", "Whether no element over `dim` (None: all dimensions) is 0, as bool.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return all(x, dim, keepdim); });
   t.both(
       "amax(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "dim: dim of input",
       "The largest element over `dim`; NaN wins. Ties share the gradient evenly.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amax(x, dim, keepdim); });
   t.both(
       "amin(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
+      "dim: dim of input",
       "The smallest element over `dim`; NaN wins. Ties share the gradient evenly.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, dim, keepdim); });
-  t.both("cumsum(input: ArrayLike, dim: int) -> Tensor",
+  t.both("cumsum(input: ArrayLike, dim: int) -> Tensor", "dim: dim of input",
          "The running sum along `dim`: each element and all before it. Integers and bool sum as "
          "int64.",
          [](const Tensor& x, int64_t dim) { return cumsum(x, dim); });
-  t.both("cumprod(input: ArrayLike, dim: int) -> Tensor",
+  t.both("cumprod(input: ArrayLike, dim: int) -> Tensor", "dim: dim of input",
          "The running product along `dim`: each element and all before it. Integers and bool "
          "multiply\nas int64.",
          [](const Tensor& x, int64_t dim) { return cumprod(x, dim); });
   t.both("argmax(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
+         "dim: dim of input",
          "The index (int64) of the largest element along `dim`, the first of equals;\nNone: in the "
          "flattened tensor.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
            return argmax(x, dim, keepdim);
          });
   t.both("argmin(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
+         "dim: dim of input",
          "The index (int64) of the smallest element along `dim`, the first of equals;\nNone: in "
          "the flattened tensor.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
            return argmin(x, dim, keepdim);
          });
   t.both("max(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any",
+         "dim: dim of input",
          "The largest element as a Tensor; with `dim`, the pair (values, indices) along it.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
            return dim ? extreme_with_index(x, *dim, keepdim, true)
                       : wrap(amax(x, std::nullopt, keepdim));
          });
   t.both("min(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Any",
+         "dim: dim of input",
          "The smallest element as a Tensor; with `dim`, the pair (values, indices) along it.",
          [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
            return dim ? extreme_with_index(x, *dim, keepdim, false)
@@ -223,7 +238,7 @@ void define_math_functions(FunctionTable& t) {
   define_unary(t);
   define_binary(t);
   define_reductions(t);
-  t.both("matmul(input: ArrayLike, other: ArrayLike) -> Tensor",
+  t.both("matmul(input: ArrayLike, other: ArrayLike) -> Tensor", "other: like input",
          "The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a\nrow "
          "on the left and a column on the right. Any strides, no copy.\n\nRaises ShapeError where "
          "the inner sizes differ.",

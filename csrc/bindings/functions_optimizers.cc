@@ -127,6 +127,7 @@ void define_runtime_functions(FunctionTable& t) {
       "Sequence[Tensor], lr: float = 0.001, momentum: float = 0.0, dampening: float = 0.0, "
       "weight_decay: float = 0.0, nesterov: bool = False, first_step: bool = False, group: "
       "dict[str, Any] | None = None) -> None",
+      "",
       "Stochastic gradient descent on all parameters, in place, in one call. The buffers may "
       "be\nan empty list where momentum is 0; at the first step they become the gradient. `group` "
       "\nholds the options from lr to nesterov instead. Without `grads`: those parameters that "
@@ -150,6 +151,7 @@ void define_runtime_functions(FunctionTable& t) {
       "exp_avg_sq: Sequence[Tensor], step: int, lr: float = 0.001, beta1: float = 0.9, beta2: "
       "float = 0.999, eps: float = 1e-08, weight_decay: float = 0.0, decoupled: bool = False, "
       "group: dict[str, Any] | None = None, states: list[dict[str, Any]] | None = None) -> None",
+      "",
       "Adam (Kingma and Ba, 2015), or with `decoupled` AdamW (Loshchilov and Hutter, 2019), "
       "on\nall parameters, in place, in one call. `step` counts from 1. `group` holds lr, "
       "betas,\neps and weight_decay instead. `states`, one of each parameter: a captured step "

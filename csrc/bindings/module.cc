@@ -26,6 +26,7 @@ py::list signatures() {
     py::dict row;
     row["name"] = s.name;
     row["signature"] = s.text;
+    row["door"] = s.asks;
     row["doc"] = s.doc;
     row["kind"] = s.kind;
     row["module"] = s.module;
@@ -42,6 +43,11 @@ void register_functions(py::module_& m) {
   define_math_functions(functional);
   define_shape_functions(functional);
   define_network_functions(functional);
+  define_conv_functions(functional);
+  define_pool_functions(functional);
+  define_norm_functions(functional);
+  define_recurrent_functions(functional);
+  define_loss_functions(functional);
   define_creation_functions(creation);
   define_tensor_methods(methods);
   define_runtime_functions(runtime);
@@ -64,6 +70,7 @@ PYBIND11_MODULE(_core, m) {
   register_types(m);
   register_functions(m);
   register_tensor(m);
+  register_door(m);
   register_autograd(m);
   register_runtime(m);
   register_capture(m);

@@ -137,8 +137,14 @@ std::deque<Signature>& all_signatures() {
   return *all;
 }
 
-Signature& FunctionTable::append(const char* text, const char* doc, const char* kind) {
+Signature& FunctionTable::append(const char* text, const char* asks, const char* doc,
+                                 const char* kind) {
   Signature& s = all_signatures().emplace_back(parse_signature(text));
+  s.asks = asks;
+  std::vector<std::string> names;
+  for (const Parameter& p : s.parameters) names.push_back(p.name);
+  Door door(s.asks, std::move(names));
+  if (door.asks()) s.door.emplace(std::move(door));
   s.doc = s.text + "\n\n" + doc;
   s.kind = kind;
   s.module = module_;

@@ -2,20 +2,25 @@
 // function; from it come the module function, the Tensor method, the keywords and defaults, the
 // text that `help` prints and the stub file. Nothing is bound by hand twice.
 //
-//   table.function("softmax(input: Tensor, dim: int) -> Tensor", R"(...)", softmax);
+//   table.function("softmax(input: Tensor, dim: int) -> Tensor",
+//                  "input: floating; dim: dim of input", R"(...)", softmax);
 //
-// The call itself is METH_FASTCALL: arguments are matched against the parsed signature, converted
-// by the C++ types (convert.h), and passed on.
+// The second text is the row's door (door.h): what is asked of the arguments. The call itself is
+// METH_FASTCALL: arguments are matched against the parsed signature, converted by the C++ types
+// (convert.h), checked by the door, and passed on.
 #pragma once
 
 #include <Python.h>
 
 #include <deque>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
 #include "bindings/convert.h"
+#include "bindings/door.h"
 
 namespace fastdl::bindings {
 
@@ -27,8 +32,9 @@ struct Parameter {
 };
 
 struct Signature {
-  std::string text, name, doc, kind, module;
+  std::string text, name, asks, doc, kind, module;
   std::vector<Parameter> parameters;
+  std::optional<Door> door;
   PyMethodDef function_def{}, method_def{};
 
   // Fills `out`, one borrowed reference per parameter, or throws TypeError. `packed` keeps a tuple
@@ -68,8 +74,13 @@ struct Binding {
     PyObject* slots[sizeof...(Args) + 1];
     Owned packed;
     signature->bind(self, args, count, keywords, slots, packed);
-    return to_python(
-        (*function)(Argument<std::decay_t<Args>>::get(slots[I], signature->place(I))...));
+    const std::tuple<std::decay_t<Args>...> values{
+        Argument<std::decay_t<Args>>::get(slots[I], signature->place(I))...};
+    if (signature->door) {
+      const Value seen[] = {Value::of(std::get<I>(values))..., Value{}};
+      signature->door->check(signature->name.c_str(), seen);
+    }
+    return to_python((*function)(std::get<I>(values)...));
   }
 
   static PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t count,
@@ -104,23 +115,23 @@ class FunctionTable {
   // A module function; a Tensor method; both. The C++ function's type keys the row, so each row
   // takes a lambda of its own.
   template <class F>
-  void function(const char* text, const char* doc, F f) {
-    add(text, doc, f, "function");
+  void function(const char* text, const char* asks, const char* doc, F f) {
+    add(text, asks, doc, f, "function");
   }
   template <class F>
-  void method(const char* text, const char* doc, F f) {
-    add(text, doc, f, "method");
+  void method(const char* text, const char* asks, const char* doc, F f) {
+    add(text, asks, doc, f, "method");
   }
   template <class F>
-  void both(const char* text, const char* doc, F f) {
-    add(text, doc, f, "both");
+  void both(const char* text, const char* asks, const char* doc, F f) {
+    add(text, asks, doc, f, "both");
   }
 
  private:
   template <class F>
-  void add(const char* text, const char* doc, F f, const char* kind) {
+  void add(const char* text, const char* asks, const char* doc, F f, const char* kind) {
     static_assert(std::is_class_v<F>, "wrap the function in a lambda");
-    Signature& s = append(text, doc, kind);
+    Signature& s = append(text, asks, doc, kind);
     Binding<F>::signature = &s;
     Binding<F>::function.emplace(f);
     const auto flags = METH_FASTCALL | METH_KEYWORDS;
@@ -133,7 +144,7 @@ class FunctionTable {
                     reinterpret_cast<PyCFunction>(reinterpret_cast<Plain>(Binding<F>::call_method)),
                     flags, s.doc.c_str()};
   }
-  Signature& append(const char* text, const char* doc, const char* kind);
+  Signature& append(const char* text, const char* asks, const char* doc, const char* kind);
 
   std::string module_;
 };
@@ -144,6 +155,11 @@ std::deque<Signature>& all_signatures();
 void define_math_functions(FunctionTable& table);
 void define_shape_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
+void define_conv_functions(FunctionTable& table);
+void define_pool_functions(FunctionTable& table);
+void define_norm_functions(FunctionTable& table);
+void define_recurrent_functions(FunctionTable& table);
+void define_loss_functions(FunctionTable& table);
 void define_creation_functions(FunctionTable& table);
 void define_tensor_methods(FunctionTable& table);
 void define_runtime_functions(FunctionTable& table);

@@ -58,6 +58,7 @@ void define_conversions(FunctionTable& t) {
   t.method(
       "to(self, target: Any = None, dtype: DTypeLike | None = None, device: DeviceLike | None = "
       "None, non_blocking: bool = False, memory_format: memory_format | None = None) -> Tensor",
+      "",
       "The tensor in another dtype, on another device or in another memory format; itself where\n"
       "nothing changes.\n\n"
       "With non_blocking, copies from pinned memory to a GPU, and from a GPU into new pinned "
@@ -67,32 +68,33 @@ void define_conversions(FunctionTable& t) {
          std::optional<Device> device, bool non_blocking, std::optional<Layout> layout) {
         return convert_to(x, target, dtype, device, non_blocking, layout);
       });
-  t.method("cpu(self) -> Tensor", "The tensor on the CPU.",
+  t.method("cpu(self) -> Tensor", "", "The tensor on the CPU.",
            [](const Tensor& x) { return to_device(x, Device{}); });
-  t.method("cuda(self) -> Tensor", "The tensor on the first GPU.",
+  t.method("cuda(self) -> Tensor", "", "The tensor on the first GPU.",
            [](const Tensor& x) { return to_device(x, Device{DeviceType::cuda, 0}); });
-  t.method("float(self) -> Tensor", "As float32.",
+  t.method("float(self) -> Tensor", "", "As float32.",
            [](const Tensor& x) { return cast(x, DType::f32); });
-  t.method("double(self) -> Tensor", "As float64.",
+  t.method("double(self) -> Tensor", "", "As float64.",
            [](const Tensor& x) { return cast(x, DType::f64); });
-  t.method("half(self) -> Tensor", "As float16.",
+  t.method("half(self) -> Tensor", "", "As float16.",
            [](const Tensor& x) { return cast(x, DType::f16); });
-  t.method("bfloat16(self) -> Tensor", "As bfloat16.",
+  t.method("bfloat16(self) -> Tensor", "", "As bfloat16.",
            [](const Tensor& x) { return cast(x, DType::bf16); });
-  t.method("long(self) -> Tensor", "As int64.",
+  t.method("long(self) -> Tensor", "", "As int64.",
            [](const Tensor& x) { return cast(x, DType::i64); });
-  t.method("int(self) -> Tensor", "As int32.", [](const Tensor& x) { return cast(x, DType::i32); });
-  t.method("bool(self) -> Tensor", "As bool: true where not 0.",
+  t.method("int(self) -> Tensor", "", "As int32.",
+           [](const Tensor& x) { return cast(x, DType::i32); });
+  t.method("bool(self) -> Tensor", "", "As bool: true where not 0.",
            [](const Tensor& x) { return cast(x, DType::boolean); });
-  t.method("item(self) -> Any", "The one element as a Python number.",
+  t.method("item(self) -> Any", "", "The one element as a Python number.",
            [](const Tensor& x) { return item(x); });
-  t.method("tolist(self) -> Any", "Nested lists of Python numbers.",
+  t.method("tolist(self) -> Any", "", "Nested lists of Python numbers.",
            [](const Tensor& x) { return to_list(to_device(detach(x), Device{})); });
-  t.method("numpy(self) -> Any",
+  t.method("numpy(self) -> Any", "",
            "A NumPy array that shares the tensor's memory; CPU tensors outside the graph only.",
            [](PyObject* self) { return tensor_to_numpy(self); });
   t.method(
-      "contiguous(self, memory_format: memory_format | None = None) -> Tensor",
+      "contiguous(self, memory_format: memory_format | None = None) -> Tensor", "",
       "The tensor, or a copy if its elements are not in order without gaps.\n\nmemory_format: "
       "channels_last, for a tensor [N, C, H, W], makes the channels of a pixel neighbours;\nthe "
       "shape stays. ShapeError where there are not 4 dimensions.",
@@ -100,38 +102,39 @@ void define_conversions(FunctionTable& t) {
         return in_layout(x, layout.value_or(Layout::first));
       });
   t.method(
-      "pin_memory(self) -> Tensor",
+      "pin_memory(self) -> Tensor", "",
       "The tensor in page-locked memory, which a GPU copies from while the CPU goes on; itself "
       "where\nit is.\n\n    batch = x.pin_memory().to(\"cuda\", non_blocking=True)",
       [](const Tensor& x) { return pin_memory(x); });
-  t.method("clone(self) -> Tensor",
+  t.method("clone(self) -> Tensor", "",
            "A copy without gaps, in channels last where the tensor is; gradients flow through it.",
            [](const Tensor& x) { return clone_in(x, layout_of(x)); });
-  t.method("detach(self) -> Tensor", "A view of the same memory outside the graph.",
+  t.method("detach(self) -> Tensor", "", "A view of the same memory outside the graph.",
            [](const Tensor& x) { return detach(x); });
 }
 
 void define_queries(FunctionTable& t) {
-  t.method("numel(self) -> int", "The number of elements.",
+  t.method("numel(self) -> int", "", "The number of elements.",
            [](const Tensor& x) { return x.numel(); });
-  t.method("dim(self) -> int", "The number of dimensions.",
+  t.method("dim(self) -> int", "", "The number of dimensions.",
            [](const Tensor& x) { return static_cast<int64_t>(x.dim()); });
-  t.method("size(self, dim: int | None = None) -> Any", "The shape, or the size of one dimension.",
+  t.method("size(self, dim: int | None = None) -> Any", "",
+           "The shape, or the size of one dimension.",
            [](const Tensor& x, std::optional<int64_t> dim) {
              return dim ? to_python(x.size(normalize_dim("size", *dim, x.dim()))) : wrap(x.shape());
            });
-  t.method("stride(self) -> tuple[int, ...]",
+  t.method("stride(self) -> tuple[int, ...]", "",
            "The distance between neighbours per dimension, in elements.",
            [](const Tensor& x) { return wrap(x.stride()); });
-  t.method("is_contiguous(self, memory_format: memory_format | None = None) -> bool",
+  t.method("is_contiguous(self, memory_format: memory_format | None = None) -> bool", "",
            "Whether the elements are in order without gaps. An image of one channel or pixel is so "
            "in\neither memory format.",
            [](const Tensor& x, std::optional<Layout> layout) {
              return lies_in(layout.value_or(Layout::first), x);
            });
-  t.method("is_pinned(self) -> bool", "Whether the memory is page-locked by pin_memory.",
+  t.method("is_pinned(self) -> bool", "", "Whether the memory is page-locked by pin_memory.",
            [](const Tensor& x) { return is_pinned(x.storage()); });
-  t.method("record_stream(self, stream: Stream) -> None",
+  t.method("record_stream(self, stream: Stream) -> None", "",
            "Says that work on another stream uses the tensor, so that its memory, once freed, is "
            "not given\nout again before that stream has done what it has now.\n\n"
            "    with fastdl.cuda.stream(side):\n        y = x * 2\n    x.record_stream(side)",
@@ -139,7 +142,7 @@ void define_queries(FunctionTable& t) {
              use_on(x.storage(), stream);
              return Py_NewRef(Py_None);
            });
-  t.method("data_ptr(self) -> int", "The address of the first element.", [](const Tensor& x) {
+  t.method("data_ptr(self) -> int", "", "The address of the first element.", [](const Tensor& x) {
     return static_cast<int64_t>(reinterpret_cast<intptr_t>(x.data()));
   });
 }
@@ -148,6 +151,7 @@ void define_gradients(FunctionTable& t) {
   t.method(
       "backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, "
       "create_graph: bool = False) -> None",
+      "",
       "Adds the gradient of this tensor into .grad of every leaf that it was computed "
       "from.\n\n`gradient` (default: one, for a single element) is where it starts. create_graph "
       "records the\npass for higher derivatives; retain_graph (default: create_graph) allows "
@@ -156,11 +160,11 @@ void define_gradients(FunctionTable& t) {
         backward({x}, {g.tensor}, retain.value_or(create), create);
         return Py_NewRef(Py_None);
       });
-  t.method("requires_grad_(self, requires_grad: bool = True) -> Tensor",
+  t.method("requires_grad_(self, requires_grad: bool = True) -> Tensor", "",
            "Sets requires_grad and returns the tensor.", [](PyObject* self, bool on) {
              return set_requires_grad(tensor_of(self), on), Py_NewRef(self);
            });
-  t.method("retain_grad(self) -> None", "Keeps .grad of this tensor though it is no leaf.",
+  t.method("retain_grad(self) -> None", "", "Keeps .grad of this tensor though it is no leaf.",
            [](const Tensor& x) {
              if (!requires_grad(x))
                throw Error(ErrorKind::autograd, "retain_grad",
@@ -170,7 +174,7 @@ void define_gradients(FunctionTable& t) {
              variable(x)->retain_grad(true);
              return Py_NewRef(Py_None);
            });
-  t.method("_add_hook(self, hook: Any) -> int",
+  t.method("_add_hook(self, hook: Any) -> int", "",
            "Calls hook(gradient) in every backward pass; see register_hook.",
            [](const Tensor& x, PyObject* hook) {
              return add_hook(x, [keep = shared(hook)](const Tensor& g) -> Tensor {
@@ -180,12 +184,12 @@ void define_gradients(FunctionTable& t) {
                           : from_python<Tensor>(out.get(), {"hook", "the returned gradient"});
              });
            });
-  t.method("_remove_hook(self, id: int) -> None", "See register_hook.",
+  t.method("_remove_hook(self, id: int) -> None", "", "See register_hook.",
            [](const Tensor& x, int64_t id) {
              remove_hook(x, id);
              return Py_NewRef(Py_None);
            });
-  t.method("register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle",
+  t.method("register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle", "",
            "Calls hook(gradient) in every backward pass; it may return another gradient.\nThe "
            "handle's remove() ends that.",
            [](PyObject* self, PyObject* hook) {
@@ -194,12 +198,12 @@ void define_gradients(FunctionTable& t) {
            });
 }
 
-#define FASTDL_INPLACE_ROW(python, op, doc)                           \
-  t.method(python "(self, other: ArrayLike | Number) -> Tensor", doc, \
-           [](PyObject* self, const TensorOrNumber& other) {          \
-             const TensorOrNumber me{tensor_of(self)};                \
-             binary_(op, me.tensor, matched(me, other).second);       \
-             return Py_NewRef(self);                                  \
+#define FASTDL_INPLACE_ROW(python, op, doc)                               \
+  t.method(python "(self, other: ArrayLike | Number) -> Tensor", "", doc, \
+           [](PyObject* self, const TensorOrNumber& other) {              \
+             const TensorOrNumber me{tensor_of(self)};                    \
+             binary_(op, me.tensor, matched(me, other).second);           \
+             return Py_NewRef(self);                                      \
            })
 
 void define_edits(FunctionTable& t) {
@@ -207,27 +211,27 @@ void define_edits(FunctionTable& t) {
   FASTDL_INPLACE_ROW("sub_", Binary::sub, "Subtracts in place.");
   FASTDL_INPLACE_ROW("mul_", Binary::mul, "Multiplies in place.");
   FASTDL_INPLACE_ROW("div_", Binary::div, "Divides in place.");
-  t.method("copy_(self, source: ArrayLike) -> Tensor",
+  t.method("copy_(self, source: ArrayLike) -> Tensor", "",
            "Takes the values of `source`, which may broadcast, have another dtype or device.",
            [](PyObject* self, const Tensor& source) {
              return copy_(tensor_of(self), source), Py_NewRef(self);
            });
   t.method(
-      "fill_(self, value: float) -> Tensor", "Sets every element.",
+      "fill_(self, value: float) -> Tensor", "", "Sets every element.",
       [](PyObject* self, double value) { return fill_(tensor_of(self), value), Py_NewRef(self); });
-  t.method("zero_(self) -> Tensor", "Sets every element to 0.",
+  t.method("zero_(self) -> Tensor", "", "Sets every element to 0.",
            [](PyObject* self) { return fill_(tensor_of(self), 0), Py_NewRef(self); });
   t.method(
       "uniform_(self, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> "
       "Tensor",
-      "Draws every element uniformly from [low, high).",
+      "", "Draws every element uniformly from [low, high).",
       [](PyObject* self, double low, double high, Generator* g) {
         return uniform_(tensor_of(self), low, high, g), Py_NewRef(self);
       });
   t.method(
       "normal_(self, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> "
       "Tensor",
-      "Draws every element from a normal distribution.",
+      "std: 0..", "Draws every element from a normal distribution.",
       [](PyObject* self, double mean, double std, Generator* g) {
         return normal_(tensor_of(self), mean, std, g), Py_NewRef(self);
       });
@@ -237,19 +241,19 @@ void define_protocols(FunctionTable& t) {
   t.method(
       "__dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, "
       "copy: bool | None = None) -> Any",
-      "The DLPack capsule that other libraries read this tensor's memory through.",
+      "", "The DLPack capsule that other libraries read this tensor's memory through.",
       [](const Tensor& x, PyObject* stream, PyObject*, PyObject*, std::optional<bool> copy) {
         // The consumer reads on a stream of its own; -1 says that it wants no waiting.
         const bool ordered = PyLong_Check(stream) && PyLong_AsLong(stream) == -1;
         if (!x.device().is_cpu() && !ordered) synchronize(current_stream(x.device()));
         return tensor_to_dlpack(copy.value_or(false) ? clone(detach(x)) : x);
       });
-  t.method("__dlpack_device__(self) -> tuple[int, int]",
+  t.method("__dlpack_device__(self) -> tuple[int, int]", "",
            "DLPack's code of the device, and its index.", [](const Tensor& x) {
              return Py_BuildValue("(ii)", x.device().is_cpu() ? 1 : 2,
                                   static_cast<int>(x.device().index));
            });
-  t.method("__array__(self, dtype: Any = None, copy: bool | None = None) -> Any",
+  t.method("__array__(self, dtype: Any = None, copy: bool | None = None) -> Any", "",
            "NumPy's view of the tensor.",
            [](PyObject* self, PyObject* dtype, std::optional<bool> copy) {
              Owned array(tensor_to_numpy(self));
@@ -264,7 +268,7 @@ void define_protocols(FunctionTable& t) {
              }
              return converted.release();
            });
-  t.method("__deepcopy__(self, memo: Any) -> Tensor", "A leaf with a copy of the memory.",
+  t.method("__deepcopy__(self, memo: Any) -> Tensor", "", "A leaf with a copy of the memory.",
            [](PyObject* self, PyObject*) {
              const Tensor& x = tensor_of(self);
              if (!is_leaf(x))

@@ -1,13 +1,18 @@
 """The operations of networks as functions of Tensors, NumPy arrays and DLPack arrays.
 
-Every function takes arrays of other libraries without a copy. Signatures, defaults and docstrings
-come from one table in the compiled module; ``help(fastdl.functional.conv2d)`` shows them.
+Every function takes arrays of other libraries without a copy. Most come from one table in the
+compiled module, some are composed of those (`fastdl.composed`);
+``help(fastdl.functional.conv2d)`` shows signature, defaults, shapes and errors.
 """
 
 from __future__ import annotations
 
-from fastdl import _core
+from fastdl import _core, composed
 
-__all__ = sorted(row["name"] for row in _core._signatures() if row["module"] == "functional")
+_COMPILED = {r["name"]: getattr(_core, r["name"]) for r in _core._signatures()
+             if r["module"] == "functional"}  # fmt: skip
+_COMPOSED = {name: getattr(composed, name) for name in composed.__all__}
 
-globals().update({name: getattr(_core, name) for name in __all__})
+__all__ = sorted([*_COMPILED, *_COMPOSED])
+
+globals().update(_COMPILED | _COMPOSED)

@@ -1,0 +1,223 @@
+#include "bindings/door.h"
+
+#include <cmath>
+
+#include "ops/common.h"
+
+namespace fastdl::bindings {
+
+// The sizes that letters stand for, and the sizes behind each `...`, as far as they were met.
+struct Door::Known {
+  static constexpr int kLetters = 26;
+  int64_t size[kLetters];
+  const int64_t* rest[kLetters];
+  int rests[kLetters];
+  uint32_t met = 0, met_rest = 0;
+  size_t alternatives = 0, chosen = 0;  // of the last clause that had several
+
+  std::string rest_text(int letter) const {
+    Dims sizes;
+    for (int i = 0; i < rests[letter]; ++i) sizes.push(rest[letter][i]);
+    return str(sizes);
+  }
+  bool has(const Term& t) const {
+    return t.kind != Term::letter || (met >> static_cast<int>(t.value) & 1);
+  }
+};
+
+namespace {
+
+std::string number(double x) {
+  const double whole = std::nearbyint(x);
+  return whole == x && std::abs(x) < 1e15 ? std::to_string(static_cast<int64_t>(whole)) : text(x);
+}
+
+std::string plural(int64_t n, const char* what) { return text(n, " ", what, n == 1 ? "" : "s"); }
+
+int64_t value_of(const Door::Term& t, const int64_t* letters, const Value* values) {
+  if (t.kind == Door::Term::number) return t.value;
+  if (t.kind == Door::Term::letter) return letters[t.value];
+  const Value& v = values[t.value];
+  return v.kind == Value::integers && v.count == 1 ? *v.integer : 1;
+}
+
+}  // namespace
+
+void Door::fail(ErrorKind kind, const char* op, const std::string& problem, const Value* values,
+                const std::string& remedy) const {
+  Error e(kind, op, problem);
+  for (size_t i = 0; i < names_.size(); ++i)
+    for (int64_t k = 0; values[i].kind == Value::tensors && k < values[i].count; ++k)
+      e.show(values[i].count > 1 ? text(names_[i], "[", k, "]") : names_[i], values[i].tensor[k]);
+  throw e.remedy(remedy);
+}
+
+void Door::check_number(const char* op, const Clause& c, const Value* values) const {
+  const Value& v = values[c.argument];
+  const std::string& name = names_[static_cast<size_t>(c.argument)];
+  const auto fits = [&](double x) { return (c.above ? x > c.low : x >= c.low) && x <= c.high; };
+  const auto refuse = [&](const auto& x) {
+    const std::string low = number(c.low), high = number(c.high);
+    std::string range = text("of ", low, " or more");
+    if (c.above) range = text("above ", low);
+    if (!std::isinf(c.high))
+      range = std::isinf(c.low) ? text("of at most ", high) : text("from ", low, " to ", high);
+    fail(ErrorKind::argument, op, text(name, " is ", x), values, text("use a ", name, " ", range));
+  };
+  if (v.kind == Value::real && !fits(v.number)) refuse(v.number);
+  for (int64_t i = 0; v.kind == Value::integers && i < v.count; ++i)
+    if (!fits(static_cast<double>(v.integer[i]))) refuse(v.integer[i]);
+}
+
+void Door::check_dim(const char* op, const Clause& c, const Value* values) const {
+  const Value &v = values[c.argument], &of = values[c.dim_of];
+  if (v.kind != Value::integers || of.kind != Value::tensors) return;
+  const std::string& name = names_[static_cast<size_t>(c.argument)];
+  const int ndim = std::max(of.tensor->dim(), 1);  // dim 0 of a lone number is allowed
+  uint64_t seen = 0;
+  for (int64_t i = 0; i < v.count; ++i) {
+    if (v.integer[i] < -ndim || v.integer[i] >= ndim)
+      fail(ErrorKind::index, op,
+           text(name, " ", v.integer[i], " does not exist: ", names_[static_cast<size_t>(c.dim_of)],
+                " has ", plural(of.tensor->dim(), "dimension")),
+           values, text("use a ", name, " from ", -ndim, " to ", ndim - 1));
+    const uint64_t bit = uint64_t{1} << (v.integer[i] < 0 ? v.integer[i] + ndim : v.integer[i]);
+    if (seen & bit)
+      fail(ErrorKind::argument, op, text(name, " names dimension ", v.integer[i], " twice"), values,
+           "name each dimension once");
+    seen |= bit;
+  }
+}
+
+void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* values,
+                 Known& known) const {
+  const std::string& name = names_[static_cast<size_t>(c.argument)];
+  const Pattern* fitting = nullptr;
+  const size_t count = c.patterns.size();
+  const bool follows = count > 1 && count == known.alternatives;
+  for (size_t i = follows ? known.chosen : 0; i < (follows ? known.chosen + 1 : count); ++i) {
+    const Pattern& p = c.patterns[i];
+    const int n = static_cast<int>(p.sizes.size());
+    if (p.rest < 0 ? t.dim() != n : t.dim() < n - 1) continue;
+    fitting = &p;
+    if (count > 1) known.alternatives = count, known.chosen = i;
+    break;
+  }
+  const auto refuse = [&](const std::string& problem) {
+    std::string asked;
+    for (size_t i = follows ? known.chosen : 0; i < (follows ? known.chosen + 1 : count); ++i)
+      asked += (asked.empty() ? "" : " or ") + c.patterns[i].text;
+    std::string met;
+    const auto say = [&](int letter, const std::string& value) {
+      const char name = static_cast<char>('A' + letter);
+      if (asked.find(name) != std::string::npos)
+        met += text(met.empty() ? ", where " : ", ", name, " = ", value);
+    };
+    for (int i = 0; i < Known::kLetters; ++i) {
+      if (known.met >> i & 1) say(i, std::to_string(known.size[i]));
+      if (known.met_rest >> i & 1) say(i, known.rest_text(i));
+    }
+    fail(ErrorKind::shape, op, problem, values, text("pass ", name, " of shape ", asked, met));
+  };
+  if (!fitting) {
+    const Pattern& p = c.patterns[follows ? known.chosen : 0];
+    refuse(text(name, " has ", plural(t.dim(), "dimension"), ", not ", p.text));
+  }
+  const int extra = t.dim() - static_cast<int>(fitting->sizes.size()) + 1;  // behind `...`
+  int at = 0;
+  for (const Size& s : fitting->sizes) {
+    if (s.rest) {
+      const int64_t* const sizes = t.shape().d + at;
+      at += extra;
+      if (s.a.kind != Term::letter) continue;
+      const int letter = static_cast<int>(s.a.value);
+      if (!(known.met_rest >> letter & 1)) {
+        known.rest[letter] = sizes, known.rests[letter] = extra;
+        known.met_rest |= 1u << letter;
+        continue;
+      }
+      if (known.rests[letter] != extra || !std::equal(sizes, sizes + extra, known.rest[letter]))
+        refuse(text("the shape of ", name, " does not fit: ", s.text, " is ",
+                    known.rest_text(letter)));
+      continue;
+    }
+    const int64_t size = t.shape()[at];
+    const int dim = at++;
+    const bool has_a = known.has(s.a), has_b = known.has(s.b);
+    const auto bind = [&](const Term& term, int64_t value) {
+      known.size[term.value] = value;
+      known.met |= 1u << static_cast<int>(term.value);
+    };
+    if (has_a && has_b) {
+      const int64_t a = value_of(s.a, known.size, values);
+      const int64_t b = s.op ? value_of(s.b, known.size, values) : 1;
+      const bool divides = s.op != '/' || (b != 0 && a % b == 0);
+      if (!divides) refuse(text(s.text, " is not whole: ", a, " does not divide by ", b));
+      int64_t want = a;
+      if (s.op == '/') want = a / b;
+      if (s.op == '*') want = checked_mul(op, a, b);
+      if (size != want)
+        refuse(text("dimension ", dim, " of ", name, " is ", size, ", but ", s.text, " is ", want));
+    } else if (!s.op) {
+      bind(s.a, size);
+    } else if (s.op == '/' && !has_a) {  // C / groups, C not yet known
+      bind(s.a, checked_mul(op, size, value_of(s.b, known.size, values)));
+    } else if (s.op == '*') {  // 4 * H, H not yet known
+      const int64_t factor = value_of(has_a ? s.a : s.b, known.size, values);
+      if (factor == 0 || size % factor != 0)
+        refuse(text("dimension ", dim, " of ", name, " is ", size, ", not ", s.text));
+      bind(has_a ? s.b : s.a, size / factor);
+    }
+  }
+}
+
+void Door::check_tensor(const char* op, const Clause& c, const Tensor& t, const Value* values,
+                        Known& known) const {
+  const std::string& name = names_[static_cast<size_t>(c.argument)];
+  if (c.dtypes && !(c.dtypes >> static_cast<int>(t.dtype()) & 1))
+    fail(ErrorKind::dtype, op, text(name, " is ", name_of(t.dtype()), ", not ", c.dtype_name),
+         values, text("convert it, for example with ", name, ".to(...)"));
+  if (c.like >= 0 && values[c.like].kind == Value::tensors)
+    if (const DType want = values[c.like].tensor->dtype(); want != t.dtype())
+      fail(ErrorKind::dtype, op,
+           text(name, " is ", name_of(t.dtype()), " where ", names_[static_cast<size_t>(c.like)],
+                " is ", name_of(want)),
+           values, text("convert one of them, for example with ", name, ".to(...)"));
+  if (!c.patterns.empty()) match(op, c, t, values, known);
+}
+
+void Door::check(const char* op, const Value* values) const {
+  Known known;
+  const Tensor* first = nullptr;
+  for (const Clause& c : clauses_) {
+    const Value& v = values[c.argument];
+    if (v.kind == Value::other) continue;
+    if (c.ranged) check_number(op, c, values);
+    if (c.dim_of >= 0) check_dim(op, c, values);
+    if (v.kind == Value::word && !c.words.empty()) {
+      std::string all;
+      bool found = false;
+      for (const std::string& w : c.words) {
+        found = found || w == *v.text;
+        all += text(all.empty() ? "" : ", ", "'", w, "'");
+      }
+      if (!found)
+        fail(ErrorKind::argument, op,
+             text("unknown ", names_[static_cast<size_t>(c.argument)], " '", *v.text, "'"), values,
+             text("use one of ", all));
+    }
+    for (int64_t i = 0; v.kind == Value::tensors && i < v.count; ++i) {
+      const Tensor& t = v.tensor[i];
+      if (!t.defined()) continue;
+      if (!first) first = &t;
+      if (t.device() != first->device())
+        fail(ErrorKind::device, op,
+             text(names_[static_cast<size_t>(c.argument)], " is on ", name_of(t.device()),
+                  ", other operands on ", name_of(first->device())),
+             values, "move them to one device with .to(...)");
+      check_tensor(op, c, t, values, known);
+    }
+  }
+}
+
+}  // namespace fastdl::bindings

@@ -1,0 +1,162 @@
+// The door's language (docs/door.md), read when the module is imported.
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+#include "bindings/door.h"
+#include "ops/common.h"
+
+namespace fastdl::bindings {
+namespace {
+
+std::string trim(const std::string& s) {
+  const size_t first = s.find_first_not_of(" \n"), last = s.find_last_not_of(" \n");
+  return first == std::string::npos ? "" : s.substr(first, last - first + 1);
+}
+
+std::vector<std::string> split(const std::string& text, const std::string& separator) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  for (size_t at; (at = text.find(separator, begin)) != std::string::npos;
+       begin = at + separator.size())
+    parts.push_back(trim(text.substr(begin, at - begin)));
+  parts.push_back(trim(text.substr(begin)));
+  return parts;
+}
+
+constexpr uint32_t bits(std::initializer_list<DType> dtypes) {
+  uint32_t out = 0;
+  for (DType t : dtypes) out |= 1u << static_cast<int>(t);
+  return out;
+}
+
+struct DTypeClass {
+  const char* name;
+  uint32_t dtypes;
+};
+constexpr uint32_t kFloating = bits({DType::f16, DType::bf16, DType::f32, DType::f64});
+constexpr uint32_t kInteger = bits({DType::i32, DType::i64, DType::u8});
+constexpr DTypeClass kClasses[] = {
+    {"floating", kFloating},       {"real", bits({DType::f32, DType::f64})},
+    {"integer", kInteger},         {"number", kFloating | kInteger},
+    {"index", bits({DType::i64})}, {"bool", bits({DType::boolean})}};
+
+struct Reader {
+  const std::string& text;  // the whole, for the message
+  const std::vector<std::string>& names;
+
+  [[noreturn]] void fault(const std::string& part) const {
+    throw std::logic_error("door \"" + text + "\": cannot read \"" + part + "\"");
+  }
+  int parameter(const std::string& name) const {
+    const auto at = std::find(names.begin(), names.end(), name);
+    if (at == names.end()) fault(name);
+    return static_cast<int>(at - names.begin());
+  }
+  Door::Term term(const std::string& s) const {
+    if (s.size() == 1 && s[0] >= 'A' && s[0] <= 'Z') return {Door::Term::letter, s[0] - 'A'};
+    if (!s.empty() && std::all_of(s.begin(), s.end(), isdigit))
+      return {Door::Term::number, std::stoll(s)};
+    return {Door::Term::parameter, parameter(s)};
+  }
+  Door::Size size(const std::string& s) const {
+    Door::Size out;
+    out.text = s;
+    if (s.rfind("...", 0) == 0) {
+      out.rest = true;
+      if (s.size() > 3) out.a = term(trim(s.substr(3)));
+      return out;
+    }
+    for (const char* op : {" * ", " / "})
+      if (const auto sides = split(s, op); sides.size() == 2) {
+        out.a = term(sides[0]), out.b = term(sides[1]), out.op = op[1];
+        return out;
+      }
+    out.a = term(s);
+    return out;
+  }
+  Door::Pattern pattern(const std::string& s) const {
+    if (s.size() < 2 || s.front() != '[' || s.back() != ']') fault(s);
+    Door::Pattern out;
+    out.text = s;
+    const std::string inside = trim(s.substr(1, s.size() - 2));
+    if (inside.empty()) return out;
+    for (const std::string& one : split(inside, ",")) {
+      if (one.rfind("...", 0) == 0) {
+        if (out.rest >= 0) fault(s);
+        out.rest = static_cast<int>(out.sizes.size());
+      }
+      out.sizes.push_back(size(one));
+    }
+    return out;
+  }
+  double bound(const std::string& s, double none) const {
+    if (s.empty()) return none;
+    if (s == "window") return static_cast<double>(kMaxWindow);
+    size_t used = 0;
+    const double value = std::stod(s, &used);
+    if (used != s.size()) fault(s);
+    return value;
+  }
+
+  // One clause after its names, read word by word from the left.
+  Door::Clause clause(std::string rest) const {
+    constexpr double inf = std::numeric_limits<double>::infinity();
+    Door::Clause c;
+    rest = rest.substr(0, rest.find(" values "));  // which the kernel that reads them enforces
+    while (!(rest = trim(rest)).empty()) {
+      if (rest[0] == '[') {
+        for (const std::string& one : split(rest, " or ")) c.patterns.push_back(pattern(one));
+        break;
+      }
+      const size_t end = std::min(rest.find(' '), rest.size());
+      const std::string word = rest.substr(0, end);
+      rest = trim(rest.substr(end));
+      const auto next = [&] {
+        const size_t cut = std::min(rest.find(' '), rest.size());
+        const std::string out = rest.substr(0, cut);
+        rest = trim(rest.substr(cut));
+        return out;
+      };
+      if (word == "like") {
+        c.like = parameter(next());
+      } else if (word == "dim" && next() == "of") {
+        c.dim_of = parameter(next());
+      } else if (word == "one" && next() == "of") {
+        while (!rest.empty()) c.words.push_back(next());
+      } else if (word == "above") {
+        c.ranged = c.above = true, c.low = bound(next(), 0), c.high = inf;
+      } else if (const size_t dots = word.find(".."); dots != std::string::npos) {
+        c.ranged = true;
+        c.low = bound(word.substr(0, dots), -inf), c.high = bound(word.substr(dots + 2), inf);
+      } else {
+        const auto known = std::find_if(std::begin(kClasses), std::end(kClasses),
+                                        [&](const DTypeClass& k) { return word == k.name; });
+        if (known == std::end(kClasses)) fault(word);
+        c.dtypes = known->dtypes, c.dtype_name = known->name;
+      }
+    }
+    return c;
+  }
+};
+
+}  // namespace
+
+Door::Door(const std::string& text, std::vector<std::string> names) : names_(std::move(names)) {
+  const Reader read{text, names_};
+  for (const std::string& part : split(text, ";")) {
+    if (part.empty()) continue;
+    const size_t colon = part.find(':');
+    if (colon == std::string::npos) read.fault(part);
+    Clause c = read.clause(part.substr(colon + 1));
+    for (const std::string& name : split(part.substr(0, colon), ",")) {
+      c.argument = read.parameter(name);
+      clauses_.push_back(c);
+    }
+  }
+  const auto order = [](const Clause& c) { return c.dim_of >= 0 ? 2 : c.ranged ? 0 : 1; };
+  std::stable_sort(clauses_.begin(), clauses_.end(),
+                   [&](const Clause& a, const Clause& b) { return order(a) < order(b); });
+}
+
+}  // namespace fastdl::bindings
