@@ -62,7 +62,7 @@ CASES = {
     "conv2d dilation huge": (lambda: F.conv2d(X, W, dilation=HUGE), ArgumentError, ["dilation"]),
     "conv2d groups 0": (lambda: F.conv2d(X, W, groups=0), ArgumentError, ["groups is 0"]),
     "conv2d groups -2": (lambda: F.conv2d(X, W, groups=-2), ArgumentError, ["groups is -2"]),
-    "conv2d groups 3": (lambda: F.conv2d(X, W, groups=3), ShapeError, ["12"]),
+    "conv2d groups 3": (lambda: F.conv2d(X, W, groups=3), ShapeError, ["4 does not divide by 3"]),
     "conv2d groups huge": (lambda: F.conv2d(X, W, groups=2**62), ShapeError, ["conv2d"]),
     "conv2d groups and outputs": (
         lambda: F.conv2d(X, fastdl.ones((3, 2, 3, 3)), groups=2),
@@ -89,9 +89,9 @@ CASES = {
     "conv2d channels": (
         lambda: F.conv2d(X, fastdl.ones((6, 3, 5, 5))),
         ShapeError,
-        ["4 channels", "expects 3", "float32[2, 4, 8, 8]", "float32[6, 3, 5, 5]", "in_channels=4"],
+        ["weight is 3", "is 4", "float32[2, 4, 8, 8]", "float32[6, 3, 5, 5]", "here [6, 4,"],
     ),
-    "conv2d bias": (lambda: F.conv2d(X, W, fastdl.ones((5,))), ShapeError, ["6 elements", "[5]"]),
+    "conv2d bias": (lambda: F.conv2d(X, W, fastdl.ones((5,))), ShapeError, ["bias is 5", "here [6]"]),
     "conv2d rank": (lambda: F.conv2d(X[0], W), ShapeError, ["3 dimensions", "[N, C, H, W]"]),
     "conv2d dtypes": (lambda: F.conv2d(X, W.double()), DTypeError, ["float64[6, 4, 3, 3]"]),
     "conv2d integers": (lambda: F.conv2d(X.long(), W.long()), DTypeError, ["int64"]),
@@ -219,12 +219,12 @@ CASES = {
         ShapeError,
         ["weight_ih", "[20, 4]", "[15, 4]", "3 * hidden_size"],
     ),
-    "gru state": (lambda: F.gru(SEQUENCE, H[:2], *GATES), ShapeError, ["h0", "[2, 5]", "[3, 5]"]),
+    "gru state": (lambda: F.gru(SEQUENCE, H[:2], *GATES), ShapeError, ["h0", "[2, 5]", "here [3, "]),
     "lstm input rank": (lambda: F.lstm(H, H, H, *GATES), ShapeError, ["[T, N, input_size]"]),
     "batch_norm channels": (
         lambda: F.batch_norm(X, fastdl.zeros((3,)), fastdl.ones((3,))),
         ShapeError,
-        ["4 channels", "num_features=4"],
+        ["running_mean is 3", "here [4]"],
     ),
     "batch_norm of one value": (
         lambda: F.batch_norm(fastdl.ones((1, 4)), training=True),
@@ -345,7 +345,7 @@ def test_lenet5_names_its_layer():
     with pytest.raises(ShapeError) as caught:
         models.LeNet5()(fastdl.ones((2, 3, 32, 32)))
     assert caught.value.layer.endswith("(Conv2d)")
-    assert "3 channels" in str(caught.value)
+    assert "dimension 1 of weight is 1" in str(caught.value)
     assert "float32[2, 3, 32, 32]" in str(caught.value)
     with pytest.raises(DTypeError) as caught:
         models.LeNet5()(fastdl.ones((2, 1, 32, 32), dtype="float64"))

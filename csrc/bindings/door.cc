@@ -6,22 +6,21 @@
 
 namespace fastdl::bindings {
 
-// The sizes that letters stand for, and the sizes behind each `...`, as far as they were met.
+// The sizes that names stand for, and the sizes behind each `...`, as far as they were met.
 struct Door::Known {
-  static constexpr int kLetters = 26;
-  int64_t size[kLetters];
-  const int64_t* rest[kLetters];
-  int rests[kLetters];
+  int64_t size[kSizes];
+  const int64_t* rest[kSizes];
+  int rests[kSizes];
   uint32_t met = 0, met_rest = 0;
   size_t alternatives = 0, chosen = 0;  // of the last clause that had several
 
-  std::string rest_text(int letter) const {
+  std::string rest_text(int name) const {
     Dims sizes;
-    for (int i = 0; i < rests[letter]; ++i) sizes.push(rest[letter][i]);
+    for (int i = 0; i < rests[name]; ++i) sizes.push(rest[name][i]);
     return str(sizes);
   }
   bool has(const Term& t) const {
-    return t.kind != Term::letter || (met >> static_cast<int>(t.value) & 1);
+    return t.kind != Term::name || (met >> static_cast<int>(t.value) & 1);
   }
 };
 
@@ -34,9 +33,9 @@ std::string number(double x) {
 
 std::string plural(int64_t n, const char* what) { return text(n, " ", what, n == 1 ? "" : "s"); }
 
-int64_t value_of(const Door::Term& t, const int64_t* letters, const Value* values) {
+int64_t value_of(const Door::Term& t, const int64_t* sizes, const Value* values) {
   if (t.kind == Door::Term::number) return t.value;
-  if (t.kind == Door::Term::letter) return letters[t.value];
+  if (t.kind == Door::Term::name) return sizes[t.value];
   const Value& v = values[t.value];
   return v.kind == Value::integers && v.count == 1 ? *v.integer : 1;
 }
@@ -55,18 +54,27 @@ void Door::fail(ErrorKind kind, const char* op, const std::string& problem, cons
 void Door::check_number(const char* op, const Clause& c, const Value* values) const {
   const Value& v = values[c.argument];
   const std::string& name = names_[static_cast<size_t>(c.argument)];
-  const auto fits = [&](double x) { return (c.above ? x > c.low : x >= c.low) && x <= c.high; };
-  const auto refuse = [&](const auto& x) {
-    const std::string low = number(c.low), high = number(c.high);
-    std::string range = text("of ", low, " or more");
-    if (c.above) range = text("above ", low);
-    if (!std::isinf(c.high))
-      range = std::isinf(c.low) ? text("of at most ", high) : text("from ", low, " to ", high);
+  const auto refuse = [&](const auto& x, double high) {
+    std::string range = text("of ", number(c.low), " or more");
+    if (c.above) range = text("above ", number(c.low));
+    if (!std::isinf(high))
+      range = std::isinf(c.low) ? text("of at most ", number(high))
+                                : text("from ", number(c.low), " to ", number(high));
     fail(ErrorKind::argument, op, text(name, " is ", x), values, text("use a ", name, " ", range));
   };
-  if (v.kind == Value::real && !fits(v.number)) refuse(v.number);
-  for (int64_t i = 0; v.kind == Value::integers && i < v.count; ++i)
-    if (!fits(static_cast<double>(v.integer[i]))) refuse(v.integer[i]);
+  const auto fits = [&](double x, double high) {
+    return (c.above ? x > c.low : x >= c.low) && x <= high;  // false for NaN
+  };
+  if (v.kind == Value::real && !fits(v.number, c.high)) refuse(v.number, c.high);
+  for (int64_t i = 0; v.kind == Value::integers && i < v.count; ++i) {
+    double high = c.high;
+    if (c.high_of >= 0) {
+      const Value& of = values[c.high_of];
+      if (of.kind != Value::integers || of.count == 0) continue;
+      high = std::floor(c.high * static_cast<double>(of.integer[std::min(i, of.count - 1)]));
+    }
+    if (!fits(static_cast<double>(v.integer[i]), high)) refuse(v.integer[i], high);
+  }
 }
 
 void Door::check_dim(const char* op, const Clause& c, const Value* values) const {
@@ -89,6 +97,35 @@ void Door::check_dim(const char* op, const Clause& c, const Value* values) const
   }
 }
 
+// "[N, 4 * hidden_size], here [3, 20]", of the alternatives that are still possible.
+std::string Door::pattern_text(const Clause& c, const Value* values, const Known& known) const {
+  const bool follows = c.patterns.size() > 1 && c.patterns.size() == known.alternatives;
+  std::string asked, here;
+  for (size_t i = 0; i < c.patterns.size(); ++i) {
+    if (follows && i != known.chosen) continue;
+    asked += (asked.empty() ? "" : " or ") + c.patterns[i].text;
+    here.clear();
+    for (const Size& s : c.patterns[i].sizes) {
+      here += here.empty() ? "" : ", ";
+      const bool has = known.has(s.a) && known.has(s.b);
+      if (s.rest && s.a.kind == Term::name && known.met_rest >> s.a.value & 1) {
+        const std::string sizes = known.rest_text(static_cast<int>(s.a.value));
+        here += sizes.substr(1, sizes.size() - 2);
+      } else if (s.rest || !has) {
+        here += s.text;
+      } else {
+        const int64_t a = value_of(s.a, known.size, values);
+        const int64_t b = s.op ? value_of(s.b, known.size, values) : 1;
+        here += s.op == '/' && (b == 0 || a % b != 0) ? s.text
+                                                      : std::to_string(s.op == '/' ? a / b : a * b);
+      }
+    }
+    here = "[" + here + "]";
+  }
+  const bool one = follows || c.patterns.size() == 1;
+  return one && here != asked ? asked + ", here " + here : asked;
+}
+
 void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* values,
                  Known& known) const {
   const std::string& name = names_[static_cast<size_t>(c.argument)];
@@ -104,20 +141,8 @@ void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* 
     break;
   }
   const auto refuse = [&](const std::string& problem) {
-    std::string asked;
-    for (size_t i = follows ? known.chosen : 0; i < (follows ? known.chosen + 1 : count); ++i)
-      asked += (asked.empty() ? "" : " or ") + c.patterns[i].text;
-    std::string met;
-    const auto say = [&](int letter, const std::string& value) {
-      const char name = static_cast<char>('A' + letter);
-      if (asked.find(name) != std::string::npos)
-        met += text(met.empty() ? ", where " : ", ", name, " = ", value);
-    };
-    for (int i = 0; i < Known::kLetters; ++i) {
-      if (known.met >> i & 1) say(i, std::to_string(known.size[i]));
-      if (known.met_rest >> i & 1) say(i, known.rest_text(i));
-    }
-    fail(ErrorKind::shape, op, problem, values, text("pass ", name, " of shape ", asked, met));
+    fail(ErrorKind::shape, op, problem, values,
+         text("pass ", name, " of shape ", pattern_text(c, values, known)));
   };
   if (!fitting) {
     const Pattern& p = c.patterns[follows ? known.chosen : 0];
@@ -129,16 +154,19 @@ void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* 
     if (s.rest) {
       const int64_t* const sizes = t.shape().d + at;
       at += extra;
-      if (s.a.kind != Term::letter) continue;
-      const int letter = static_cast<int>(s.a.value);
-      if (!(known.met_rest >> letter & 1)) {
-        known.rest[letter] = sizes, known.rests[letter] = extra;
-        known.met_rest |= 1u << letter;
-        continue;
+      if (s.a.kind != Term::name) continue;
+      const int rest = static_cast<int>(s.a.value);
+      if (!(known.met_rest >> rest & 1)) {
+        known.rest[rest] = sizes, known.rests[rest] = extra;
+        known.met_rest |= 1u << rest;
+      } else if (known.rests[rest] != extra ||
+                 !std::equal(sizes, sizes + extra, known.rest[rest])) {
+        refuse(fitting->sizes.size() == 1
+                   ? text(name, " has shape ", str(t.shape()), ", not ", known.rest_text(rest),
+                          "; nothing broadcasts here")
+                   : text(s.text, " is ", known.rest_text(rest), " in an earlier argument, but ",
+                          name, " has shape ", str(t.shape())));
       }
-      if (known.rests[letter] != extra || !std::equal(sizes, sizes + extra, known.rest[letter]))
-        refuse(text("the shape of ", name, " does not fit: ", s.text, " is ",
-                    known.rest_text(letter)));
       continue;
     }
     const int64_t size = t.shape()[at];
@@ -176,13 +204,13 @@ void Door::check_tensor(const char* op, const Clause& c, const Tensor& t, const 
   const std::string& name = names_[static_cast<size_t>(c.argument)];
   if (c.dtypes && !(c.dtypes >> static_cast<int>(t.dtype()) & 1))
     fail(ErrorKind::dtype, op, text(name, " is ", name_of(t.dtype()), ", not ", c.dtype_name),
-         values, text("convert it, for example with ", name, ".to(...)"));
+         values, text("convert it with ", name, ".to(fastdl.", c.dtype_example, ")"));
   if (c.like >= 0 && values[c.like].kind == Value::tensors)
     if (const DType want = values[c.like].tensor->dtype(); want != t.dtype())
       fail(ErrorKind::dtype, op,
            text(name, " is ", name_of(t.dtype()), " where ", names_[static_cast<size_t>(c.like)],
                 " is ", name_of(want)),
-           values, text("convert one of them, for example with ", name, ".to(...)"));
+           values, text("convert it with ", name, ".to(fastdl.", name_of(want), ")"));
   if (!c.patterns.empty()) match(op, c, t, values, known);
 }
 

@@ -73,10 +73,10 @@ class Door {
   // Throws the typed error of the first thing that does not hold. One value per parameter.
   void check(const char* op, const Value* values) const;
 
-  // A number, a letter that stands for a size, or an integer parameter.
+  // A number, a name that stands for a size, or an integer parameter.
   struct Term {
-    enum Kind : uint8_t { none, number, letter, parameter } kind = none;
-    int64_t value = 0;  // the number, the letter's place in the alphabet, or the parameter's
+    enum Kind : uint8_t { none, number, name, parameter } kind = none;
+    int64_t value = 0;  // the number, or the index of the name or parameter
   };
   struct Size {  // a, a * b or a / b; or any number of sizes
     bool rest = false;
@@ -91,17 +91,22 @@ class Door {
   };
   struct Clause {
     int argument = 0;
-    uint32_t dtypes = 0;  // one bit each; 0: any
-    std::string dtype_name;
+    uint32_t dtypes = 0;               // one bit each; 0: any
+    const char* dtype_name = nullptr;  // "a float", and one that would do
+    const char* dtype_example = nullptr;
     int like = -1, dim_of = -1;  // parameters
     bool ranged = false, above = false;
     double low = 0, high = 0;
+    int high_of = -1;  // a parameter: `high` times it is the bound
     std::vector<std::string> words;
     std::vector<Pattern> patterns;
   };
 
+  static constexpr int kSizes = 16;
+
  private:
   struct Known;
+  std::string pattern_text(const Clause& c, const Value* values, const Known& known) const;
   void check_number(const char* op, const Clause& c, const Value* values) const;
   void check_tensor(const char* op, const Clause& c, const Tensor& t, const Value* values,
                     Known& known) const;
@@ -111,8 +116,9 @@ class Door {
   [[noreturn]] void fail(ErrorKind kind, const char* op, const std::string& problem,
                          const Value* values, const std::string& remedy) const;
 
-  std::vector<std::string> names_;
-  std::vector<Clause> clauses_;  // numbers first: sizes are computed from them
+  std::vector<std::string> names_;  // of parameters
+  std::vector<std::string> sizes_;  // that patterns name, no more than kSizes
+  std::vector<Clause> clauses_;     // numbers first: sizes are computed from them
 };
 
 }  // namespace fastdl::bindings

@@ -33,17 +33,23 @@ constexpr uint32_t bits(std::initializer_list<DType> dtypes) {
 struct DTypeClass {
   const char* name;
   uint32_t dtypes;
+  const char* said;
+  const char* example;
 };
 constexpr uint32_t kFloating = bits({DType::f16, DType::bf16, DType::f32, DType::f64});
 constexpr uint32_t kInteger = bits({DType::i32, DType::i64, DType::u8});
 constexpr DTypeClass kClasses[] = {
-    {"floating", kFloating},       {"real", bits({DType::f32, DType::f64})},
-    {"integer", kInteger},         {"number", kFloating | kInteger},
-    {"index", bits({DType::i64})}, {"bool", bits({DType::boolean})}};
+    {"floating", kFloating, "a float", "float32"},
+    {"real", bits({DType::f32, DType::f64}), "float32 or float64", "float32"},
+    {"integer", kInteger, "int64, int32 or uint8", "int64"},
+    {"number", kFloating | kInteger, "a number", "float32"},
+    {"index", bits({DType::i64}), "int64", "int64"},
+    {"bool", bits({DType::boolean}), "bool", "bool_"}};
 
 struct Reader {
   const std::string& text;  // the whole, for the message
   const std::vector<std::string>& names;
+  std::vector<std::string>& sizes;
 
   [[noreturn]] void fault(const std::string& part) const {
     throw std::logic_error("door \"" + text + "\": cannot read \"" + part + "\"");
@@ -54,10 +60,15 @@ struct Reader {
     return static_cast<int>(at - names.begin());
   }
   Door::Term term(const std::string& s) const {
-    if (s.size() == 1 && s[0] >= 'A' && s[0] <= 'Z') return {Door::Term::letter, s[0] - 'A'};
-    if (!s.empty() && std::all_of(s.begin(), s.end(), isdigit))
-      return {Door::Term::number, std::stoll(s)};
-    return {Door::Term::parameter, parameter(s)};
+    if (s.empty()) fault(s);
+    if (std::all_of(s.begin(), s.end(), isdigit)) return {Door::Term::number, std::stoll(s)};
+    if (!std::all_of(s.begin(), s.end(), [](char c) { return isalnum(c) || c == '_'; })) fault(s);
+    if (std::find(names.begin(), names.end(), s) != names.end())
+      return {Door::Term::parameter, parameter(s)};
+    const auto at = std::find(sizes.begin(), sizes.end(), s) - sizes.begin();
+    if (at == static_cast<int64_t>(sizes.size())) sizes.push_back(s);
+    if (at >= Door::kSizes) fault(s);
+    return {Door::Term::name, at};
   }
   Door::Size size(const std::string& s) const {
     Door::Size out;
@@ -128,12 +139,20 @@ struct Reader {
         c.ranged = c.above = true, c.low = bound(next(), 0), c.high = inf;
       } else if (const size_t dots = word.find(".."); dots != std::string::npos) {
         c.ranged = true;
-        c.low = bound(word.substr(0, dots), -inf), c.high = bound(word.substr(dots + 2), inf);
+        const std::string high = word.substr(dots + 2);
+        c.low = bound(word.substr(0, dots), -inf);
+        if (const size_t slash = high.find('/'); slash != std::string::npos) {
+          c.high_of = parameter(high.substr(0, slash));
+          c.high = 1 / std::stod(high.substr(slash + 1));
+        } else {
+          c.high = bound(high, inf);
+        }
       } else {
         const auto known = std::find_if(std::begin(kClasses), std::end(kClasses),
                                         [&](const DTypeClass& k) { return word == k.name; });
         if (known == std::end(kClasses)) fault(word);
-        c.dtypes = known->dtypes, c.dtype_name = known->name;
+        c.dtypes = known->dtypes;
+        c.dtype_name = known->said, c.dtype_example = known->example;
       }
     }
     return c;
@@ -143,7 +162,7 @@ struct Reader {
 }  // namespace
 
 Door::Door(const std::string& text, std::vector<std::string> names) : names_(std::move(names)) {
-  const Reader read{text, names_};
+  const Reader read{text, names_, sizes_};
   for (const std::string& part : split(text, ";")) {
     if (part.empty()) continue;
     const size_t colon = part.find(':');

@@ -10,8 +10,9 @@ void define_fused_functions(FunctionTable& t) {
   t.function(
       "linear_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
       "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01) -> Tensor",
-      "input: floating [..., I]; weight: like input [O, I]; bias: like input [O]; residual: like "
-      "input; activation: one of none relu leaky_relu; slope: 0..",
+      "input: floating [..., in_features]; weight: like input [out_features, in_features]; "
+      "bias: like input [out_features]; residual: like input; "
+      "activation: one of none relu leaky_relu; slope: 0..",
       R"(activation(linear(input, weight, bias) + residual) in one pass; for inference.
 
 residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.

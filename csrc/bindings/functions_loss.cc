@@ -7,7 +7,8 @@ namespace fastdl::bindings {
 void define_loss_functions(FunctionTable& t) {
   t.function(
       "cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-      "input: floating [C] or [N, C, ...S]; target: index [] or [N, ...S] values below C; "
+      "input: floating [classes] or [N, classes, ...S]; "
+      "target: index [] or [N, ...S] values below classes; "
       "reduction: one of none mean sum",
       R"(-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
 

@@ -25,7 +25,7 @@ void define_unary(FunctionTable& t) {
   FASTDL_UNARY_WITH_NUMBERS(G)
 #undef G
   t.function("gelu(input: ArrayLike, approximate: str = 'none') -> Tensor",
-             "input: floating; approximate: one of none tanh",
+             "approximate: one of none tanh",
              "Elementwise x times the probability that a normal variable is below x (Hendrycks and "
              "Gimpel,\n2016): x * (1 + erf(x / sqrt(2))) / 2, or with approximate='tanh'\n"
              "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2.",

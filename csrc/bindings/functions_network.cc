@@ -8,7 +8,8 @@ namespace fastdl::bindings {
 
 void define_network_functions(FunctionTable& t) {
   t.function("linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Tensor",
-             "input: floating [..., I]; weight: like input [O, I]; bias: like input [O]",
+             "input: floating [..., in_features]; weight: like input [out_features, in_features]; "
+             "bias: like input [out_features]",
              "input[..., in] times weight[out, in] transposed, plus bias[out]: [..., "
              "out].\n\nRaises ShapeError, DTypeError or DeviceError where the operands do not fit.",
              [](const Tensor& x, const Tensor& w, const OptionalTensor& b) {

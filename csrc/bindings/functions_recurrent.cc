@@ -9,8 +9,10 @@ void define_recurrent_functions(FunctionTable& t) {
   t.function(
       "gru(input: ArrayLike, h0: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: "
       "ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> tuple[Tensor, Tensor]",
-      "input: real [T, N, I]; h0: like input [N, H]; weight_ih: like input [3 * H, I]; weight_hh: "
-      "like input [3 * H, H]; bias_ih, bias_hh: like input [3 * H]",
+      "input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
+      "weight_ih: like input [3 * hidden_size, input_size]; "
+      "weight_hh: like input [3 * hidden_size, hidden_size]; "
+      "bias_ih, bias_hh: like input [3 * hidden_size]",
       R"(Gated recurrent units over a sequence (Cho et al., 2014; the reset gate after the product).
 
 input[T, N, I], h0[N, H], weight_ih[3H, I], weight_hh[3H, H], biases [3H], gates in the order reset,
@@ -23,8 +25,10 @@ Raises ShapeError naming the operand that does not fit.)",
       "lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: "
       "ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> "
       "tuple[Tensor, Tensor, Tensor]",
-      "input: real [T, N, I]; h0, c0: like input [N, H]; weight_ih: like input [4 * H, I]; "
-      "weight_hh: like input [4 * H, H]; bias_ih, bias_hh: like input [4 * H]",
+      "input: floating [T, N, input_size]; h0, c0: like input [N, hidden_size]; "
+      "weight_ih: like input [4 * hidden_size, input_size]; "
+      "weight_hh: like input [4 * hidden_size, hidden_size]; "
+      "bias_ih, bias_hh: like input [4 * hidden_size]",
       R"(Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997).
 
 input[T, N, I], h0 and c0 [N, H], weight_ih[4H, I], weight_hh[4H, H], biases [4H], gates in

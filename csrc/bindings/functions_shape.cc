@@ -61,7 +61,7 @@ void define_shape_functions(FunctionTable& t) {
            return scatter_add(x, dim, index, src);
          });
   t.function("embedding(input: ArrayLike, weight: ArrayLike) -> Tensor",
-             "input: index; weight: [E, F]",
+             "input: index; weight: [entries, features]",
              "Rows of weight[entries, features] at the int64 indices of input[...]:\na tensor "
              "[..., features].\n\nAn index outside 0..entries-1 raises IndexRangeError.",
              [](const Tensor& index, const Tensor& weight) { return embedding(index, weight); });

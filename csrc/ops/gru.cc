@@ -32,7 +32,7 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
 
 std::array<Tensor, 2> gru(const Tensor& x, const Tensor& h0, const Tensor& w_ih, const Tensor& w_hh,
                           const Tensor& b_ih, const Tensor& b_hh) {
-  const GruShape s = check_recurrent("gru", 3, x, {{"h0", h0}}, w_ih, w_hh, b_ih, b_hh);
+  const GruShape s = recurrent_shape(x, h0);
   const int64_t work = s.t * s.n * 3 * s.hidden * (s.input + s.hidden);
   // What the kernels read, kept for both directions.
   const std::array<Tensor, 6> in{plain(x),    plain(h0),   plain(w_ih),

@@ -29,8 +29,7 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
 
 std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
                            const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  const LstmShape s =
-      check_recurrent("lstm", 4, x, {{"h0", h0}, {"c0", c0}}, w_ih, w_hh, b_ih, b_hh);
+  const LstmShape s = recurrent_shape(x, h0);
   const int64_t work = s.t * s.n * 4 * s.hidden * (s.input + s.hidden);
   // What the kernels read, kept for both directions.
   const std::array<Tensor, 7> in{plain(x),    plain(h0),   plain(c0),  plain(w_ih),

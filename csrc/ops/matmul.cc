@@ -128,21 +128,7 @@ Tensor packed_weight(const char* op, const Tensor& weight, int64_t rows) {
 // y = activation(x weight^T + bias + residual), not recorded.
 Tensor run_linear(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const Tensor& residual, Epilogue epilogue) {
-  check_same_kind(op, {{"input", x}, {"weight", weight}, {"bias", bias}, {"residual", residual}});
-  check_floating(op, {"input", x});
-  check_dim(op, {"weight", weight}, 2, "[out_features, in_features]");
   const int64_t out = weight.size(0), in = weight.size(1);
-  if (x.dim() == 0 || x.size(x.dim() - 1) != in)
-    throw shape_error(op, text("the input's last size is ", x.dim() ? x.size(x.dim() - 1) : 1,
-                               ", the weight expects ", in))
-        .show("input", x)
-        .show("weight", weight)
-        .remedy("give the layer in_features equal to the input's last size, or flatten the input");
-  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != out))
-    throw shape_error(op, text("the bias should have ", out, " elements"))
-        .show("weight", weight)
-        .show("bias", bias)
-        .remedy("give a bias of shape [out_features]");
   Dims shape = x.shape();
   shape[x.dim() - 1] = out;
   check_residual(op, residual, shape);

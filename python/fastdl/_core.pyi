@@ -66,6 +66,14 @@ class device:
     def __eq__(self, other: object) -> bool: ...
     def __hash__(self) -> int: ...
 
+class _Door:
+    """Checks the arguments of a function composed in Python."""
+    def __init__(
+        self, op: str, asks: str, names: Sequence[str], arrays: Sequence[bool]
+    ) -> None: ...
+    def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """(args, kwargs) with arrays as tensors, or None where an argument is symbolic."""
+
 class Generator:
     """A stream of random numbers: a seed and a position (Philox, Salmon et al., 2011)."""
     def __init__(self, seed: int = 0) -> None: ...
@@ -435,6 +443,13 @@ def cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") 
 
     target[N, ...] holds int64 class indices; one outside 0..C-1 raises IndexRangeError.
     reduction: 'mean', 'sum' or 'none'."""
+
+def cumprod(input: ArrayLike, dim: int) -> Tensor:
+    """The running product along `dim`: each element and all before it. Integers and bool multiply
+    as int64."""
+
+def cumsum(input: ArrayLike, dim: int) -> Tensor:
+    """The running sum along `dim`: each element and all before it. Integers and bool sum as int64."""
 
 def div(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
     """input / other, with broadcasting; integers give float32. See add."""
@@ -1208,6 +1223,11 @@ class Tensor:
         """The tensor on the CPU."""
     def cuda(self) -> Tensor:
         """The tensor on the first GPU."""
+    def cumprod(self, dim: builtins.int) -> Tensor:
+        """The running product along `dim`: each element and all before it. Integers and bool multiply
+        as int64."""
+    def cumsum(self, dim: builtins.int) -> Tensor:
+        """The running sum along `dim`: each element and all before it. Integers and bool sum as int64."""
     def data_ptr(self) -> builtins.int:
         """The address of the first element."""
     def detach(self) -> Tensor:

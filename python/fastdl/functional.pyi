@@ -27,6 +27,8 @@ from fastdl._core import conv2d as conv2d
 from fastdl._core import cos as cos
 from fastdl._core import cosh as cosh
 from fastdl._core import cross_entropy as cross_entropy
+from fastdl._core import cumprod as cumprod
+from fastdl._core import cumsum as cumsum
 from fastdl._core import div as div
 from fastdl._core import dropout as dropout
 from fastdl._core import elu as elu
@@ -123,6 +125,7 @@ from fastdl._core import unsqueeze as unsqueeze
 from fastdl._core import var as var
 from fastdl._core import view as view
 from fastdl._core import where as where
+from fastdl.composed import l1_loss as l1_loss
 
 __all__ = [
     "abs",
@@ -152,6 +155,8 @@ __all__ = [
     "cos",
     "cosh",
     "cross_entropy",
+    "cumprod",
+    "cumsum",
     "div",
     "dropout",
     "elu",
@@ -179,6 +184,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "l1_loss",
     "layer_norm",
     "le",
     "leaky_relu",
