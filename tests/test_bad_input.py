@@ -91,7 +91,11 @@ CASES = {
         ShapeError,
         ["weight is 3", "is 4", "float32[2, 4, 8, 8]", "float32[6, 3, 5, 5]", "here [6, 4,"],
     ),
-    "conv2d bias": (lambda: F.conv2d(X, W, fastdl.ones((5,))), ShapeError, ["bias is 5", "here [6]"]),
+    "conv2d bias": (
+        lambda: F.conv2d(X, W, fastdl.ones((5,))),
+        ShapeError,
+        ["bias is 5", "here [6]"],
+    ),
     "conv2d rank": (lambda: F.conv2d(X[0], W), ShapeError, ["3 dimensions", "[N, C, H, W]"]),
     "conv2d dtypes": (lambda: F.conv2d(X, W.double()), DTypeError, ["float64[6, 4, 3, 3]"]),
     "conv2d integers": (lambda: F.conv2d(X.long(), W.long()), DTypeError, ["int64"]),
@@ -219,7 +223,11 @@ CASES = {
         ShapeError,
         ["weight_ih", "[20, 4]", "[15, 4]", "3 * hidden_size"],
     ),
-    "gru state": (lambda: F.gru(SEQUENCE, H[:2], *GATES), ShapeError, ["h0", "[2, 5]", "here [3, "]),
+    "gru state": (
+        lambda: F.gru(SEQUENCE, H[:2], *GATES),
+        ShapeError,
+        ["h0", "[2, 5]", "here [3, "],
+    ),
     "lstm input rank": (lambda: F.lstm(H, H, H, *GATES), ShapeError, ["[T, N, input_size]"]),
     "batch_norm channels": (
         lambda: F.batch_norm(X, fastdl.zeros((3,)), fastdl.ones((3,))),

@@ -6,11 +6,11 @@ fastdl.Error`` and ordinary handlers work. The C++ core raises these same classe
 
 An error renders as the operation, what is wrong, the operands, and one remedy::
 
-    conv2d: input has 4 channels, weight expects 3
+    conv2d: dimension 1 of weight is 3, but C / groups is 4
       layer:    features.0 (Conv2d)
       input:    float32[8, 4, 32, 32]
       weight:   float32[6, 3, 5, 5]
-      try:      give the layer in_channels=4, or pass an input with 3 channels
+      try:      pass weight of shape [K, C / groups, R, S], here [6, 4, R, S]
 """
 
 from __future__ import annotations
