@@ -11,24 +11,6 @@
 
 namespace fastdl::cpu {
 
-// The larger; a NaN may get lost, and comes back through the sum of exponentials.
-template <class T>
-inline Vec<T> larger(Vec<T> a, Vec<T> b) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4)
-    return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), a.v, b.v);
-  else
-    return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), a.v, b.v);
-#elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4)
-    return _mm256_max_ps(a.v, b.v);
-  else
-    return _mm256_max_pd(a.v, b.v);
-#else
-  return select(a > b, a, b);
-#endif
-}
-
 // The fold of x[n], lanes kept apart, four registers at a time.
 template <class S, class Term, class F>
 inline Vec<Compute<S>> fold_terms(int64_t n, Compute<S> identity, Term term, F f) {
@@ -74,7 +56,7 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
       return fold_terms<S>(
           count, C(0),
           [&](int64_t i, auto m) {
-            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp(d);
+            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp_of_difference(d);
             keep(r, begin + i, m, d, e);
             return e;
           },

@@ -34,7 +34,7 @@ void softmax_rows(int64_t rows, int64_t n, const T* x, T* y) {
       const int64_t at = r * n + i;
       const V v = keeps ? load_pack(kept + at, m, C(0)) : load_pack(x + at, m, C(0)) - max[r];
       if (log_) return put_pack<stream>(v - sum[r], y + at, m);
-      put_pack<stream>((keeps ? v : exp(v)) * sum[r], y + at, m);
+      put_pack<stream>((keeps ? v : exp_of_difference(v)) * sum[r], y + at, m);
     });
 }
 
@@ -66,7 +66,7 @@ void softmax_columns(int64_t n, int64_t inner, int64_t width, const T* x, Comput
   for_packs<V>(width, [&](int64_t i, auto m) {
     const V top = load_pack(max + i, m, C(0));
     const V total = sum_rows<V>(n, [&](int64_t j) {
-      const V e = exp(load_pack(x + j * inner + i, m, C(0)) - top);
+      const V e = exp_of_difference(load_pack(x + j * inner + i, m, C(0)) - top);
       if (kept) store_pack(e, kept + j * kTile + i, m);
       return e;
     });
@@ -78,7 +78,7 @@ void softmax_columns(int64_t n, int64_t inner, int64_t width, const T* x, Comput
       T* const to = y + j * inner + i;
       if (kept) return put_pack<stream>(load_pack(kept + j * kTile + i, m, C(0)) * s, to, m);
       const V v = load_pack(x + j * inner + i, m, C(0)) - top;
-      put_pack<stream>(log_ ? v - s : exp(v) * s, to, m);
+      put_pack<stream>(log_ ? v - s : exp_of_difference(v) * s, to, m);
     });
 }
 
