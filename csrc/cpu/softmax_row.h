@@ -34,7 +34,8 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
   using C = Compute<S>;
   using V = Vec<C>;
   constexpr C lowest = -std::numeric_limits<C>::infinity();
-  constexpr int64_t kLeafTerms = 64 * V::size;
+  constexpr int64_t kLeafTerms = 64 * V::size, item = sizeof(S);
+  constexpr int64_t kAhead = 16384;  // bytes that are asked for ahead of the row in work
   V part[V::size];
   for (int r = 0; r < V::size; ++r) {
     if (r >= rows) {
@@ -50,13 +51,13 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
   const auto add = [](V a, V b) { return a + b; };
   for (int64_t r = 0; r < rows; ++r) {
     const S* const row = x + r * n;
-    prefetch(row + rows * n, n * static_cast<int64_t>(sizeof(S)));  // for the rows that come next
+    prefetch(row + kAhead / item, n * item);
     const V top(max[r]);
     const auto leaf = [&](int64_t begin, int64_t count) {
       return fold_terms<S>(
           count, C(0),
           [&](int64_t i, auto m) {
-            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp_of_difference(d);
+            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp_nonpositive(d);
             keep(r, begin + i, m, d, e);
             return e;
           },
