@@ -268,6 +268,8 @@ def layer_rows():
                 call(uniform(5, 9, low=-200, high=200), 1, note="wide", gradient=False),
                 large(uniform(300, 401), 1),
                 large(uniform(5, 101, 97), 1),
+                large(uniform(37, 50), 1),  # rows in groups of 16, the last of 5
+                large(uniform(3, 4099), 1),  # too long to be kept
                 sized=lambda n: call(uniform(max(1, n // 512), 512), 1),
                 tolerance=tolerance,
                 dtypes=FLOATS,

@@ -11,24 +11,6 @@
 
 namespace fastdl::cpu {
 
-// The larger; a NaN may get lost, and comes back through the sum of exponentials.
-template <class T>
-inline Vec<T> larger(Vec<T> a, Vec<T> b) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4)
-    return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), a.v, b.v);
-  else
-    return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), a.v, b.v);
-#elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4)
-    return _mm256_max_ps(a.v, b.v);
-  else
-    return _mm256_max_pd(a.v, b.v);
-#else
-  return select(a > b, a, b);
-#endif
-}
-
 // The fold of x[n], lanes kept apart, four registers at a time.
 template <class S, class Term, class F>
 inline Vec<Compute<S>> fold_terms(int64_t n, Compute<S> identity, Term term, F f) {
@@ -52,7 +34,8 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
   using C = Compute<S>;
   using V = Vec<C>;
   constexpr C lowest = -std::numeric_limits<C>::infinity();
-  constexpr int64_t kLeafTerms = 64 * V::size;
+  constexpr int64_t kLeafTerms = 64 * V::size, item = sizeof(S);
+  constexpr int64_t kAhead = 16384;  // bytes that are asked for ahead of the row in work
   V part[V::size];
   for (int r = 0; r < V::size; ++r) {
     if (r >= rows) {
@@ -68,13 +51,13 @@ inline void row_statistics(int64_t rows, int64_t n, const S* x, Compute<S>* max,
   const auto add = [](V a, V b) { return a + b; };
   for (int64_t r = 0; r < rows; ++r) {
     const S* const row = x + r * n;
-    prefetch(row + rows * n, n * static_cast<int64_t>(sizeof(S)));  // for the rows that come next
+    prefetch(row + kAhead / item, n * item);
     const V top(max[r]);
     const auto leaf = [&](int64_t begin, int64_t count) {
       return fold_terms<S>(
           count, C(0),
           [&](int64_t i, auto m) {
-            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp(d);
+            const V d = load_pack(row + begin + i, m, lowest) - top, e = exp_nonpositive(d);
             keep(r, begin + i, m, d, e);
             return e;
           },

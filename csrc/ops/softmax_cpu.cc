@@ -17,25 +17,49 @@ constexpr int64_t kBlockRows = 64;  // that are added one by one
 
 // kernels
 
-// Up to a register's lanes of rows, in one go; rows of no more than kKept elements in all are kept.
+// Rows of n <= kKept elements, `few` at a time. What was kept of the rows before leaves register by
+// register as the next rows take its place: stores past the caches in one go would stall, while the
+// arithmetic waits.
 template <bool log_, bool stream, class T>
-void softmax_rows(int64_t rows, int64_t n, const T* x, T* y) {
+void softmax_rows(int64_t rows, int64_t n, int64_t few, const T* x, T* y) {
   using C = Compute<T>;
   using V = Vec<C>;
-  alignas(64) C max[V::size], sum[V::size], kept[kKept];
-  const bool keeps = rows * n <= kKept;
-  row_statistics(rows, n, x, max, sum, [&](int64_t r, int64_t i, auto m, V d, V e) {
-    if (keeps) store_pack(log_ ? d : e, kept + r * n + i, m);
-  });
-  const V total = load_pack(sum, rows, C(1));
-  store_pack(log_ ? log(total) : V(C(1)) / total, sum, rows);
-  for (int64_t r = 0; r < rows; ++r)
-    for_packs<V>(n, [&](int64_t i, auto m) {
-      const int64_t at = r * n + i;
-      const V v = keeps ? load_pack(kept + at, m, C(0)) : load_pack(x + at, m, C(0)) - max[r];
-      if (log_) return put_pack<stream>(v - sum[r], y + at, m);
-      put_pack<stream>((keeps ? v : exp(v)) * sum[r], y + at, m);
+  alignas(64) C max[V::size], sum[V::size], scale[V::size], kept[kKept];
+  T* before = nullptr;  // where the kept rows go
+  const auto leave = [&](int64_t r, int64_t i, auto m) {
+    const V v = load_pack(kept + r * n + i, m, C(0));
+    put_pack<stream>(log_ ? v - scale[r] : v * scale[r], before + r * n + i, m);
+  };
+  const auto leave_rows = [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r)
+      for_packs<V>(n, [&](int64_t i, auto m) { leave(r, i, m); });
+  };
+  for (; rows > 0; rows -= few, x += few * n, y += few * n) {
+    const int64_t now = std::min(few, rows);
+    row_statistics(now, n, x, max, sum, [&](int64_t r, int64_t i, auto m, V d, V e) {
+      if (before) leave(r, i, m);
+      store_pack(log_ ? d : e, kept + r * n + i, m);
     });
+    if (before) leave_rows(now, few);
+    const V total = load_pack(sum, now, C(1));
+    store_pack(log_ ? log(total) : V(C(1)) / total, scale, now);
+    before = y;
+    if (rows <= few) leave_rows(0, now);
+  }
+}
+
+// A longer row: its exponentials are computed twice.
+template <bool log_, bool stream, class T>
+void softmax_long_row(int64_t n, const T* x, T* y) {
+  using C = Compute<T>;
+  using V = Vec<C>;
+  C max, sum;
+  row_statistics(1, n, x, &max, &sum, [](int64_t, int64_t, auto, V, V) {});
+  const C scale = log_ ? log(V(sum)).v[0] : C(1) / sum;
+  for_packs<V>(n, [&](int64_t i, auto m) {
+    const V d = load_pack(x + i, m, C(0)) - max;
+    put_pack<stream>(log_ ? d - scale : exp_nonpositive(d) * scale, y + i, m);
+  });
 }
 
 // Adds to `sum` in blocks of rows, so that rounding errors do not add up along a long column.
@@ -66,7 +90,7 @@ void softmax_columns(int64_t n, int64_t inner, int64_t width, const T* x, Comput
   for_packs<V>(width, [&](int64_t i, auto m) {
     const V top = load_pack(max + i, m, C(0));
     const V total = sum_rows<V>(n, [&](int64_t j) {
-      const V e = exp(load_pack(x + j * inner + i, m, C(0)) - top);
+      const V e = exp_nonpositive(load_pack(x + j * inner + i, m, C(0)) - top);
       if (kept) store_pack(e, kept + j * kTile + i, m);
       return e;
     });
@@ -78,7 +102,7 @@ void softmax_columns(int64_t n, int64_t inner, int64_t width, const T* x, Comput
       T* const to = y + j * inner + i;
       if (kept) return put_pack<stream>(load_pack(kept + j * kTile + i, m, C(0)) * s, to, m);
       const V v = load_pack(x + j * inner + i, m, C(0)) - top;
-      put_pack<stream>(log_ ? v - s : exp(v) * s, to, m);
+      put_pack<stream>(log_ ? v - s : exp_nonpositive(v) * s, to, m);
     });
 }
 
@@ -129,7 +153,7 @@ void gradient_columns(int64_t n, int64_t inner, int64_t width, const T* dy, cons
 
 // launchers
 
-// Calls row(offset, rows) for every few rows, or column(offset, width, room) for every tile of columns; `room`
+// Calls row(offset, rows, few) for a chunk of rows, of which `few` fit what is kept, or column(offset, width, room) for every tile of columns; `room`
 // is for kTile columns, if there are no more than kKept of their elements and `keeps`.
 template <class C, class Row, class Column>
 void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, bool keeps, Row row,
@@ -139,7 +163,7 @@ void for_lines(const Context& context, int64_t outer, int64_t n, int64_t inner, 
     const int64_t few = std::clamp<int64_t>(kKept / n, 1, Vec<C>::size);
     const int64_t grain = std::max<int64_t>(1, kWork / (n + 8)) + few - 1;
     context.parallel_for(outer, grain / few * few, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i += few) row(i * n, std::min(few, end - i));
+      row(begin * n, end - begin, few);
       stream_end();
     });
     return;
@@ -174,7 +198,11 @@ void forward(const Context& context, bool log_, int64_t outer, int64_t n, int64_
   const auto run = [&](auto is_log, auto stream) {
     for_lines<C>(
         context, outer, n, inner, !log_,
-        [&](int64_t i, int64_t rows) { softmax_rows<is_log, stream>(rows, n, x + i, y + i); },
+        [&](int64_t i, int64_t rows, int64_t few) {
+          if (n <= kKept) return softmax_rows<is_log, stream>(rows, n, few, x + i, y + i);
+          for (int64_t end = i + rows * n; i < end; i += n)
+            softmax_long_row<is_log, stream>(n, x + i, y + i);
+        },
         [&](int64_t i, int64_t width, C* kept) {
           softmax_columns<is_log, stream>(n, inner, width, x + i, kept, y + i);
         });
@@ -194,7 +222,7 @@ void backward(const Context& context, bool log_, int64_t outer, int64_t n, int64
   const auto run = [&](auto is_log, auto stream) {
     for_lines<C>(
         context, outer, n, inner, false,
-        [&](int64_t i, int64_t rows) {
+        [&](int64_t i, int64_t rows, int64_t) {
           for (int64_t end = i + rows * n; i < end; i += n)
             gradient_row<is_log, stream>(n, dy + i, y + i, dx + i);
         },
