@@ -217,12 +217,13 @@ def run(case: Case, plan: Plan, threads: int) -> Result:
     if threads > 1:
         plan = replace(plan, settle=max(plan.settle, SPINNING))
     present = {name: call for name, call in sides.references.items() if call is not None}
-    calls = [sides.ours, *present.values(), *(limit.call for limit in sides.limits.values())]
+    # Limits directly after us: behind a reference, its spinning workers would lower them.
+    calls = [sides.ours, *(limit.call for limit in sides.limits.values()), *present.values()]
     with case.beside():
         spreads = _amounts(calls, plan) if case.figure == "memory" else measure(calls, plan)
     ours, others = spreads[0], iter(spreads[1:])
-    references = {name: next(others) for name in present}
     limits = {name: (next(others), limit.work) for name, limit in sides.limits.items()}
+    references = {name: next(others) for name in present}
     missing = [name for name in sides.references if name not in present]
     return Result(case, threads, ours, references, missing, limits)
 

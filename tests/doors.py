@@ -106,6 +106,7 @@ def read(text: str) -> dict[str, Clause]:
     out: dict[str, Clause] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
         names, _, asked = part.partition(":")
+        asked = asked.split(" | ")[0]  # of several kinds of tensor the first
         for name in names.split(","):
             out[name.strip()] = clause(asked.strip())
     return out

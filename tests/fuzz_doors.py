@@ -290,7 +290,8 @@ def run(function, examples, log):
     """Call one function `examples` times."""
 
     @hypothesis.settings(
-        max_examples=examples, derandomize=True, database=None, report_multiple_bugs=False, deadline=None,
+        max_examples=examples, derandomize=True, database=None, deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck), print_blob=False,
     )  # fmt: skip
     @hypothesis.given(st.data())

@@ -1,4 +1,4 @@
-"""Rows of the case table: products, convolutions, pooling, normalisation, losses."""
+"""Rows of the case table: products, convolutions, pooling, normalisation, recurrent layers."""
 
 from functools import partial
 
@@ -14,7 +14,6 @@ from tests.oprow import (
     call,
     constant,
     distinct,
-    index,
     large,
     uniform,
 )
@@ -22,7 +21,7 @@ from tests.oprow import (
 
 def rows():
     """All rows of this file."""
-    return [*product_rows(), *image_rows(), *layer_rows(), *loss_rows()]
+    return [*product_rows(), *image_rows(), *layer_rows()]
 
 
 def functional(name, *calls, **fields):
@@ -306,69 +305,4 @@ def layer_rows():
             sized=lambda n: call(*units(8, 8, max(1, n // 256), 32)),
             tolerance=sums(32, 73),
         ),
-    ]
-
-
-# losses
-
-
-def loss_rows():
-    def several(first, second, low=-2.0, high=2.0, to=(-2.0, 2.0)):
-        out = []
-        for reduction in ("mean", "sum", "none"):
-            x = uniform(*first, low=low, high=high), uniform(*second, low=to[0], high=to[1])
-            out.append(call(*x, reduction=reduction))
-        return out
-
-    def classes(shape, c, **options):
-        target = index(shape[0], *shape[2:], below=c) if len(shape) > 1 else index(below=c)
-        return call(uniform(*shape), target, **options)
-
-    summed = Tolerance(
-        factor=8, half=8, scale="largest", reason="a mean of 70,000, of several rounded operations"
-    )
-    probability = {"low": 0.1, "high": 0.9, "to": (0.0, 1.0)}
-
-    def compared(name, **spread):
-        low, high, to = spread.get("low", -2.0), spread.get("high", 2.0), spread.get("to", (-2, 2))
-
-        def one(*shape, reduction):
-            x = uniform(*shape, low=low, high=high)
-            return x, uniform(*shape, low=to[0], high=to[1]), reduction
-
-        return functional(
-            name,
-            *several((3, 5), (3, 5), **spread),
-            *several((), (), **spread)[:1],
-            *several((33,), (33,), **spread),
-            *several((0, 3), (0, 3), **spread),
-            large(*one(300, 237, reduction="mean")),
-            sized=lambda n: call(*one(n, reduction="mean")),
-            tolerance=summed,
-            dtypes=FLOATS,
-        )
-
-    return [
-        functional(
-            "cross_entropy",
-            classes((4, 5), 5),
-            classes((4, 5), 5, reduction="sum"),
-            classes((4, 5), 5, reduction="none"),
-            classes((2, 3, 4, 5), 3),
-            classes((2, 3, 4), 3, reduction="none"),
-            classes((7,), 7),
-            classes((3, 1), 1),
-            classes((0, 5), 5),
-            classes((0, 5), 5, reduction="none"),
-            call(uniform(3, 33), index(3, below=33), "sum"),
-            large(uniform(3, 1025), index(3, below=1025)),
-            large(uniform(700, 101), index(700, below=101)),
-            sized=lambda n: call(
-                uniform(max(1, n // 100), 100), index(max(1, n // 100), below=100)
-            ),
-            tolerance=summed,
-        ),
-        compared("mse_loss"),
-        compared("binary_cross_entropy", **probability),
-        compared("binary_cross_entropy_with_logits", to=(0.0, 1.0)),
     ]

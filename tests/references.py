@@ -383,34 +383,6 @@ def gru(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     return outputs, h
 
 
-# losses
-
-
-def _reduce(losses, reduction):
-    if reduction == "mean":
-        return mean(losses)
-    return losses if reduction == "none" else losses.sum()
-
-
-def cross_entropy(x, target, reduction="mean"):
-    dim = 1 if x.ndim > 1 else 0
-    logs = np.take_along_axis(log_softmax(x, dim), np.expand_dims(target, dim), axis=dim)
-    return _reduce(-np.squeeze(logs, dim), reduction)
-
-
-def mse_loss(x, target, reduction="mean"):
-    return _reduce(np.square(x - target), reduction)
-
-
-def binary_cross_entropy(x, target, reduction="mean"):
-    logs, others = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
-    return _reduce(-(target * logs + (1 - target) * others), reduction)
-
-
-def binary_cross_entropy_with_logits(x, target, reduction="mean"):
-    return _reduce(softplus(x) - target * x, reduction)
-
-
 # optimisers, one step; they return the new parameter and state
 
 

@@ -28,8 +28,9 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
+    {"_repr", "_table", "autograd", "capture"},
     {"composed"},
-    {"_repr", "_table", "autograd", "capture", "functional"},
+    {"functional"},
     {"init", "symbolic"},
     {"nn"},
     {"compiler", "cuda", "explain", "graph", "io", "metrics", "optim", "progress"},

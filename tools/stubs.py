@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from fastdl import _core
-from fastdl.composed import __all__ as composed
+from fastdl.composed import COMPOSED
 
 TEMPLATE = Path(__file__).with_name("core_stub.pyi")
 PACKAGE = Path(__file__).resolve().parent.parent / "python" / "fastdl"
@@ -79,8 +79,9 @@ def generate() -> dict[Path, str]:
     core = core.replace("# methods of the table", methods.replace("\n", "\n    "))
     shared = sorted(r["name"] for r in rows if r["module"] == "functional")
     functional = "".join(f"from fastdl._core import {name} as {name}\n" for name in shared)
-    functional += "".join(f"from fastdl.composed import {name} as {name}\n" for name in composed)
-    functional += f"\n__all__ = {sorted([*shared, *composed], key=_natural)}\n"
+    for name, (function, _) in sorted(COMPOSED.items()):
+        functional += f"from {function.__module__} import {name} as {name}\n"
+    functional += f"\n__all__ = {sorted([*shared, *COMPOSED], key=_natural)}\n"
     texts = {"_core.pyi": core, "functional.pyi": functional}
     return {PACKAGE / name: formatted(PACKAGE / name, NOTE + text) for name, text in texts.items()}
 

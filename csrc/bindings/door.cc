@@ -202,7 +202,13 @@ void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* 
 void Door::check_tensor(const char* op, const Clause& c, const Tensor& t, const Value* values,
                         Known& known) const {
   const std::string& name = names_[static_cast<size_t>(c.argument)];
-  if (c.dtypes && !(c.dtypes >> static_cast<int>(t.dtype()) & 1))
+  const auto takes = [&](const Clause& one) {
+    return !one.dtypes || (one.dtypes >> static_cast<int>(t.dtype()) & 1);
+  };
+  for (const Clause& other : c.others)
+    if (!takes(c) && takes(other) && (other.like < 0 || is_floating(t.dtype())))
+      return check_tensor(op, other, t, values, known);
+  if (!takes(c))
     fail(ErrorKind::dtype, op, text(name, " is ", name_of(t.dtype()), ", not ", c.dtype_name),
          values, text("convert it with ", name, ".to(fastdl.", c.dtype_example, ")"));
   if (c.like >= 0 && values[c.like].kind == Value::tensors)

@@ -100,6 +100,7 @@ class Door {
     int high_of = -1;  // a parameter: `high` times it is the bound
     std::vector<std::string> words;
     std::vector<Pattern> patterns;
+    std::vector<Clause> others;  // behind `|`: for tensors whose dtype this one refuses
   };
 
   static constexpr int kSizes = 16;

@@ -167,9 +167,12 @@ Door::Door(const std::string& text, std::vector<std::string> names) : names_(std
     if (part.empty()) continue;
     const size_t colon = part.find(':');
     if (colon == std::string::npos) read.fault(part);
-    Clause c = read.clause(part.substr(colon + 1));
+    const std::vector<std::string> kinds = split(part.substr(colon + 1), " | ");
+    Clause c = read.clause(kinds[0]);
+    for (size_t i = 1; i < kinds.size(); ++i) c.others.push_back(read.clause(kinds[i]));
     for (const std::string& name : split(part.substr(0, colon), ",")) {
       c.argument = read.parameter(name);
+      for (Clause& other : c.others) other.argument = c.argument;
       clauses_.push_back(c);
     }
   }

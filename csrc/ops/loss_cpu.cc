@@ -13,7 +13,7 @@ constexpr int64_t kWork = 16384;  // elements worth a chunk of threads
 
 template <class T>
 void forward(const Context& context, int64_t rows, int64_t classes, const void* x_,
-             const int64_t* target, void* loss_, void* lse_) {
+             const int64_t* target, int64_t ignored, void* loss_, void* lse_) {
   using V = Vec<T>;
   const T* const x = static_cast<const T*>(x_);
   T* const loss = static_cast<T*>(loss_);
@@ -34,16 +34,18 @@ void forward(const Context& context, int64_t rows, int64_t classes, const void* 
             store_pack(load_pack(max + k, m, T(0)) + log_sum, lse + r + k, m);
           });
           // x[target] is taken relative to the maximum, where rounding hurts least.
-          for (int64_t k = 0; k < n; ++k)
-            loss[r + k] = sum[k] - (x[(r + k) * classes + target[r + k]] - max[k]);
+          for (int64_t k = 0; k < n; ++k) {
+            const int64_t t = target[r + k];
+            loss[r + k] = t == ignored ? T(0) : sum[k] - (x[(r + k) * classes + t] - max[k]);
+          }
         }
       });
 }
 
 template <class T>
 void backward(const Context& context, int64_t rows, int64_t classes, const void* x_,
-              const int64_t* target, const void* lse_, const void* dloss_, int64_t dloss_stride,
-              void* dx_) {
+              const int64_t* target, int64_t ignored, const void* lse_, const void* dloss_,
+              int64_t dloss_stride, void* dx_) {
   using V = Vec<T>;
   const T* const x = static_cast<const T*>(x_);
   const T* const lse = static_cast<const T*>(lse_);
@@ -54,6 +56,10 @@ void backward(const Context& context, int64_t rows, int64_t classes, const void*
                          for (int64_t r = begin; r < end; ++r) {
                            const T* const from = x + r * classes;
                            T* const to = dx + r * classes;
+                           if (target[r] == ignored) {
+                             std::fill_n(to, classes, T(0));
+                             continue;
+                           }
                            const T g = dloss[r * dloss_stride];
                            for_packs<V>(classes, [&](int64_t i, auto m) {
                              store_pack(exp(load_pack(from + i, m, T(0)) - lse[r]) * g, to + i, m);

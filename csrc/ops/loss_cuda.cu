@@ -14,7 +14,7 @@ namespace {
 template <class T, class Team>
 __global__ void __launch_bounds__(kBlock, kResident<T>)
     cross_entropy_kernel(const Lines lines, bool aligned, const T* x, const int64_t* target,
-                         T* loss, T* lse) {
+                         int64_t ignored, T* loss, T* lse) {
   __shared__ RowStatistics<T> shared[Team::kSlots];
   const Team team(lines);
   const RowStatistics<T> line = row_statistics(team, x, aligned, shared);
@@ -23,24 +23,26 @@ __global__ void __launch_bounds__(kBlock, kResident<T>)
   const T log_sum = std::log(line.sum);
   lse[row] = line.max + log_sum;
   // x[target] is taken relative to the maximum, where rounding hurts least.
-  loss[row] = log_sum - (x[team.base + target[row]] - line.max);
+  const int64_t t = target[row];
+  loss[row] = t == ignored ? T(0) : log_sum - (x[team.base + t] - line.max);
 }
 
 template <class T, class Team>
 __global__ void __launch_bounds__(kBlock, kResident<T>)
     gradient_kernel(const Lines lines, bool aligned, const T* x, const int64_t* target,
-                    const T* lse, const T* dloss, int64_t dloss_stride, T* dx) {
+                    int64_t ignored, const T* lse, const T* dloss, int64_t dloss_stride, T* dx) {
   constexpr int V = Team::V;
   const Team team(lines);
   if (team.n == 0) return;
   const int64_t row = team.base / lines.n, hit = team.base + target[row];
+  const bool counts = target[row] != ignored;
   const T g = dloss[row * dloss_stride], log_sum = lse[row];
   for_packs(team, [&](int64_t at) {
     const Pack<T, V> in = load_elements<V>(x + at, aligned);
     Pack<T, V> out;
 #pragma unroll
     for (int k = 0; k < V; ++k)
-      out.v[k] = (std::exp(in.v[k] - log_sum) - static_cast<T>(at + k == hit)) * g;
+      out.v[k] = counts ? (std::exp(in.v[k] - log_sum) - static_cast<T>(at + k == hit)) * g : T(0);
     store_elements<V>(dx + at, out, aligned);
   });
 }
@@ -62,19 +64,19 @@ void with_team(int64_t classes, F f) {
 
 template <class T>
 void cross_entropy_launch(const Context& context, int64_t rows, int64_t classes, const void* x,
-                          const int64_t* target, void* loss, void* lse) {
+                          const int64_t* target, int64_t ignored, void* loss, void* lse) {
   const Lines lines{rows, classes, 1};
   if (rows == 0) return;
   with_team<T>(classes, [&](auto tag) {
     using Team = typename decltype(tag)::type;
     launch(context, cross_entropy_kernel<T, Team>, Team::shape(lines), lines, is_aligned(x, 16),
-           static_cast<const T*>(x), target, static_cast<T*>(loss), static_cast<T*>(lse));
+           static_cast<const T*>(x), target, ignored, static_cast<T*>(loss), static_cast<T*>(lse));
   });
 }
 
 template <class T>
 void gradient_launch(const Context& context, int64_t rows, int64_t classes, const void* x,
-                     const int64_t* target, const void* lse, const void* dloss,
+                     const int64_t* target, int64_t ignored, const void* lse, const void* dloss,
                      int64_t dloss_stride, void* dx) {
   const Lines lines{rows, classes, 1};
   if (rows == 0) return;
@@ -82,7 +84,7 @@ void gradient_launch(const Context& context, int64_t rows, int64_t classes, cons
   with_team<T>(classes, [&](auto tag) {
     using Team = typename decltype(tag)::type;
     launch(context, gradient_kernel<T, Team>, Team::shape(lines), lines, aligned,
-           static_cast<const T*>(x), target, static_cast<const T*>(lse),
+           static_cast<const T*>(x), target, ignored, static_cast<const T*>(lse),
            static_cast<const T*>(dloss), dloss_stride, static_cast<T*>(dx));
   });
 }

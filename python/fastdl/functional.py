@@ -7,11 +7,12 @@ compiled module, some are composed of those (`fastdl.composed`);
 
 from __future__ import annotations
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl.composed import COMPOSED
 
 _COMPILED = {r["name"]: getattr(_core, r["name"]) for r in _core._signatures()
              if r["module"] == "functional"}  # fmt: skip
-_COMPOSED = {name: getattr(composed, name) for name in composed.__all__}
+_COMPOSED = {name: function for name, (function, _) in COMPOSED.items()}
 
 __all__ = sorted([*_COMPILED, *_COMPOSED])
 

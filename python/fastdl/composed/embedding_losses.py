@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastdl import _core
-from fastdl.composed.door import composed
+from fastdl.composed.door import as_tensor, composed
 from fastdl.composed.losses import REDUCTION, reduced
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def contrastive_loss(
     difference = _core.sub(input1, input2)
     squared = (difference * difference).sum(1)
     apart = (margin - (squared + TINY).sqrt()).relu()
-    together = _core.sub(target, 0).to(squared.dtype)
+    together = as_tensor(target).to(squared.dtype)
     return reduced(0.5 * (together * squared + (1 - together) * apart * apart), reduction)
 
 
@@ -62,10 +62,10 @@ def cosine_embedding_loss(
 
     Lengths are bounded below by the square root of 1e-12, as in PyTorch.
     """
-    a, b = _core.sub(input1, 0), _core.sub(input2, 0)
+    a, b = as_tensor(input1), as_tensor(input2)
     lengths = ((a * a).sum(1) + TINY) * ((b * b).sum(1) + TINY)
     cosine = (a * b).sum(1) / lengths.sqrt()
-    alike = _core.sub(target, 0) == 1
+    alike = as_tensor(target) == 1
     return reduced(_core.where(alike, 1 - cosine, (cosine - margin).relu()), reduction)
 
 
@@ -73,9 +73,9 @@ def cosine_embedding_loss(
 def hinge_embedding_loss(
     input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """input where target is 1, max(0, margin - input) where it is -1."""
-    x = _core.sub(input, 0)
-    return reduced(_core.where(_core.sub(target, 0) == 1, x, (margin - x).relu()), reduction)
+    """Input where target is 1, max(0, margin - input) where it is -1."""
+    x = as_tensor(input)
+    return reduced(_core.where(as_tensor(target) == 1, x, (margin - x).relu()), reduction)
 
 
 @composed("input1: floating [...S]; input2, target: like input1 [...S]; " + REDUCTION)
@@ -110,7 +110,7 @@ def triplet_margin_loss(
     gradient at 0 is finite. With `swap` the nearer of anchor and positive is compared with the
     negative (Balntas et al., 2016).
     """
-    a, b, c = _core.sub(anchor, 0), _core.sub(positive, 0), _core.sub(negative, 0)
+    a, b, c = as_tensor(anchor), as_tensor(positive), as_tensor(negative)
     near, far = distance(a, b, p, eps), distance(a, c, p, eps)
     if swap:
         far = _core.minimum(far, distance(b, c, p, eps))

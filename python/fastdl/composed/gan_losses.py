@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastdl import _core
 from fastdl.autograd import grad
-from fastdl.composed.door import composed
+from fastdl.composed.door import as_tensor, composed
 
 if TYPE_CHECKING:
     from fastdl._core import ArrayLike, Generator, Tensor
@@ -31,7 +31,7 @@ def discriminator_loss(real: ArrayLike, fake: ArrayLike, kind: str = "non_satura
 
     Each term is the mean over its samples; the two may be of different shapes.
     """
-    r, f = _core.sub(real, 0), _core.sub(fake, 0)
+    r, f = as_tensor(real), as_tensor(fake)
     if kind in ("minimax", "non_saturating"):
         return -_core.logsigmoid(r).mean() - _core.logsigmoid(-f).mean()
     if kind == "least_squares":
@@ -48,7 +48,7 @@ def generator_loss(fake: ArrayLike, kind: str = "non_saturating") -> Tensor:
     minimax: log(1 - s(fake)); non_saturating: -log s(fake); least_squares: (fake - 1)**2 / 2;
     wasserstein and hinge: -fake; the mean over samples. Sources as in `discriminator_loss`.
     """
-    f = _core.sub(fake, 0)
+    f = as_tensor(fake)
     if kind == "minimax":
         return _core.logsigmoid(-f).mean()
     if kind == "non_saturating":
@@ -58,10 +58,11 @@ def generator_loss(fake: ArrayLike, kind: str = "non_saturating") -> Tensor:
     return -f.mean()
 
 
+@composed("real: floating [N, ...S]; fake: like real [N, ...S]")
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor],
-    real: Tensor,
-    fake: Tensor,
+    real: ArrayLike,
+    fake: ArrayLike,
     generator: Generator | None = None,
 ) -> Tensor:
     """Mean of (|gradient of the critic| - 1)**2 between real and generated samples.
@@ -70,10 +71,10 @@ def gradient_penalty(
     shape [N, ...]). Gulrajani et al., 2017 (WGAN-GP), who add it times 10 to the Wasserstein loss.
     It is differentiable with respect to the critic's parameters.
     """
-    n = real.shape[0]
-    at = _core.rand((n, *[1] * (real.ndim - 1)), device=real.device, generator=generator)
-    at = at.to(real.dtype)
-    mixed = (real.detach() * at + fake.detach() * (1 - at)).detach().requires_grad_()
+    r, f = as_tensor(real).detach(), as_tensor(fake).detach()
+    n = r.shape[0]
+    at = _core.rand((n, *[1] * (r.ndim - 1)), device=r.device, generator=generator).to(r.dtype)
+    mixed = (r * at + f * (1 - at)).requires_grad_()
     (slope,) = grad(critic(mixed).sum(), mixed, create_graph=True)
     length = (slope.reshape(n, -1).square().sum(1) + 1e-12).sqrt()
     return (length - 1).square().mean()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from fastdl import _core
-from fastdl.composed.door import composed
+from fastdl.composed.door import as_tensor, composed
 
 if TYPE_CHECKING:
     from fastdl._core import ArrayLike, Tensor
@@ -80,13 +81,13 @@ def huber_loss(
 def kl_div(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """target (log target - input), elementwise: the Kullback-Leibler divergence (1951).
+    """The terms target (log target - input) of the Kullback-Leibler divergence (1951).
 
-    input holds log-probabilities, target probabilities (their logarithms with `log_target`); where a
-    target is 0 the term is 0. 'batchmean' divides the sum by the first size, which is the
+    input holds log-probabilities, target probabilities (their logarithms with `log_target`); where
+    a target is 0 the term is 0. 'batchmean' divides the sum by the first size, which is the
     divergence per sample; 'mean' divides by the number of elements.
     """
-    target = _core.sub(target, 0)
+    target = as_tensor(target)
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -109,14 +110,13 @@ def nll_loss(
     """-input[target] over the classes in dimension 1 of log-probabilities input[N, C, ...].
 
     target[N, ...] holds class indices from 0 to C - 1 (IndexRangeError otherwise) or
-    `ignore_index`, whose loss is 0. `weight[C]` scales classes; 'mean' divides by the weights of the
-    targets that count.
+    `ignore_index`, whose loss is 0. `weight[C]` scales classes; 'mean' divides by the weights of
+    the targets that count.
     """
-    x, classes = _core.sub(input, 0), _core.reshape(target, _core.reshape(target, -1).shape)
-    rows = class_rows(x)
-    loss, weights = picked(rows, classes, weight, ignore_index)
+    index = as_tensor(target)
+    loss, weights = picked(class_rows(as_tensor(input)), index.reshape(-1), weight, ignore_index)
     if reduction == "none":
-        return loss.reshape(tuple(target.shape))
+        return loss.reshape(index.shape)
     return loss.sum() / weights.sum() if reduction == "mean" else loss.sum()
 
 
@@ -175,10 +175,10 @@ def multi_margin_loss(
 ) -> Tensor:
     """Sum over wrong classes j of max(0, margin - x[target] + x[j])**p / C (the multiclass hinge).
 
-    input[N, C] holds scores, target[N] class indices; p is 1 or 2; `weight[C]` scales the margins of
-    samples of a class. Crammer and Singer, 2001.
+    input[N, C] holds scores, target[N] class indices; p is 1 or 2; `weight[C]` scales the margins
+    of samples of a class. Crammer and Singer, 2001.
     """
-    rows, index = class_rows(_core.sub(input, 0)), _core.reshape(target, -1)
+    rows, index = class_rows(as_tensor(input)), as_tensor(target).reshape(-1)
     right = _core.gather(rows, 1, index.unsqueeze(1))
     terms = (margin - right + rows).relu()
     if p == 2:
@@ -187,7 +187,9 @@ def multi_margin_loss(
         terms = terms * _core.gather(weight, 0, index).unsqueeze(1)
     wrong = _core.arange(rows.shape[1], device=rows.device).unsqueeze(0) != index.unsqueeze(1)
     loss = _core.where(wrong, terms, 0.0).sum(1) / rows.shape[1]
-    return reduced(loss.reshape(tuple(target.shape)) if reduction == "none" else loss, reduction)
+    return reduced(
+        loss.reshape(as_tensor(target).shape) if reduction == "none" else loss, reduction
+    )
 
 
 @composed(
@@ -207,7 +209,7 @@ def gaussian_nll_loss(
     The negative log-likelihood of targets under normal distributions with the predicted mean and
     variance (Nix and Weigend, 1994). The bound at `eps` passes the gradient on.
     """
-    d, v = _core.sub(input, target), _core.sub(var, 0)
+    d, v = _core.sub(input, target), as_tensor(var)
     v = v + _core.clamp(eps - v.detach(), min=0.0)
     loss = 0.5 * (v.log() + d * d / v)
     return reduced(loss + 0.9189385332046727 if full else loss, reduction)
@@ -227,7 +229,7 @@ def poisson_nll_loss(
     The negative log-likelihood of counts; `full` adds Stirling's approximation of log(target!) for
     targets above 1.
     """
-    x, t = _core.sub(input, 0), _core.sub(target, 0)
+    x, t = as_tensor(input), as_tensor(target)
     loss = x.exp() - t * x if log_input else x - t * (x + eps).log()
     if full:
         large = _core.where(t > 1, t, 2.0)
@@ -249,7 +251,7 @@ def sigmoid_focal_loss(
     Lin et al., 2017 (RetinaNet), equation 5: positive targets weigh `alpha`, negative ones
     1 - alpha; a negative alpha weighs them alike.
     """
-    x, t = _core.sub(input, 0), _core.sub(target, 0)
+    x, t = as_tensor(input), as_tensor(target)
     p = x.sigmoid()
     right = p * t + (1 - p) * (1 - t)
     loss = _core.binary_cross_entropy_with_logits(x, t, reduction="none") * (1 - right) ** gamma
@@ -272,15 +274,15 @@ def focal_loss(
     Lin et al., 2017, for several classes. `weight[C]` scales classes, `ignore_index` has loss 0;
     'mean' divides by the number of targets that count.
     """
-    rows = _core.log_softmax(class_rows(_core.sub(input, 0)), 1)
-    index = _core.reshape(target, -1)
+    rows = _core.log_softmax(class_rows(as_tensor(input)), 1)
+    index = as_tensor(target).reshape(-1)
     nll, _ = picked(rows, index, None, ignore_index)
     loss = (1 - (-nll).exp()) ** gamma * nll
     counts = index != ignore_index
     if weight is not None:
         loss = loss * _core.gather(weight, 0, _core.where(counts, index, 0))
     if reduction == "none":
-        return loss.reshape(tuple(target.shape))
+        return loss.reshape(as_tensor(target).shape)
     return loss.sum() / counts.sum().to(loss.dtype) if reduction == "mean" else loss.sum()
 
 
@@ -293,8 +295,8 @@ def dice_loss(
     Milletari et al., 2016 (V-Net), without squares. input[N, ...] holds probabilities,
     target[N, ...] 0 and 1 (or probabilities); 'none' gives [N].
     """
-    p, t = _core.flatten(_core.sub(input, 0)), _core.flatten(_core.sub(target, 0))
-    n = input.shape[0]
-    p, t = p.reshape(n, -1) if n else p.reshape(0, 1), t.reshape(n, -1) if n else t.reshape(0, 1)
+    p, t = as_tensor(input), as_tensor(target)
+    flat = (p.shape[0], math.prod(p.shape[1:]))
+    p, t = p.reshape(flat), t.reshape(flat)
     overlap, total = (p * t).sum(1), p.sum(1) + t.sum(1)
     return reduced(1 - (2 * overlap + smooth) / (total + smooth), reduction)
