@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 import fastdl.functional as F
 from tests import references_loss as ref
 from tests.oprow import (
@@ -14,9 +12,10 @@ from tests.oprow import (
     call,
     constant,
     distinct,
+    grid,
     index,
     large,
-    mask,
+    sign,
     uniform,
 )
 
@@ -24,8 +23,6 @@ REDUCTIONS = ("mean", "sum", "none")
 SUMMED = Tolerance(
     factor=8, half=8, scale="largest", reason="a mean of 70,000, of several rounded operations"
 )
-# What a target says of a pair that does not belong together.
-APART = {"contrastive_loss": 0, "cosine_embedding_loss": -1}
 STEPS = Tolerance(factor=32, half=32, scale="largest", reason="a dozen rounded operations")
 
 
@@ -35,7 +32,12 @@ def rows():
 
 
 def functional(name, *calls, **fields):
-    fields = {"reference": getattr(ref, name), "tolerance": STEPS, "dtypes": WIDE_FLOATS} | fields
+    fields = {
+        "reference": getattr(ref, name),
+        "tolerance": STEPS,
+        "dtypes": FLOATS,
+        "follows_strides": "result",
+    } | fields
     return Op(name=name, function=getattr(F, name), calls=calls, **fields)
 
 
@@ -129,10 +131,6 @@ def pair_calls(options=(), **spread):
     return [*out, large(*alike(300, 237, **spread))]
 
 
-def signs(*shape, **_):
-    return mask(*shape)
-
-
 def pair(name, *options, dtypes=FLOATS, tolerance=SUMMED, **spread):
     return functional(
         name,
@@ -143,30 +141,22 @@ def pair(name, *options, dtypes=FLOATS, tolerance=SUMMED, **spread):
     )
 
 
-def signed(function):
-    """The op with targets drawn as bool made -1 and 1 (or 0 and 1), in the input's dtype."""
+def marked(name, target, *options, **fields):
+    """A row whose targets are drawn by `target`, two values."""
+    calls = [call(distinct(3, 5), target(3, 5), reduction=r, **o)
+             for r in REDUCTIONS for o in (options or ({},))]  # fmt: skip
+    return functional(
+        name,
+        *calls,
+        call(distinct(0, 3), target(0, 3), reduction="sum"),
+        large(uniform(300, 137), target(300, 137), reduction="mean"),
+        sized=lambda n: call(uniform(n), target(n), reduction="mean"),
+        **fields,
+    )
 
-    def wrapped(x, target, *args, low=-1.0, **options):
-        if isinstance(target, np.ndarray):
-            return function(x, np.where(target, 1.0, low), *args, **options)
-        return function(x, F.where(target, 1.0, low).to(x.dtype), *args, **options)
 
-    return wrapped
-
-
-def signed_row(name, *options, low=-1.0, **fields):
-    calls = [call(distinct(3, 5), mask(3, 5), low=low, reduction=r, **o) for r in REDUCTIONS
-             for o in (options or ({},))]  # fmt: skip
-    return Op(
-        name=name,
-        function=signed(getattr(F, name)),
-        reference=signed(getattr(ref, name)),
-        calls=(*calls, call(distinct(0, 3), mask(0, 3), low=low, reduction="sum"),
-               large(uniform(300, 137), mask(300, 137), low=low, reduction="mean")),
-        sized=lambda n: call(uniform(n), mask(n), low=low, reduction="mean"),
-        dtypes=WIDE_FLOATS,
-        **{"tolerance": STEPS} | fields,
-    )  # fmt: skip
+def bit(*shape):
+    return grid(*shape, low=0, high=1)
 
 
 def pair_rows():
@@ -181,7 +171,7 @@ def pair_rows():
             "kl_div",
             {"reduction": "batchmean"},
             {"log_target": True, "reduction": "none"},
-            low=-3.0, high=-0.1, to=(0.1, 1.0), dtypes=WIDE_FLOATS, tolerance=STEPS,
+            low=-3.0, high=-0.1, to=(0.1, 1.0), tolerance=STEPS,
         ),
         functional(
             "binary_cross_entropy",
@@ -211,12 +201,12 @@ def pair_rows():
         pair(
             "poisson_nll_loss",
             {"full": True}, {"full": True, "log_input": False},
-            low=0.2, high=2.0, to=(0.2, 4.0), dtypes=WIDE_FLOATS, tolerance=STEPS,
+            low=0.2, high=2.0, to=(0.2, 4.0), tolerance=STEPS,
         ),
-        signed_row("hinge_loss", {}, {"squared": True}),
-        signed_row("soft_margin_loss"),
-        signed_row("hinge_embedding_loss", {}, {"margin": 0.5}),
-        signed_row("sigmoid_focal_loss", {}, {"alpha": -1.0, "gamma": 1.0}, low=0.0),
+        marked("hinge_loss", sign, {}, {"squared": True}),
+        marked("soft_margin_loss", sign),
+        marked("hinge_embedding_loss", sign, {}, {"margin": 0.5}),
+        marked("sigmoid_focal_loss", bit, {}, {"alpha": -1.0, "gamma": 1.0}),
         functional(
             "dice_loss",
             *[call(*alike(3, 5, **probability), reduction=r) for r in REDUCTIONS],
@@ -233,27 +223,22 @@ def pair_rows():
 
 
 def embedding_rows():
-    def paired(name, *options):
-        def function(a, b, target, **more):
-            return getattr(F, name)(a, b, F.where(target, 1, APART[name]), **more)
-
-        def reference(a, b, target, **more):
-            return getattr(ref, name)(a, b, np.where(target, 1, APART[name]), **more)
-
-        calls = [call(distinct(6, 4), distinct(6, 4), mask(6), reduction=r, **o)
+    def paired(name, target, *options):
+        calls = [call(distinct(6, 4), distinct(6, 4), target(6), reduction=r, **o)
                  for r in REDUCTIONS for o in options]  # fmt: skip
-        return Op(
-            name=name, function=function, reference=reference, tolerance=STEPS, dtypes=WIDE_FLOATS,
-            calls=(*calls, call(uniform(0, 4), uniform(0, 4), mask(0), reduction="sum")),
-            sized=lambda n: call(uniform(n // 64, 64), uniform(n // 64, 64), mask(n // 64)),
-        )  # fmt: skip
+        return functional(
+            name,
+            *calls,
+            call(uniform(0, 4), uniform(0, 4), target(0), reduction="sum"),
+            sized=lambda n: call(uniform(n // 64, 64), uniform(n // 64, 64), target(n // 64)),
+        )
 
     def triplet(*shape, **options):
         return call(distinct(*shape), distinct(*shape), uniform(*shape), **options)
 
     return [
-        paired("contrastive_loss", {"margin": 4.0}, {"margin": 0.5}),
-        paired("cosine_embedding_loss", {}, {"margin": -0.5}),
+        paired("contrastive_loss", bit, {"margin": 4.0}, {"margin": 0.5}),
+        paired("cosine_embedding_loss", sign, {}, {"margin": -0.5}),
         functional(
             "margin_ranking_loss",
             *[call(distinct(7), distinct(7), constant(uniform(7)), reduction=r)
@@ -297,30 +282,24 @@ def gan_rows():
 
 def sequence_rows():
     def sequences(steps, n, c, size, *rest, **options):
-        """Labels are 1 to c - 1, so that 0 is the blank."""
+        """Labels are 0 to c - 2; the last class is the blank."""
         return call(uniform(steps, n, c, low=-3.0, high=-0.5), index(n, size, below=c - 1),
-                    *rest, **options)  # fmt: skip
-
-    def shifted(function):
-        return lambda x, labels, *args, **options: function(x, labels + 1, *args, **options)
+                    *rest, **{"blank": c - 1} | options)  # fmt: skip
 
     def sized(n):
         steps = max(1, n // (4 * 20))
         return sequences(steps, 4, 20, 3, [steps] * 4, [3] * 4)
 
+    x = uniform(4, 2, 3, low=-3.0, high=-0.5), uniform(4, 3, low=-3.0, high=-0.5)
     return [
-        Op(
-            name="ctc_loss",
-            function=shifted(F.ctc_loss),
-            reference=shifted(ref.ctc_loss),
-            calls=(
-                *[sequences(4, 2, 3, 2, [4, 4], [2, 2], reduction=r) for r in REDUCTIONS],
-                sequences(5, 3, 3, 3, [5, 3, 4], [3, 1, 0]),
-                sequences(3, 2, 4, 2, [3, 0], [2, 0], reduction="none"),
-                sequences(2, 2, 4, 3, [2, 2], [3, 1], reduction="none", zero_infinity=True),
-                call(uniform(4, 2, 3, low=-3.0, high=-0.5), index(3, below=2), [4, 3], [2, 1]),
-                call(uniform(4, 3, low=-3.0, high=-0.5), index(2, below=2), 4, 2),
-            ),
+        functional(
+            "ctc_loss",
+            *[sequences(4, 2, 3, 2, [4, 4], [2, 2], reduction=r) for r in REDUCTIONS],
+            sequences(5, 3, 3, 3, [5, 3, 4], [3, 1, 0]),
+            sequences(3, 2, 4, 2, [3, 0], [2, 0], reduction="none"),
+            sequences(2, 2, 4, 3, [2, 2], [3, 1], reduction="none", zero_infinity=True),
+            call(x[0], index(3, below=2), [4, 3], [2, 1], blank=2),
+            call(x[1], index(2, below=2), 4, 2, blank=2),
             sized=sized,
             tolerance=Tolerance(factor=64, scale="largest", reason="sums over all alignments"),
             dtypes=WIDE_FLOATS,

@@ -33,8 +33,8 @@ class Array:
 
     kind: ``uniform`` in [low, high); ``distinct``: evenly spaced there, none 0, in random order,
     so that a finite difference never steps over a tie or a kink; ``grid``: whole numbers from low
-    to high, with many ties; ``index``: int64 below high; ``mask``: bool; ``special``: the
-    values at which formulas break.
+    to high, with many ties; ``sign``: -1 or 1; ``index``: int64 below high; ``mask``: bool;
+    ``special``: the values at which formulas break.
     """
 
     shape: tuple[int, ...]
@@ -58,6 +58,8 @@ class Array:
             values = self.low + (self.high - self.low) * steps
         elif self.kind == "grid":
             values = rng.integers(int(self.low), int(self.high) + 1, count).astype(np.float64)
+        elif self.kind == "sign":
+            values = rng.integers(0, 2, count) * 2.0 - 1.0
         elif self.kind == "index":
             values = rng.integers(0, int(self.high), count)
         elif self.kind == "mask":
@@ -100,6 +102,10 @@ def distinct(*shape: int, low: float = -2.0, high: float = 2.0) -> Array:
 
 def grid(*shape: int, low: int = -2, high: int = 2) -> Array:
     return Array(shape, low, high, "grid", grad=False)
+
+
+def sign(*shape: int) -> Array:
+    return Array(shape, kind="sign", grad=False)
 
 
 def index(*shape: int, below: int) -> Array:

@@ -151,13 +151,13 @@ def dice_loss(x, target, smooth=1.0, reduction="mean"):
 
 
 def contrastive_loss(a, b, target, margin=1.0, reduction="mean"):
-    d = np.sqrt(((a - b) ** 2).sum(1))
+    d = np.sqrt(((a - b) ** 2).sum(1) + 1e-12)
     apart = np.maximum(0, margin - d)
-    return reduce(0.5 * np.where(target == 1, d * d, apart * apart), reduction)
+    return reduce(0.5 * np.where(target == 1, ((a - b) ** 2).sum(1), apart * apart), reduction)
 
 
 def cosine_embedding_loss(a, b, target, margin=0.0, reduction="mean"):
-    cosine = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    cosine = (a * b).sum(1) / np.sqrt(((a * a).sum(1) + 1e-12) * ((b * b).sum(1) + 1e-12))
     return reduce(np.where(target == 1, 1 - cosine, np.maximum(0, cosine - margin)), reduction)
 
 

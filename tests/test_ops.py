@@ -8,6 +8,7 @@ import pytest
 import fastdl
 import fastdl.functional as F
 from fastdl import _core, autograd
+from fastdl.composed import COMPOSED
 from tests.opcases import CALLS, OPS
 from tests.oprow import (
     DEVICES,
@@ -401,10 +402,18 @@ def test_method_is_the_function(signature):
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 def test_python_face(op):
     """The documented signature is the real one: names, order and defaults."""
+    function = getattr(F, op.name)
+    if op.name in COMPOSED:  # a signature of Python's own
+        assert len(function.__doc__) > 20
+        for wrong in ({}, {"nonsense": 1}):
+            with pytest.raises(TypeError, match=r"missing|unexpected"):
+                function(**wrong)
+        with pytest.raises(TypeError):
+            function(*[None] * 40)
+        return
     row = next(s for s in _core._signatures() if s["name"] == op.name)
     assert row["doc"].startswith(row["signature"])
     assert len(row["doc"].splitlines()) >= 3, "a docstring follows the signature"
-    function = getattr(F, op.name)
     scope = {"ArrayLike": object, "Tensor": object, "Number": object, "Shape": object}
     scope |= {"Sequence": list, "Generator": object, "Any": object}
     exec(f"def {row['signature']}: pass", scope)

@@ -83,8 +83,9 @@ class PythonDoor {
       return Value::of(ints.data(), static_cast<int64_t>(ints.size()));
     }
     bool see_int(PyObject* o) {
-      if (!PyIndex_Check(o)) return false;
-      ints.push_back(from_python<int64_t>(o, {"", "a number"}));
+      const Owned index(PyIndex_Check(o) ? PyNumber_Index(o) : nullptr);
+      if (!index) return PyErr_Clear(), false;  // an array says that it could be one
+      ints.push_back(from_python<int64_t>(index.get(), {"", "a number"}));
       return true;
     }
   };

@@ -110,7 +110,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
     rows = reshape(permute(x, last), {flat_target.numel(), x.size(c)});
   }
   Picked out;
-  if (!weight.defined() && o.smoothing == 0)
+  const bool wide = x.dtype() == DType::f32 || x.dtype() == DType::f64;
+  if (wide && !weight.defined() && o.smoothing == 0)
     out = {cross_entropy_rows(rows, flat_target, o.ignored), cast(counts, x.dtype())};
   else
     out = picked(log_softmax(rows, 1), safe, counts, weight, o.smoothing);

@@ -374,15 +374,25 @@ def batch_norm(
     The residual has the input's shape; activation: 'none', 'relu' or 'leaky_relu', whose negative
     side has the `slope`. Raises ShapeError for a training batch of one value per channel."""
 
-def binary_cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
-    """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded
-    by -100. Different shapes raise ShapeError."""
+def binary_cross_entropy(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
+) -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded by -100.
+
+    weight scales the elements and broadcasts against them; the target does not: another shape raises
+    ShapeError."""
 
 def binary_cross_entropy_with_logits(
-    input: ArrayLike, target: ArrayLike, reduction: str = "mean"
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    pos_weight: ArrayLike | None = None,
 ) -> Tensor:
     """binary_cross_entropy of sigmoid(input), in a form without overflow.
-    Different shapes raise ShapeError."""
+
+    weight scales the elements, pos_weight the terms of positive targets; both broadcast. A target of
+    another shape raises ShapeError."""
 
 def cat(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor:
     """Joins tensors along dimension `dim`; all other sizes must agree."""
@@ -438,11 +448,21 @@ def cos(input: ArrayLike) -> Tensor:
 def cosh(input: ArrayLike) -> Tensor:
     """Elementwise the hyperbolic cosine."""
 
-def cross_entropy(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Tensor:
+def cross_entropy(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """-log softmax(input)[target] over the classes in dimension 1 of input[N, C, ...].
 
-    target[N, ...] holds int64 class indices; one outside 0..C-1 raises IndexRangeError.
-    reduction: 'mean', 'sum' or 'none'."""
+    target[N, ...] holds int64 class indices; one outside 0..C-1 raises IndexRangeError, except
+    ignore_index, whose loss is 0. Or target[N, C, ...] holds the probabilities of the classes.
+    weight[C] scales the classes. label_smoothing mixes the target with equal probabilities
+    (Szegedy et al., 2016). reduction: 'none', 'sum', or 'mean', which divides by the weights of the
+    targets that count (for probabilities, by the number of samples)."""
 
 def cumprod(input: ArrayLike, dim: int) -> Tensor:
     """The running product along `dim`: each element and all before it. Integers and bool multiply

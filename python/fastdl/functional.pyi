@@ -125,7 +125,28 @@ from fastdl._core import unsqueeze as unsqueeze
 from fastdl._core import var as var
 from fastdl._core import view as view
 from fastdl._core import where as where
-from fastdl.composed import l1_loss as l1_loss
+from fastdl.composed.ctc import ctc_loss as ctc_loss
+from fastdl.composed.embedding_losses import contrastive_loss as contrastive_loss
+from fastdl.composed.embedding_losses import cosine_embedding_loss as cosine_embedding_loss
+from fastdl.composed.embedding_losses import hinge_embedding_loss as hinge_embedding_loss
+from fastdl.composed.embedding_losses import margin_ranking_loss as margin_ranking_loss
+from fastdl.composed.embedding_losses import triplet_margin_loss as triplet_margin_loss
+from fastdl.composed.gan_losses import discriminator_loss as discriminator_loss
+from fastdl.composed.gan_losses import generator_loss as generator_loss
+from fastdl.composed.gan_losses import gradient_penalty as gradient_penalty
+from fastdl.composed.losses import dice_loss as dice_loss
+from fastdl.composed.losses import focal_loss as focal_loss
+from fastdl.composed.losses import gaussian_nll_loss as gaussian_nll_loss
+from fastdl.composed.losses import hinge_loss as hinge_loss
+from fastdl.composed.losses import huber_loss as huber_loss
+from fastdl.composed.losses import kl_div as kl_div
+from fastdl.composed.losses import l1_loss as l1_loss
+from fastdl.composed.losses import multi_margin_loss as multi_margin_loss
+from fastdl.composed.losses import nll_loss as nll_loss
+from fastdl.composed.losses import poisson_nll_loss as poisson_nll_loss
+from fastdl.composed.losses import sigmoid_focal_loss as sigmoid_focal_loss
+from fastdl.composed.losses import smooth_l1_loss as smooth_l1_loss
+from fastdl.composed.losses import soft_margin_loss as soft_margin_loss
 
 __all__ = [
     "abs",
@@ -151,12 +172,17 @@ __all__ = [
     "ceil",
     "celu",
     "clamp",
+    "contrastive_loss",
     "conv2d",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
     "cross_entropy",
+    "ctc_loss",
     "cumprod",
     "cumsum",
+    "dice_loss",
+    "discriminator_loss",
     "div",
     "dropout",
     "elu",
@@ -172,18 +198,26 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
+    "focal_loss",
     "gather",
+    "gaussian_nll_loss",
     "ge",
     "gelu",
+    "generator_loss",
+    "gradient_penalty",
     "gru",
     "gt",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
+    "huber_loss",
     "isfinite",
     "isinf",
     "isnan",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "le",
@@ -202,6 +236,7 @@ __all__ = [
     "logsumexp",
     "lstm",
     "lt",
+    "margin_ranking_loss",
     "matmul",
     "max",
     "max_pool2d",
@@ -212,11 +247,14 @@ __all__ = [
     "mish",
     "mse_loss",
     "mul",
+    "multi_margin_loss",
     "narrow",
     "ne",
     "neg",
+    "nll_loss",
     "norm",
     "permute",
+    "poisson_nll_loss",
     "pow",
     "prod",
     "reciprocal",
@@ -229,10 +267,13 @@ __all__ = [
     "scatter_add",
     "selu",
     "sigmoid",
+    "sigmoid_focal_loss",
     "sign",
     "silu",
     "sin",
     "sinh",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softplus",
     "softshrink",
@@ -249,6 +290,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "transpose",
+    "triplet_margin_loss",
     "trunc",
     "unsqueeze",
     "var",

@@ -40,8 +40,8 @@ def contrastive_loss(
 ) -> Tensor:
     """d**2 / 2 for pairs that belong together (target 1), max(0, margin - d)**2 / 2 for others (0).
 
-    d is the distance of input1[N, D] and input2[N, D]. Hadsell et al., 2006, equation 4 (whose
-    targets are the other way round).
+    d is the distance of input1[N, D] and input2[N, D], for others the root of d**2 + 1e-12.
+    Hadsell et al., 2006, equation 4 (whose targets are the other way round).
     """
     difference = _core.sub(input1, input2)
     squared = (difference * difference).sum(1)
@@ -60,7 +60,7 @@ def cosine_embedding_loss(
 ) -> Tensor:
     """1 - cos(input1, input2) where target is 1, max(0, cos - margin) where it is -1.
 
-    Lengths are bounded below by the square root of 1e-12, as in PyTorch.
+    Squared lengths have 1e-12 added, as in PyTorch.
     """
     a, b = as_tensor(input1), as_tensor(input2)
     lengths = ((a * a).sum(1) + TINY) * ((b * b).sum(1) + TINY)

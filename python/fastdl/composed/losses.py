@@ -126,7 +126,7 @@ def class_rows(x: Tensor) -> Tensor:
         return x.unsqueeze(0)
     if x.ndim == 2:
         return x
-    return x.permute(0, *range(2, x.ndim), 1).reshape(-1, x.shape[1])
+    return x.permute((0, *range(2, x.ndim), 1)).reshape(-1, x.shape[1])
 
 
 def picked(

@@ -66,6 +66,8 @@ class CrossEntropyLoss(Loss):
     otherwise), or probabilities [N, C, ...].
     """
 
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -87,6 +89,8 @@ class CrossEntropyLoss(Loss):
 class NLLLoss(Loss):
     """Minus the log-probability of the target; arguments and shapes as `CrossEntropyLoss`."""
 
+    weight: Tensor | None
+
     def __init__(
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
@@ -105,6 +109,8 @@ class FocalLoss(Loss):
         gamma: 0 is cross entropy; the larger, the less an easy target counts. Default: 2.
         weight, ignore_index: as in `CrossEntropyLoss`.
     """
+
+    weight: Tensor | None
 
     def __init__(
         self,
@@ -126,6 +132,8 @@ class FocalLoss(Loss):
 
 class MultiMarginLoss(Loss):
     """Multiclass hinge of scores [N, C] and classes [N], squared with p = 2 (Crammer, Singer)."""
+
+    weight: Tensor | None
 
     def __init__(
         self,
@@ -204,6 +212,8 @@ class BCELoss(Loss):
     in PyTorch.
     """
 
+    weight: Tensor | None
+
     def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
@@ -217,6 +227,9 @@ class BCEWithLogitsLoss(Loss):
 
     Shapes: input and target alike; weight and pos_weight, which scales positive targets, broadcast.
     """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
 
     def __init__(
         self,
