@@ -51,6 +51,17 @@ void Door::fail(ErrorKind kind, const char* op, const std::string& problem, cons
   throw e.remedy(remedy);
 }
 
+void Door::fail_devices(const char* op, const Value* values, const std::string& odd,
+                        const Tensor& first) const {
+  Error e(ErrorKind::device, op, "the operands are on different devices");
+  for (size_t i = 0; i < names_.size(); ++i)
+    for (int64_t k = 0; values[i].kind == Value::tensors && k < values[i].count; ++k) {
+      const Tensor& t = values[i].tensor[k];
+      if (t.defined()) e.show(names_[i], describe(t) + (t.device().is_cpu() ? " on cpu" : ""));
+    }
+  throw e.remedy(text("move ", odd, " with .to('", name_of(first.device()), "')"));
+}
+
 void Door::check_number(const char* op, const Clause& c, const Value* values) const {
   const Value& v = values[c.argument];
   const std::string& name = names_[static_cast<size_t>(c.argument)];
@@ -245,10 +256,7 @@ void Door::check(const char* op, const Value* values) const {
       if (!t.defined()) continue;
       if (!first) first = &t;
       if (t.device() != first->device())
-        fail(ErrorKind::device, op,
-             text(names_[static_cast<size_t>(c.argument)], " is on ", name_of(t.device()),
-                  ", other operands on ", name_of(first->device())),
-             values, "move them to one device with .to(...)");
+        fail_devices(op, values, names_[static_cast<size_t>(c.argument)], *first);
       check_tensor(op, c, t, values, known);
     }
   }

@@ -1,6 +1,8 @@
 // Rows of the function table: arithmetic, comparisons, reductions, matrix products.
 #include "bindings/signature.h"
 #include "ops/binary.h"
+#include "ops/common.h"
+#include "ops/copy.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
 #include "ops/scan.h"
@@ -41,8 +43,19 @@ void define_unary(FunctionTable& t) {
          "",
          "Elementwise x between two bounds, which take its place outside; NaN stays. The gradient "
          "at a\nbound is that of x. Raises ArgumentError where neither bound is given.",
-         [](const Tensor& x, std::optional<double> low, std::optional<double> high) {
-           return clamp(x, low, high);
+         [](const Tensor& x, const std::optional<TensorOrNumber>& low,
+            const std::optional<TensorOrNumber>& high) {
+           const auto is_fraction = [](const std::optional<TensorOrNumber>& n) {
+             return n && n->kind == TensorOrNumber::floating;
+           };
+           const bool floats = is_floating(x.dtype()) || !(is_fraction(low) || is_fraction(high));
+           const auto bound = [](const std::optional<TensorOrNumber>& n) {
+             if (n && n->tensor.defined())
+               throw argument_error("clamp", "a bound is a tensor")
+                   .remedy("use maximum and minimum, which take tensors");
+             return n ? std::optional<double>(n->number) : std::nullopt;
+           };
+           return clamp(floats ? x : cast(x, DType::f32), bound(low), bound(high));
          });
   t.both("logical_not(input: ArrayLike) -> Tensor", "", "True where x is 0, elementwise.",
          [](const Tensor& x) { return logical_not(x); });

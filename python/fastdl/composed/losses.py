@@ -91,9 +91,9 @@ def kl_div(
     if log_target:
         loss = target.exp() * (target - input)
     else:
-        positive = target > 0
-        log = _core.where(positive, target, 1.0).log()
-        loss = _core.where(positive, target * (log - input), 0.0)
+        nothing = target == 0
+        log = _core.where(nothing, 1.0, target).log()
+        loss = _core.where(nothing, 0.0, target * (log - input))
     if reduction == "batchmean":
         return loss.sum() / max(loss.shape[0] if loss.ndim else 1, 1)
     return reduced(loss, reduction)
