@@ -128,6 +128,12 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),
+    "sort": lambda x: tuple(torch.sort(x)),
+    "topk": lambda x, k: tuple(torch.topk(x, k)),
+    "median": lambda x, dim: tuple(torch.median(x, dim)),
+    "nanmedian": lambda x, dim: tuple(torch.nanmedian(x, dim)),
+    "searchsorted": lambda bounds, x: torch.searchsorted(torch.sort(bounds)[0], x),
+    "bucketize": lambda x, bounds: torch.bucketize(x, torch.sort(bounds)[0]),
     **{name: _loss(name) for name in LOSSES},
 }
 for _op in OPS:

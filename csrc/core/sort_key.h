@@ -49,7 +49,10 @@ FASTDL_HD inline KeyWord<T> sort_key(T x) {
     return bits;
   } else {
     const U magnitude = static_cast<U>(bits & ~top);
-    const U key = static_cast<U>(bits & top && magnitude ? ~bits : bits | top);
+    // Of negative numbers all bits are turned, of others the sign. There are no branches, which nobody
+    // could foretell.
+    const U negative = static_cast<U>(U{0} - (bits >> (8 * sizeof(T) - 1)));
+    const U key = magnitude ? static_cast<U>(bits ^ (negative | top)) : top;
     return magnitude > detail::kInfinityBits<T> ? static_cast<U>(~U{0}) : key;
   }
 }

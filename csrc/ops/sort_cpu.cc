@@ -3,22 +3,27 @@
 // An element becomes an item: its key (core/sort_key.h) and where it is, in one integer where both fit
 // 64 bits. Items are all different, so that any way to sort them gives the same order, and any number
 // of threads. Rows are sorted from the lowest byte of the keys to the highest one, bytes that are the
-// same in all items left out; short ones by comparisons. Where few are wanted of many, a row is read
-// once against the worst of the best so far, and what passes is collected (`First`).
+// same in all items left out; in short ones each element counts those before it, which needs no
+// branches. Where few are wanted of many, a row is read once against the worst of the best so far, and
+// what passes is collected (`First`).
 #include "ops/sort.h"
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 
 #include "core/dtype.h"
 #include "core/sort_key.h"
+#include "cpu/elementwise.h"
 #include "cpu/register.h"
+#include "cpu/vec.h"
 
 namespace fastdl::cpu {
 namespace {
 
-constexpr int64_t kWork = 8192;     // elements worth a chunk of threads
-constexpr int64_t kPart = 131072;   // of a long row, which several threads share
-constexpr int64_t kComparing = 96;  // shorter rows are sorted by comparisons
+constexpr int64_t kWork = 8192;    // elements worth a chunk of threads
+constexpr int64_t kPart = 131072;  // of a long row, which several threads share
+constexpr int64_t kShort = 128;    // elements of a row that are all compared with each other
 
 struct Packed {
   uint64_t word;
@@ -57,6 +62,35 @@ void for_parts(const Context* context, int64_t n, const F& f) {
     context->parallel_for(n, kPart, f);
   else
     f(int64_t{0}, n);
+}
+
+// ---- short rows ----
+
+template <class Item, class T>
+void rank_row(const Keys<T>& keys, int64_t n, int64_t k, T* y, int64_t* index) {
+  using Words = Vec<double>::Mask;
+  constexpr int kLanes = Vec<double>::size;
+  constexpr bool ties = std::is_same_v<Item, Wide>;  // else the place is in the word
+  alignas(64) int64_t word[kShort + kLanes], rank[kLanes], at[kShort];
+  Words place = {};
+  for (int l = 0; l < kLanes; ++l) place[l] = l;
+  for (int64_t i = 0; i < n; ++i)  // as signed numbers, which every instruction set compares
+    word[i] = static_cast<int64_t>(Item::of(keys[i], i).word ^ uint64_t{1} << 63);
+  for (int64_t first = 0; first < n; first += kLanes, place += kLanes) {
+    Words mine, before = {};
+    memcpy(&mine, word + first, sizeof mine);
+    for (int64_t j = 0; j < n; ++j) {
+      const Words other = Words{} + word[j];
+      before -= other < mine;
+      if (ties) before -= (other == mine) & (Words{} + j < place);
+    }
+    memcpy(rank, &before, sizeof before);
+    for (int64_t l = 0; l < std::min<int64_t>(kLanes, n - first); ++l) at[rank[l]] = first + l;
+  }
+  for (int64_t j = 0; j < k; ++j) {
+    index[j] = at[j];
+    y[j] = keys.x[at[j]];
+  }
 }
 
 // ---- all of a row ----
@@ -102,58 +136,87 @@ const Item* sort_row(const Context* context, const Keys<T>& keys, int64_t n, Ite
   for_parts(context, n, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) room[i] = Item::of(keys[i], i);
   });
-  if (n <= kComparing * static_cast<int64_t>(sizeof(T))) {
-    std::sort(room, room + n);
-    return room;
-  }
   return sort_by_bytes(context, n, sizeof(T), room, room + n, counts);
 }
 
 // ---- the first few of a row ----
 
-template <class Item, class T>
-struct First {
-  static constexpr int64_t kBlock = 64;  // keys that are compared together
-  int64_t k;
+// The first k of the items that it is given.
+template <class Item>
+class First {
+ public:
+  First(int64_t k, Item* room) : k_(k), room_(room) {}
 
-  // Once there are twice as many as are wanted the worse half goes.
-  int64_t capacity() const { return 2 * k + 4 * kBlock; }
+  static int64_t room(int64_t k) { return k <= kFew ? k : 2 * k; }  // in items
+  bool full() const { return full_; }
+  const Item& worst() const { return worst_; }  // once it is full; what is behind need not be given
 
-  // The first k of keys[begin, end), or all if there are fewer, in any order. Returns how many.
-  int64_t select(const Keys<T>& keys, int64_t begin, int64_t end, Item* found) const {
-    using Key = KeyWord<T>;
-    int64_t count = std::min(end - begin, capacity());
-    for (int64_t i = 0; i < count; ++i) found[i] = Item::of(keys[begin + i], begin + i);
-    if (count <= k) return count;
-    Key limit = keep_first(found, count);
-    count = k;
-    int64_t i = begin + std::min(end - begin, capacity());
-    while (i < end) {
-      const int64_t stop = std::min(end, i + kBlock);
-      Key passes = 0;
-      if (stop - i == kBlock)
-        for (int64_t j = 0; j < kBlock; ++j) passes |= static_cast<Key>(keys[i + j] < limit);
-      else
-        passes = 1;
-      if (passes)
-        for (int64_t j = i; j < stop; ++j)
-          if (const Key key = keys[j]; key < limit) found[count++] = Item::of(key, j);
-      if (count + kBlock > capacity()) {
-        limit = keep_first(found, count);
-        count = k;
-      }
-      i = stop;
+  void add(const Item& item) {
+    if (k_ <= kFew) {  // kept in order
+      int64_t i = count_ < k_ ? count_++ : k_ - 1;
+      for (; i > 0 && item < room_[i - 1]; --i) room_[i] = room_[i - 1];
+      room_[i] = item;
+    } else {
+      room_[count_++] = item;
     }
-    keep_first(found, count);
-    return k;
+    if (count_ == room(k_)) drop();
   }
 
-  // Returns the worst key of the first k, which come to the front.
-  KeyWord<T> keep_first(Item* items, int64_t count) const {
-    if (k < count) std::nth_element(items, items + k - 1, items + count);
-    return static_cast<KeyWord<T>>(items[k - 1].key());
+  int64_t finish() {  // afterwards they are the first in `room`; returns how many
+    if (count_ > k_) drop();
+    return count_;
   }
+
+ private:
+  static constexpr int64_t kFew = 32;
+
+  void drop() {
+    if (count_ > k_) std::nth_element(room_, room_ + k_ - 1, room_ + count_);
+    count_ = k_;
+    worst_ = room_[k_ - 1];
+    full_ = true;
+  }
+
+  const int64_t k_;
+  Item* const room_;
+  int64_t count_ = 0;
+  bool full_ = false;
+  Item worst_ = Item::last();
 };
+
+constexpr int64_t kBlock = 16;  // elements that are compared together
+
+// Whether any element of a block may be in front of `worst`; NaN always says so. Numbers take less time
+// to compare than keys to make.
+template <class Item, class T>
+bool may_pass(const Keys<T>& keys, int64_t i, const Item& worst) {
+  KeyWord<T> passes = 0;
+  if constexpr (std::is_floating_point_v<T>) {
+    const T limit = keys.x[worst.index()];
+    const T* const x = keys.x + i;
+    if (keys.flip)
+      for (int64_t j = 0; j < kBlock; ++j) passes |= static_cast<KeyWord<T>>(!(x[j] <= limit));
+    else
+      for (int64_t j = 0; j < kBlock; ++j) passes |= static_cast<KeyWord<T>>(!(x[j] >= limit));
+  } else {
+    const auto limit = static_cast<KeyWord<T>>(worst.key());
+    for (int64_t j = 0; j < kBlock; ++j) passes |= static_cast<KeyWord<T>>(keys[i + j] < limit);
+  }
+  return passes;
+}
+
+// The first k of elements [begin, end), or all if there are fewer, in any order. Returns how many.
+template <class Item, class T>
+int64_t select(const Keys<T>& keys, int64_t begin, int64_t end, int64_t k, Item* room) {
+  First<Item> first(k, room);
+  for (int64_t i = begin; i < end; i += kBlock) {
+    const int64_t stop = std::min(end, i + kBlock);
+    if (first.full() && stop - i == kBlock && !may_pass(keys, i, first.worst())) continue;
+    for (int64_t j = i; j < stop; ++j)
+      if (const Item item = Item::of(keys[j], j); item < first.worst()) first.add(item);
+  }
+  return first.finish();
+}
 
 // ---- launchers ----
 
@@ -191,39 +254,47 @@ void sort_all(const Context& context, const SortTask& t, KeyWord<T> flip, const 
 template <class Item, class T>
 void sort_first(const Context& context, const SortTask& t, KeyWord<T> flip, const T* x, T* y,
                 int64_t* index) {
-  const First<Item, T> first{t.k};
   const int64_t part = std::max(kPart, 16 * t.k);
   const int64_t parts = t.n < 2 * part ? 1 : (t.n + part - 1) / part;
-  const int64_t length = parts == 1 ? t.n : part, room = parts == 1 ? first.capacity() : t.k;
+  const int64_t length = parts == 1 ? t.n : part;
   const auto finish = [&](int64_t r, Item* items) {
     if (t.ordered) std::sort(items, items + t.k);
     store(x + r * t.n, t.k, items, y + r * t.k, index + r * t.k);
   };
-  // What parts of a row have found meets in `found`.
+  // What the parts of a row have found meets here.
   const Scratch found(context,
-                      parts == 1 ? 0 : static_cast<size_t>(t.rows * parts * room) * sizeof(Item));
+                      parts == 1 ? 0 : static_cast<size_t>(t.rows * parts * t.k) * sizeof(Item));
   context.parallel_for(
       t.rows * parts, std::max<int64_t>(1, 4 * kWork / length), [&](int64_t begin, int64_t end) {
-        const Scratch scratch(context, static_cast<size_t>(first.capacity()) * sizeof(Item));
-        Item* const own = scratch.as<Item>();
+        const Scratch room(context, static_cast<size_t>(First<Item>::room(t.k)) * sizeof(Item));
+        Item* const own = room.as<Item>();
         for (int64_t item = begin; item < end; ++item) {
           const int64_t r = item / parts, i = item % parts * length;
           const Keys<T> keys{x + r * t.n, flip};
-          const int64_t count = first.select(keys, i, std::min(t.n, i + length), own);
+          const int64_t count = select(keys, i, std::min(t.n, i + length), t.k, own);
           if (parts == 1) {
             finish(r, own);
             continue;
           }
-          Item* const to = found.as<Item>() + item * room;
+          Item* const to = found.as<Item>() + item * t.k;
           std::copy_n(own, count, to);
-          std::fill_n(to + count, room - count, Item::last());  // the last part may have fewer
+          std::fill_n(to + count, t.k - count, Item::last());  // the last part may have fewer
         }
       });
   for (int64_t r = 0; parts > 1 && r < t.rows; ++r) {
-    Item* const items = found.as<Item>() + r * parts * room;
-    first.keep_first(items, parts * room);
+    Item* const items = found.as<Item>() + r * parts * t.k;
+    std::nth_element(items, items + t.k - 1, items + parts * t.k);
     finish(r, items);
   }
+}
+
+template <class Item, class T>
+void rank_all(const Context& context, const SortTask& t, KeyWord<T> flip, const T* x, T* y,
+              int64_t* index) {
+  context.parallel_for(t.rows, kWork / t.n, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      rank_row<Item>(Keys<T>{x + r * t.n, flip}, t.n, t.k, y + r * t.k, index + r * t.k);
+  });
 }
 
 template <class T>
@@ -233,25 +304,42 @@ void sort_launch(const Context& context, const SortTask& t, const void* x_, void
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
   const auto flip = static_cast<KeyWord<T>>(t.descending ? ~KeyWord<T>{0} : 0);
-  const bool few = t.k <= t.n / 8;
+  const auto run = [&](auto item) {
+    using Item = decltype(item);
+    const bool few = t.k <= t.n / 8;
+    if (t.n <= (few ? kShort / 4 : kShort)) return rank_all<Item>(context, t, flip, x, y, index);
+    if (few) return sort_first<Item>(context, t, flip, x, y, index);
+    sort_all<Item>(context, t, flip, x, y, index);
+  };
   if (sizeof(T) <= 4 && t.n < int64_t{UINT32_MAX})
-    (few ? sort_first<Packed, T> : sort_all<Packed, T>)(context, t, flip, x, y, index);
+    run(Packed{});
   else
-    (few ? sort_first<Wide, T> : sort_all<Wide, T>)(context, t, flip, x, y, index);
+    run(Wide{});
+}
+
+// How many of bounds[n] are in front of v, by halving without branches.
+template <class T, class F>
+int64_t count_in_front(int64_t n, const T* bounds, const F& in_front) {
+  const T* first = bounds;
+  while (n > 0) {
+    const int64_t half = (n + 1) / 2;
+    first += -static_cast<int64_t>(in_front(first[half - 1])) & half;
+    n -= half;
+  }
+  return first - bounds;
 }
 
 // How many of bounds[n] are below v, or not above it.
 template <class T>
-int64_t place_of(KeyWord<T> v, bool right, int64_t n, const T* bounds) {
-  int64_t first = 0;
-  while (n > 0) {
-    const int64_t half = n / 2;
-    const KeyWord<T> key = sort_key(bounds[first + half]);
-    const bool after = right ? key <= v : key < v;
-    first = after ? first + half + 1 : first;
-    n = after ? n - half - 1 : half;
-  }
-  return first;
+int64_t place_of(T value, bool right, int64_t n, const T* bounds) {
+  using C = Compute<T>;
+  const C v = static_cast<C>(value);
+  if (v != v)  // above all numbers
+    return right ? n : count_in_front(n, bounds, [](T b) {
+      return static_cast<C>(b) == static_cast<C>(b);
+    });
+  if (right) return count_in_front(n, bounds, [v](T b) { return static_cast<C>(b) <= v; });
+  return count_in_front(n, bounds, [v](T b) { return static_cast<C>(b) < v; });
 }
 
 template <class T>
@@ -261,7 +349,7 @@ void search_launch(const Context& context, int64_t rows, int64_t n, int64_t m, b
   const T* const x = static_cast<const T*>(x_);
   context.parallel_for(rows * m, kWork, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      y[i] = place_of(sort_key(x[i]), right, n, bounds + (shared ? 0 : i / m * n));
+      y[i] = place_of(x[i], right, n, bounds + (shared ? 0 : i / m * n));
   });
 }
 

@@ -81,6 +81,7 @@ int bits_of(int64_t limit) {  // to tell [0, limit) apart
 // The word whose values are below 2^bits; of 64 bits that is 0, which KeySort takes for 2^64.
 uint64_t limit_of(int bits) { return bits < 64 ? uint64_t{1} << bits : 0; }
 
+// A word of 32 bits is only asked to hold what fits.
 template <class T, class Word>
 void sort_rows(const Context& context, const SortTask& t, const T* x, T* y, int64_t* index) {
   constexpr int kKeyBits = 8 * sizeof(T);
@@ -97,11 +98,13 @@ void sort_rows(const Context& context, const SortTask& t, const T* x, T* y, int6
            t.k, sorted.positions(), second, x, y, index);
   };
   if (together) return store(nullptr);
-  KeySort<Word> by_row(context, numel, static_cast<uint64_t>(t.rows));
-  launch(context, sort_rows_kernel<Word>, grid, dim3(kBlock), numel, t.n, sorted.positions(),
-         by_row.keys());
-  by_row.sort();
-  store(by_row.positions());
+  if constexpr (sizeof(Word) == 8) {
+    KeySort<Word> by_row(context, numel, static_cast<uint64_t>(t.rows));
+    launch(context, sort_rows_kernel<Word>, grid, dim3(kBlock), numel, t.n, sorted.positions(),
+           by_row.keys());
+    by_row.sort();
+    store(by_row.positions());
+  }
 }
 
 template <class T>
