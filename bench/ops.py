@@ -21,7 +21,7 @@ R = torch.nn.functional
 SIZES = {"tiny": 16, "medium": 1 << 16, "large": 1 << 22}
 VIEWS = ("reshape", "view", "permute", "transpose", "flatten", "squeeze", "unsqueeze", "expand",
          "narrow")  # fmt: skip
-NO_DERIVATIVE = ("floor_divide",)  # in PyTorch
+NO_DERIVATIVE = ("bincount", "floor_divide")  # in PyTorch
 LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
