@@ -21,7 +21,7 @@ R = torch.nn.functional
 SIZES = {"tiny": 16, "medium": 1 << 16, "large": 1 << 22}
 VIEWS = ("reshape", "view", "permute", "transpose", "flatten", "squeeze", "unsqueeze", "expand",
          "narrow")  # fmt: skip
-NO_DERIVATIVE = ("floor_divide",)  # in PyTorch
+NO_DERIVATIVE = ("bincount", "floor_divide")  # in PyTorch
 LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
@@ -128,6 +128,12 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),
     "min": lambda x, dim: tuple(torch.min(x, dim)),
+    "sort": lambda x: tuple(torch.sort(x)),
+    "topk": lambda x, k: tuple(torch.topk(x, k)),
+    "median": lambda x, dim: tuple(torch.median(x, dim)),
+    "nanmedian": lambda x, dim: tuple(torch.nanmedian(x, dim)),
+    "searchsorted": lambda bounds, x: torch.searchsorted(torch.sort(bounds)[0], x),
+    "bucketize": lambda x, bounds: torch.bucketize(x, torch.sort(bounds)[0]),
     **{name: _loss(name) for name in LOSSES},
 }
 for _op in OPS:

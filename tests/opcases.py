@@ -8,16 +8,15 @@ The rows are in `opcases_*.py`, a file per subject, the references in `reference
 rows are made of in `oprow.py`.
 """
 
-from tests import opcases_loss, opcases_math, opcases_network
+from importlib import import_module
+from pathlib import Path
+
 from tests.oprow import Call, Op
 
 __all__ = ["CALLS", "OPS", "row"]
 
-OPS: tuple[Op, ...] = (
-    *opcases_math.rows(),
-    *opcases_network.rows(),
-    *opcases_loss.rows(),
-)
+FILES = sorted(p.stem for p in Path(__file__).parent.glob("opcases_*.py"))
+OPS: tuple[Op, ...] = tuple(op for name in FILES for op in import_module(f"tests.{name}").rows())
 
 # Every call of every op, as tests are parametrised over them.
 CALLS: list[tuple[Op, Call]] = [(op, one) for op in OPS for one in op.calls]

@@ -320,11 +320,13 @@ def reduction(
 
 def running(name, reference, draw, **fields):
     shapes = (((7,), 0), ((3, 5), 0), ((3, 5), -1), ((2, 33, 4), 1), ((2, 3, 40), 2), ((0, 3), 0))
+    calls = [call(draw(*shape), dim) for shape, dim in (*shapes, ((2, 0), 0), ((), 0))]
+    calls += [call(draw(3, 270), 1), large(draw(300, 401), 0), large(draw(401, 300), -1)]
     return Op(
         name=name,
         function=getattr(F, name),
         reference=reference,
-        calls=tuple(call(draw(*shape), dim) for shape, dim in (*shapes, ((2, 0), 0), ((), 0))),
+        calls=tuple(calls),
         sized=lambda n: call(draw(max(1, n // 32), 32), 1),
         integers=SIGNED[:1],
         **fields,

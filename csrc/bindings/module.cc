@@ -42,6 +42,7 @@ void register_functions(py::module_& m) {
       runtime("runtime"), fused("fused");
   define_math_functions(functional);
   define_shape_functions(functional);
+  define_sort_functions(functional);
   define_network_functions(functional);
   define_conv_functions(functional);
   define_pool_functions(functional);

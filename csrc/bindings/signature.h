@@ -154,6 +154,7 @@ std::deque<Signature>& all_signatures();
 // The families' rows.
 void define_math_functions(FunctionTable& table);
 void define_shape_functions(FunctionTable& table);
+void define_sort_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
 void define_conv_functions(FunctionTable& table);
 void define_pool_functions(FunctionTable& table);

@@ -79,6 +79,8 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_index(*registry);
   register_gru(*registry);
   register_lstm(*registry);
+  register_sort(*registry);
+  register_count(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;
 }

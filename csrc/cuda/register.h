@@ -22,5 +22,7 @@ void register_index(Registry& registry);
 void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
 void register_scan(Registry& registry);
+void register_sort(Registry& registry);
+void register_count(Registry& registry);
 
 }  // namespace fastdl::cuda

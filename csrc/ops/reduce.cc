@@ -182,11 +182,17 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
     throw argument_error("norm", "the order is not a number")
         .show("input", x)
         .remedy("2 is the length of a vector, 1 the sum of magnitudes, infinity the largest");
-  if (p != 2) return pow(sum(pow(abs(x), scalar_like(p, x)), dims, keepdim), scalar_like(1 / p, x));
-  // The gradient x / |x| is 0 at 0, where sqrt's is infinite.
-  const Tensor squares = sum(square(x), dims, keepdim);
-  const Tensor zero = squares == 0;
-  return select(zero, 0, sqrt(select(zero, 1, squares)));
+  // Where derivatives of roots are infinite, at 0, the gradient is 0.
+  const auto apart_from_0 = [](const Tensor& magnitude, const auto& root) {
+    const Tensor zero = magnitude == 0;
+    return select(zero, 0, root(select(zero, 1, magnitude)));
+  };
+  if (p == 2)
+    return apart_from_0(sum(square(x), dims, keepdim), [](const Tensor& s) { return sqrt(s); });
+  const auto power = [&](const Tensor& a) { return pow(a, scalar_like(p, a)); };
+  const auto root = [&](const Tensor& a) { return pow(a, scalar_like(1 / p, a)); };
+  if (p < 0 || p > 2) return root(sum(power(abs(x)), dims, keepdim));
+  return apart_from_0(sum(apart_from_0(abs(x), power), dims, keepdim), root);
 }
 
 Tensor logsumexp(const Tensor& x, const OptionalDims& dims, bool keepdim) {
