@@ -17,6 +17,7 @@ void register_pool2d(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_softmax(Registry& registry);
 void register_layer_norm(Registry& registry);
+void register_local_response_norm(Registry& registry);
 void register_loss(Registry& registry);
 void register_index(Registry& registry);
 void register_gru(Registry& registry);
