@@ -28,14 +28,39 @@ from fastdl.nn.activation import (
 )
 from fastdl.nn.container import ModuleList, Sequential
 from fastdl.nn.conv import Conv2d
+from fastdl.nn.distance import CosineSimilarity, PairwiseDistance
 from fastdl.nn.linear import Linear
 from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
-from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from fastdl.nn.normalization import (
+    AdaptiveInstanceNorm,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    PixelNorm,
+    RMSNorm,
+)
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
-from fastdl.nn.regularization import Dropout
+from fastdl.nn.regularization import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    DropPath,
+    FeatureAlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    StochasticDepth,
+)
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
 
@@ -47,24 +72,40 @@ __all__ = [
     "LSTM",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AdaptiveInstanceNorm",
+    "AlphaDropout",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "Conv2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "DropPath",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -72,7 +113,10 @@ __all__ = [
     "Mish",
     "Module",
     "ModuleList",
+    "PairwiseDistance",
     "Parameter",
+    "PixelNorm",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -82,6 +126,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "StochasticDepth",
     "Tanh",
     "Tanhshrink",
     "Threshold",
