@@ -1,5 +1,6 @@
 """Layers, losses and containers."""
 
+from fastdl.nn import utils
 from fastdl.nn.activation import (
     CELU,
     ELU,
@@ -130,4 +131,5 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "utils",
 ]
