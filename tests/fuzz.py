@@ -7,6 +7,7 @@ library. The last call is in the file named by FASTDL_FUZZ_LOG, should the proce
 """
 
 import faulthandler
+import inspect
 import os
 import random
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import fastdl
 import fastdl.functional as F
 from fastdl import _core
+from fastdl.composed.door import COMPOSED
 from tests.opcases import OPS
 from tests.oprow import to_tensor
 
@@ -176,6 +178,8 @@ class Fuzzer:
 
 
 def _parameters(name, row=None):
+    if name in COMPOSED:
+        return list(inspect.signature(COMPOSED[name][0]).parameters)
     row = row or next(s for s in _core._signatures() if s["name"] == name)
     inside = row["signature"].split("(", 1)[1].rsplit(") ->", 1)[0]
     parts, depth, part = [], 0, ""

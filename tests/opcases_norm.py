@@ -195,7 +195,7 @@ def _dropped_slices(function, x, p=0.5, training=True):
     return x * _mask(function, x.shape, p) / (1 - p) if p < 1 else 0 * x
 
 
-def _alpha_dropped(lead, x, p=0.5, training=True):
+def _alpha_dropped(lead, x, p=0.5, training=False):
     if not training or p == 0:
         return x
     if p == 1:
@@ -268,25 +268,25 @@ def dropout_rows():
         *slices,
         row(
             "alpha_dropout",
-            call(uniform(33), 0.4),
-            call(images),
-            call(uniform(9), 0.3, training=False),
-            call(uniform(9), 1.0),
-            call(uniform(0, 3), 0.4),
-            large(uniform(70_001), 0.4),
-            sized=lambda n: call(uniform(n), 0.4),
+            call(uniform(33), 0.4, True),
+            call(images, training=True),
+            call(uniform(9), 0.3),
+            call(uniform(9), 1.0, True),
+            call(uniform(0, 3), 0.4, True),
+            large(uniform(70_001), 0.4, True),
+            sized=lambda n: call(uniform(n), 0.4, True),
             reference=partial(_alpha_dropped, None),
             tolerance=shifted,
         ),
         row(
             "feature_alpha_dropout",
-            call(images, 0.4),
-            call(uniform(5, 9)),
-            call(images, training=False),
-            call(images, 1.0),
-            call(uniform(0, 3, 4), 0.4),
-            large(uniform(300, 30, 9), 0.4),
-            sized=lambda n: call(uniform(max(2, n // 64), 64), 0.4),
+            call(images, 0.4, True),
+            call(uniform(5, 9), training=True),
+            call(images),
+            call(images, 1.0, True),
+            call(uniform(0, 3, 4), 0.4, True),
+            large(uniform(300, 30, 9), 0.4, True),
+            sized=lambda n: call(uniform(max(2, n // 64), 64), 0.4, True),
             reference=partial(_alpha_dropped, 2),
             tolerance=shifted,
         ),

@@ -142,7 +142,7 @@ def test_memory_format_stays():
         lambda t: F.local_response_norm(t, 3),
         lambda t: F.dropout(t, generator=g(1)),
         lambda t: F.dropout2d(t, generator=g(1)),
-        lambda t: F.alpha_dropout(t, generator=g(1)),
+        lambda t: F.alpha_dropout(t, 0.5, True, generator=g(1)),
         lambda t: F.gaussian_noise(t, 0.5, generator=g(1)),
         lambda t: F.stochastic_depth(t, 0.5, "row", generator=g(1)),
     ):
@@ -178,14 +178,16 @@ def test_channels_are_dropped_as_a_whole(p):
 @pytest.mark.parametrize("p", [0.05, 0.3, 0.7])
 def test_alpha_dropout_keeps_mean_and_variance(p):
     x = fastdl.randn((N,), generator=fastdl.Generator(2))
-    y = F.alpha_dropout(x, p, generator=fastdl.Generator(3)).numpy().astype("float64")
+    y = F.alpha_dropout(x, p, True, generator=fastdl.Generator(3)).numpy().astype("float64")
     close(y.mean(), 0, 1)
     fourth = (y**4).mean()
     close(y.var(), 1, math.sqrt(fourth - 1))
     values, counts = np.unique(y, return_counts=True)
     close(counts.max() / N, p, math.sqrt(p * (1 - p)))  # the one value of the dropped
     assert values[counts.argmax()] < 0
-    channels = F.feature_alpha_dropout(fastdl.ones((500, 20, 9)), p).numpy().reshape(10_000, 9)
+    channels = (
+        F.feature_alpha_dropout(fastdl.ones((500, 20, 9)), p, True).numpy().reshape(10_000, 9)
+    )
     assert (channels == channels[:, :1]).all()
 
 

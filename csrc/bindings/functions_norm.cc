@@ -131,19 +131,22 @@ void define_dropout(FunctionTable& t) {
         return dropout_slices("dropout3d", x, x.dim() - 3, {p, training, g});
       });
   t.function(
-      "alpha_dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator "
+      "alpha_dropout(input: ArrayLike, p: float = 0.5, training: bool = False, generator: "
+      "Generator "
       "| None = None) -> Tensor",
       "input: floating; p: 0..1",
       R"(Sets each element to SELU's limit with probability p; an affine function then restores
-mean 0 and variance 1 (Klambauer et al., 2017). The input itself when not training; zeros for p = 1.)",
+mean 0 and variance 1 (Klambauer et al., 2017). The input itself when not training, as by default;
+zeros for p = 1.)",
       [](const Tensor& x, double p, bool training, Generator* g) {
         return alpha_dropout(x, {p, training, g});
       });
   t.function(
-      "feature_alpha_dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: "
+      "feature_alpha_dropout(input: ArrayLike, p: float = 0.5, training: bool = False, generator: "
       "Generator | None = None) -> Tensor",
       "input: floating [N, C, ...]; p: 0..1",
-      "alpha_dropout of whole channels of input[N, C, ...].",
+      "alpha_dropout of whole channels of input[N, C, ...]; when training, which is not the "
+      "default.",
       [](const Tensor& x, double p, bool training, Generator* g) {
         return feature_alpha_dropout(x, {p, training, g});
       });
