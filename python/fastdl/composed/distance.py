@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastdl import _core
 from fastdl.composed.door import composed
@@ -32,9 +32,10 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
 
     The vectors lie along `dim`, which the result does not have; the shapes are broadcast.
     """
-    along = dim if dim < 0 else dim - max(x1.ndim, x2.ndim)  # the same of both
-    first, second = (_core.clamp(_core.norm(x, 2.0, along, True), min=eps) for x in (x1, x2))
-    return _core.sum(_core.mul(_core.div(x1, first), _core.div(x2, second)), along)
+    first, second = cast("Tensor", x1), cast("Tensor", x2)
+    along = dim if dim < 0 else dim - max(first.ndim, second.ndim)  # the same of both
+    lengths = [_core.clamp(_core.norm(x, 2.0, along, True), min=eps) for x in (first, second)]
+    return _core.sum(first / lengths[0] * (second / lengths[1]), along)
 
 
 @composed("x1: floating; x2: like x1; p: 0..; eps: 0..")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastdl import _core
 from fastdl.composed.door import composed
@@ -42,18 +42,21 @@ def adaptive_instance_norm(
             "adaptive_instance_norm", "expected a style, or both mean and std",
             remedy="pass style=..., or mean=... and std=...",
         )  # fmt: skip
-    n, channels, *sizes = input.shape
+    x = cast("Tensor", input)
+    n, channels, *sizes = x.shape
     if style is not None:
-        pixels = _core.reshape(style, (n, channels, _count(style)))
+        pixels = _core.reshape(style, (n, channels, _pixels(cast("Tensor", style))))
         mean = _core.mean(pixels, 2)
         std = _core.sqrt(_core.add(_core.var(pixels, 2, 0), eps))
     # Every sample's channel is a channel of one sample to batch norm.
-    together = _core.reshape(input, (1, n * channels, *sizes))
     normal = _core.batch_norm(
-        together, weight=_statistic(std, input), bias=_statistic(mean, input),
-        training=True, eps=eps,
-    )  # fmt: skip
-    return _core.reshape(normal, input.shape)
+        _core.reshape(x, (1, n * channels, *sizes)),
+        weight=_statistic(cast("Tensor", std), x),
+        bias=_statistic(cast("Tensor", mean), x),
+        training=True,
+        eps=eps,
+    )
+    return _core.reshape(normal, x.shape)
 
 
 @composed("input: floating [N, C, ...]; eps: 0..")
@@ -69,7 +72,7 @@ def pixel_norm(input: ArrayLike, eps: float = 1e-8) -> Tensor:
     return _core.mul(input, _core.rsqrt(_core.add(power, eps)))
 
 
-def _count(images: Tensor) -> int:
+def _pixels(images: Tensor) -> int:
     """Pixels of a channel of images[N, C, ...]."""
     count = 1
     for size in images.shape[2:]:

@@ -10,7 +10,7 @@ from fastdl.nn.linear import require_positive
 from fastdl.nn.module import Module
 from fastdl.nn.utils.parametrize import (
     Parametrization,
-    is_parametrized,
+    parametrization_of,
     register_parametrization,
     remove_parametrizations,
 )
@@ -22,6 +22,9 @@ FIRST_ITERATIONS = 15  # when the vectors are made, so that the first forward pa
 
 class SpectralNorm(Parametrization):
     """weight / sigma, sigma being the largest singular value, by power iteration."""
+
+    _u: Tensor
+    _v: Tensor
 
     def __init__(self, weight: Tensor, n_power_iterations: int, eps: float, dim: int) -> None:
         self.n_power_iterations = n_power_iterations
@@ -45,7 +48,7 @@ class SpectralNorm(Parametrization):
                 self._iterate(matrix.detach(), self.n_power_iterations)
         # Copies, for the next iteration changes the vectors while this graph may still want them.
         u, v = self._u.clone(), self._v.clone()
-        return weight / (u * (matrix @ v)).sum()
+        return _core.div(weight, (u * (matrix @ v)).sum())
 
     def extra_repr(self) -> str:
         return f"n_power_iterations={self.n_power_iterations}, eps={self.eps}, dim={self.dim}"
@@ -162,10 +165,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
 
 
 def _remove(module: Module, name: str, kind: type[Module], function: str) -> Module:
-    if not (
-        is_parametrized(module, name)
-        and isinstance(vars(vars(module.parametrizations)[name])["0"], kind)
-    ):
+    if not isinstance(parametrization_of(module, name), kind):
         raise ArgumentError(function, f"{name!r} of {type(module).__name__} has no {kind.__name__}")
     return remove_parametrizations(module, name)
 

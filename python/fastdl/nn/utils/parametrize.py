@@ -20,6 +20,7 @@ __all__ = [
     "Parametrization",
     "ParametrizationList",
     "is_parametrized",
+    "parametrization_of",
     "register_parametrization",
     "remove_parametrizations",
 ]
@@ -109,20 +110,26 @@ def register_parametrization(module: Module, name: str, parametrization: Module)
     computed = ParametrizationList(parametrization, value)
     computed.train(module.training)
     delattr(module, name)
-    if not is_parametrized(module):
-        module.parametrizations = _Parametrizations()
-        module.parametrizations.training = module.training
-    setattr(module.parametrizations, name, computed)
+    held = _held(module)
+    if held is None:
+        held = _Parametrizations().train(module.training)
+        module.add_module("parametrizations", held)
+    held.add_module(name, computed)
     _renew_class(module)
     return module
 
 
 def is_parametrized(module: Module, name: str | None = None) -> bool:
     """Whether a tensor of the module, or the one of that name, is parametrised."""
-    held = vars(module).get("parametrizations")
-    if not isinstance(held, _Parametrizations):
-        return False
-    return name is None or name in vars(held)
+    held = _held(module)
+    return held is not None and (name is None or name in vars(held))
+
+
+def parametrization_of(module: Module, name: str) -> Module | None:
+    """What computes `module.<name>`; None where nothing does."""
+    if not is_parametrized(module, name):
+        return None
+    return vars(_list(module, name))["0"]  # type: ignore[no-any-return]
 
 
 def remove_parametrizations(module: Module, name: str, leave_parametrized: bool = True) -> Module:
@@ -145,8 +152,7 @@ def remove_parametrizations(module: Module, name: str, leave_parametrized: bool 
             "remove_parametrizations",
             f"{name!r} of {type(module).__name__} is not parametrised",
         )
-    held = module.parametrizations
-    computed: ParametrizationList = vars(held)[name]
+    computed = _list(module, name)
     originals = computed.originals()
     if not leave_parametrized and len(originals) > 1:
         raise ArgumentError(
@@ -162,15 +168,25 @@ def remove_parametrizations(module: Module, name: str, leave_parametrized: bool 
             plain = Parameter(value.clone(), any(o.requires_grad for o in originals))
         else:
             plain = value.clone()
+    held = _held(module)
     delattr(held, name)
     if not any(isinstance(v, ParametrizationList) for v in vars(held).values()):
-        del module.parametrizations
+        delattr(module, "parametrizations")
     _renew_class(module)
     if isinstance(plain, Parameter):
         module.register_parameter(name, plain)
     else:
         module.register_buffer(name, plain)
     return module
+
+
+def _held(module: Module) -> _Parametrizations | None:
+    held = vars(module).get("parametrizations")
+    return held if isinstance(held, _Parametrizations) else None
+
+
+def _list(module: Module, name: str) -> ParametrizationList:
+    return vars(_held(module))[name]  # type: ignore[no-any-return]
 
 
 def _right_inverse(parametrization: Module, value: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -184,11 +200,12 @@ def _as_tuple(made: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 def _renew_class(module: Module) -> None:
     """Give the module the class with a property for each of its parametrised names."""
-    plain = getattr(type(module), "_plain_class", type(module))
-    held = vars(module).get("parametrizations")
+    plain: type[Module] = getattr(type(module), "_plain_class", type(module))
+    held = _held(module)
     lists = vars(held).items() if held is not None else ()
     names = tuple(name for name, value in lists if isinstance(value, ParametrizationList))
-    module.__class__ = _class_with(plain, names) if names else plain
+    # mypy takes the hash of a class for that of its instances.
+    module.__class__ = _class_with(plain, names) if names else plain  # type: ignore[arg-type]
 
 
 @functools.cache
@@ -197,8 +214,8 @@ def _class_with(plain: type[Module], names: tuple[str, ...]) -> type[Module]:
 
     def computed(name: str) -> property:
         return property(
-            lambda self: vars(self.parametrizations)[name](),
-            lambda self, value: vars(self.parametrizations)[name].assign(value),
+            lambda self: _list(self, name)(),
+            lambda self, value: _list(self, name).assign(value),
         )
 
     members: dict[str, Any] = {name: computed(name) for name in names}
