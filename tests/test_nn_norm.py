@@ -149,9 +149,34 @@ def test_memory_format_stays():
         leaf = last.detach().requires_grad_()
         y = function(leaf)
         assert y.stride() == last.stride()
-        np.testing.assert_array_equal(y.detach().numpy(), function(x).numpy())
+        np.testing.assert_allclose(y.detach().numpy(), function(x).numpy(), atol=1e-6)
         (grad,) = autograd.grad(y.square().sum(), [leaf])
         assert grad.stride() == last.stride()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("shape", "groups"),
+    [((3, 6, 5, 7), 3), ((2, 5, 3, 2), 5), ((1, 300, 9, 8), 1), ((2, 280, 4, 20), 7),
+     ((3, 64, 30, 31), 64), ((2, 96, 80, 81), 12), ((0, 4, 3, 3), 2)],
+)  # fmt: skip
+def test_group_norm_of_channels_last_images(shape, groups, dtype):
+    """The kernels for channels-last give what those for channels first do."""
+    x, start = tensor(*shape).to(dtype), tensor(*shape, seed=1).to(dtype)
+    kind = "float64" if dtype == "float64" else "float32"
+    affine = [tensor(shape[1], seed=2).to(kind), tensor(shape[1], seed=3).to(kind)]
+    found = []
+    for form in (fastdl.contiguous_format, fastdl.channels_last):
+        for own in (affine, [None, None]):
+            leaf = x.contiguous(memory_format=form).requires_grad_()
+            leaves = [leaf] + [t.detach().requires_grad_() for t in own if t is not None]
+            y = F.group_norm(leaf, groups, *(leaves[1:] or own))
+            found.append([y.detach(), *autograd.grad([y], leaves, [start])])
+    unit = {"float64": 1e-13, "float32": 1e-5, "bfloat16": 2e-2}[dtype]
+    for first, last in zip(found[:2], found[2:], strict=True):
+        for a, b in zip(first, last, strict=True):
+            a, b = a.double().numpy(), b.double().numpy()
+            np.testing.assert_allclose(b, a, rtol=unit, atol=unit * np.abs(a).max(initial=1))
 
 
 # dropout and noise

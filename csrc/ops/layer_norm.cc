@@ -79,15 +79,31 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in, const RowNormShape& 
   return {reshape(normal, x.shape())};
 }
 
+// Channels-last images whose groups are normalised have kernels of their own on the CPU.
+bool has_last_kernels(const Tensor& x, const RowNormShape& s) {
+  return x.device().is_cpu() && s.inner > 1 && is_channels_last(x);
+}
+
+LastNormShape last_shape(const Tensor& x, const RowNormShape& s) {
+  return {x.size(0), s.inner, x.size(1), s.groups};
+}
+
 struct Gradients {
   Tensor x, weight, bias;
 };
 
-// The gradients for which `out` has a tensor; contiguous operands.
-void fused_gradients(const char* op, const RowNormShape& s, const Tensor& x, const Tensor& dy,
-                     const Tensor& mean, const Tensor& rstd, const Tensor& weight, Gradients& out) {
+// The gradients for which `out` has a tensor; operands in the layout of the kernels, which are those
+// for channels-last images if `last`.
+void fused_gradients(const char* op, const RowNormShape& s, bool last, const Tensor& x,
+                     const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& weight,
+                     Gradients& out) {
   const bool cpu = x.device().is_cpu();
   const auto target = [](const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+  if (last)
+    return launch<last_norm_backward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s),
+                                      x.data(), dy.data(), mean.data(), rstd.data(),
+                                      weight.defined() ? weight.data() : nullptr, target(out.x),
+                                      target(out.weight), target(out.bias));
   if (out.x.defined() || cpu)
     launch<row_norm_backward>(op, x.device(), x.dtype(), x.numel(), s, x.data(), dy.data(),
                               mean.data(), rstd.data(), weight.defined() ? weight.data() : nullptr,
@@ -116,17 +132,24 @@ Normalised normalised(const char* op, const Tensor& x, const RowNormShape& s, co
                       const Tensor& bias, double eps) {
   check_kind(op, x, {{"weight", weight}, {"bias", bias}});
   const auto plain = [](const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; };
-  const Layout layout = layout_of(x);
-  const Tensor xs = plain(x), ws = plain(weight), bs = plain(bias);
-  Tensor y = empty(op, x.shape(), x.dtype(), x.device());
+  const bool last = has_last_kernels(x, s);
+  const Layout layout = layout_of(x), inside = last ? layout : Layout::first;
+  const Tensor xs = in_layout(detach(x), inside), ws = plain(weight), bs = plain(bias);
+  Tensor y = empty_in(op, inside, x.shape(), x.dtype(), x.device());
   Tensor mean = empty({s.rows}, statistics_dtype(x), x.device()), rstd = empty_like(mean);
-  launch<row_norm_forward>(op, x.device(), x.dtype(), x.numel(), s, eps, xs.data(),
-                           ws.defined() ? ws.data() : nullptr, bs.defined() ? bs.data() : nullptr,
-                           y.mutable_data(), mean.mutable_data(), rstd.mutable_data());
+  const void* const w = ws.defined() ? ws.data() : nullptr;
+  const void* const b = bs.defined() ? bs.data() : nullptr;
+  if (last)
+    launch<last_norm_forward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s), eps,
+                              xs.data(), w, b, y.mutable_data(), mean.mutable_data(),
+                              rstd.mutable_data());
+  else
+    launch<row_norm_forward>(op, x.device(), x.dtype(), x.numel(), s, eps, xs.data(), w, b,
+                             y.mutable_data(), mean.mutable_data(), rstd.mutable_data());
   y = in_layout(y, layout);
   if (Recording r{op, {&x, &weight, &bias}})
-    r.result(y, [op, s, eps, layout, x = Saved(x), w = Saved(weight), b = Saved(bias), mean,
-                 rstd](Backward& pass) {
+    r.result(y, [op, s, eps, last, layout, inside, x = Saved(x), w = Saved(weight), b = Saved(bias),
+                 mean, rstd](Backward& pass) {
       const Tensor xs = x.get(pass), ws = w.get(pass), bs = b.get(pass);
       if (grad_enabled()) {
         const auto again = [&](const std::vector<Tensor>& in) { return composed(in, s, eps); };
@@ -135,11 +158,11 @@ Normalised normalised(const char* op, const Tensor& x, const RowNormShape& s, co
         return;
       }
       Gradients grads;
-      if (pass.needs(0)) grads.x = empty(xs.shape(), xs.dtype(), xs.device());
+      if (pass.needs(0)) grads.x = empty_in(inside, xs.shape(), xs.dtype(), xs.device());
       if (pass.needs(1)) grads.weight = empty(ws.shape(), mean.dtype(), xs.device());
       if (pass.needs(2)) grads.bias = empty(bs.shape(), mean.dtype(), xs.device());
-      fused_gradients(op, s, contiguous(xs), contiguous(pass.grad()), mean, rstd,
-                      ws.defined() ? contiguous(ws) : ws, grads);
+      fused_gradients(op, s, last, in_layout(xs, inside), in_layout(pass.grad(), inside), mean,
+                      rstd, ws.defined() ? contiguous(ws) : ws, grads);
       if (grads.x.defined()) pass.give(0, in_layout(grads.x, layout));
       pass.give(1, grads.weight);
       pass.give(2, grads.bias);

@@ -32,6 +32,17 @@ FASTDL_KERNEL(row_norm_backward, const RowNormShape& shape, const void* x, const
               const void* mean, const void* rstd, const void* weight, void* dx, void* dweight,
               void* dbias);
 
+// The same of images x[samples, pixels, channels] in channels-last, whose groups are normalised: on the
+// CPU alone. mean and rstd are [samples, groups], weight and bias [channels].
+struct LastNormShape {
+  int64_t samples, pixels, channels, groups;
+};
+FASTDL_KERNEL(last_norm_forward, const LastNormShape& shape, double eps, const void* x,
+              const void* weight, const void* bias, void* y, void* mean, void* rstd);
+FASTDL_KERNEL(last_norm_backward, const LastNormShape& shape, const void* x, const void* dy,
+              const void* mean, const void* rstd, const void* weight, void* dx, void* dweight,
+              void* dbias);
+
 // Over the last dimensions of x, which are `normalized`; weight and bias, of that shape, may be
 // undefined.
 Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias,

@@ -14,6 +14,7 @@
 #include "cpu/prefetch.h"
 #include "cpu/reduce.h"
 #include "cpu/register.h"
+#include "ops/layer_norm_last_cpu.h"
 
 namespace fastdl::cpu {
 namespace {
@@ -325,6 +326,8 @@ void register_layer_norm(Registry& registry) {
     using T = typename decltype(tag)::type;
     registry.add<row_norm_forward>(dtype_of<T>::value, forward<T>);
     registry.add<row_norm_backward>(dtype_of<T>::value, backward<T>);
+    registry.add<last_norm_forward>(dtype_of<T>::value, last_forward<T>);
+    registry.add<last_norm_backward>(dtype_of<T>::value, last_backward<T>);
   });
 }
 
