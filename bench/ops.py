@@ -22,6 +22,8 @@ SIZES = {"tiny": 16, "medium": 1 << 16, "large": 1 << 22}
 VIEWS = ("reshape", "view", "permute", "transpose", "flatten", "squeeze", "unsqueeze", "expand",
          "narrow")  # fmt: skip
 NO_DERIVATIVE = ("bincount", "floor_divide")  # in PyTorch
+DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "stochastic_depth")
+RANDOM = (*DROPOUTS, "alpha_dropout", "feature_alpha_dropout", "gaussian_noise", "gaussian_dropout")
 LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
@@ -57,7 +59,7 @@ def _pair(op: Op, count: int, make: Callable[..., Sides], **options: Any) -> Sid
         for array, values in zip(call.arrays, call.draw(op.name), strict=True)
     ]
 
-    ours = F.dropout if op.name == "dropout" else op.function
+    ours = getattr(F, op.name) if op.name in RANDOM else op.function
     functions = [ours, REFERENCES[op.name]]
     if call.kwargs:
         functions = [partial(function, **call.kwargs) for function in functions]
@@ -91,7 +93,14 @@ def _same_share(ours: Any, theirs: Any) -> None:
     assert ours.numel() < 1000 or abs(shares[0] - shares[1]) < 0.02, f"shares kept: {shares}"
 
 
-_CHECKS = {"dropout": _same_share}
+def _same_spread(ours: Any, theirs: Any) -> None:
+    """Noise: not the same, but as much of it."""
+    spreads = [float(result.detach().numpy().std()) for result in (ours, theirs)]
+    assert ours.shape == tuple(theirs.shape)
+    assert ours.numel() < 1000 or abs(spreads[0] - spreads[1]) < 0.05 * spreads[1], str(spreads)
+
+
+_CHECKS = dict.fromkeys(RANDOM, _same_spread) | dict.fromkeys(DROPOUTS, _same_share)
 
 
 def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
@@ -102,8 +111,30 @@ def _lstm(x: Any, h: Any, c: Any, *weights: Any) -> Any:
     return output, h_n[0], c_n[0]
 
 
-def _layer_norm(x: Any, shape: Any, *more: Any, **options: Any) -> Any:
-    return R.layer_norm(x, [shape] if isinstance(shape, int) else shape, *more, **options)
+def _row_norm(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(x: Any, shape: Any, *more: Any, **options: Any) -> Any:
+        return function(x, [shape] if isinstance(shape, int) else shape, *more, **options)
+
+    return apply
+
+
+def _adaptive_instance_norm(x: Any, style: Any) -> Any:
+    pixels = style.flatten(2)
+    mean, std = pixels.mean(2), (pixels.var(2, correction=0) + 1e-5).sqrt()
+    return R.instance_norm(x) * std[:, :, None, None] + mean[:, :, None, None]
+
+
+def _pixel_norm(x: Any) -> Any:
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+def _gaussian_dropout(x: Any, p: float) -> Any:
+    return x * (1 + (p / (1 - p)) ** 0.5 * torch.randn_like(x))
+
+
+def _stochastic_depth(x: Any, p: float, mode: str) -> Any:
+    shape = [x.shape[0] if mode == "row" else 1, *[1] * (x.ndim - 1)]
+    return x * torch.empty(shape).bernoulli_(1 - p).div_(1 - p)
 
 
 def _gru(x: Any, h: Any, *weights: Any) -> Any:
@@ -123,7 +154,13 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "view": lambda x, shape: x.view(shape),
     "expand": lambda x, shape: x.expand(shape),
     "scatter_add": torch.scatter_add,
-    "layer_norm": _layer_norm,
+    "layer_norm": _row_norm(R.layer_norm),
+    "rms_norm": _row_norm(R.rms_norm),
+    "adaptive_instance_norm": _adaptive_instance_norm,
+    "pixel_norm": _pixel_norm,
+    "gaussian_noise": lambda x, std: x + std * torch.randn_like(x),
+    "gaussian_dropout": _gaussian_dropout,
+    "stochastic_depth": _stochastic_depth,
     "gru": _gru,
     "lstm": _lstm,
     "max": lambda x, dim: tuple(torch.max(x, dim)),

@@ -1,7 +1,6 @@
-// Rows of the function table: dense layers, dropout and softmax.
+// Rows of the function table: dense layers and softmax.
 #include "bindings/signature.h"
 #include "ops/matmul.h"
-#include "ops/random.h"
 #include "ops/softmax.h"
 
 namespace fastdl::bindings {
@@ -15,15 +14,6 @@ void define_network_functions(FunctionTable& t) {
              [](const Tensor& x, const Tensor& w, const OptionalTensor& b) {
                return linear(x, w, b.tensor);
              });
-  t.function(
-      "dropout(input: ArrayLike, p: float = 0.5, training: bool = True, generator: Generator | "
-      "None = None) -> Tensor",
-      "input: floating; p: 0..1",
-      "Zeroes each element with probability p and scales the rest by 1 / (1 - p)\n(Srivastava et "
-      "al., 2014); the input itself when not training.",
-      [](const Tensor& x, double p, bool training, Generator* g) {
-        return dropout(x, p, training, g);
-      });
   t.both("softmax(input: ArrayLike, dim: int) -> Tensor", "input: floating; dim: dim of input",
          "exp(x) / sum(exp(x)) along `dim`, without overflow.",
          [](const Tensor& x, int64_t dim) { return softmax(x, dim); });

@@ -13,6 +13,7 @@ void register_count(Registry& registry);
 void register_gru(Registry& registry);
 void register_index(Registry& registry);
 void register_layer_norm(Registry& registry);
+void register_local_response_norm(Registry& registry);
 void register_loss(Registry& registry);
 void register_lstm(Registry& registry);
 void register_matmul(Registry& registry);

@@ -1,5 +1,8 @@
 #include "ops/layer_norm.h"
 
+#include "autograd/inplace.h"
+#include "core/layout.h"
+#include "ops/batch_norm.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
@@ -9,111 +12,222 @@
 namespace fastdl {
 namespace {
 
-constexpr const char* kOp = "layer_norm";
+// Statistics of 16-bit inputs are in float, and so are weight and bias.
+DType statistics_dtype(const Tensor& x) {
+  return x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+}
 
-LayerNormShape check_operands(const Tensor& x, const Dims& normalized,
-                              std::initializer_list<Operand> affine) {
-  check_floating(kOp, {"input", x});
+double epsilon(DType t) {
+  switch (t) {
+    case DType::f16: return 0x1p-10;
+    case DType::bf16: return 0x1p-7;
+    case DType::f32: return 0x1p-23;
+    default: return 0x1p-52;
+  }
+}
+
+void check_kind(const char* op, const Tensor& x, std::initializer_list<Operand> affine) {
+  const DType kind = statistics_dtype(x);
+  for (const Operand& o : affine)
+    if (o.tensor.defined() && o.tensor.dtype() != kind)
+      check_same_kind(op, {{"statistics", empty({0}, kind, x.device())}, o});
+}
+
+RowNormShape shape_over(const char* op, const Tensor& x, const Dims& normalized,
+                        std::initializer_list<Operand> affine) {
   const int lead = x.dim() - normalized.n;
   bool fits = normalized.n > 0 && lead >= 0;
   for (int i = 0; fits && i < normalized.n; ++i) fits = x.size(lead + i) == normalized[i];
   if (!fits)
-    throw shape_error(kOp, "the last dimensions of the input are not normalized_shape")
+    throw shape_error(op, "the last dimensions of the input are not normalized_shape")
         .show("input", x)
         .show("normalized_shape", str(normalized))
         .remedy("give the sizes of one or more of the input's last dimensions");
-  const DType kind = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
-  for (const Operand& o : affine) {
-    if (!o.tensor.defined()) continue;
-    check_same_device(kOp, {{"input", x}, o});
-    if (o.tensor.dtype() != kind)
-      check_same_kind(kOp, {{"statistics", empty({0}, kind, x.device())}, o});
-    if (o.tensor.shape() != normalized)
-      throw shape_error(kOp, text(o.name, " does not have the shape that is normalised"))
+  for (const Operand& o : affine)
+    if (o.tensor.defined() && o.tensor.shape() != normalized)
+      throw shape_error(op, text(o.name, " does not have the shape that is normalised"))
           .show(o.name, o.tensor)
           .show("normalized_shape", str(normalized))
           .remedy("make the shapes equal");
-  }
-  LayerNormShape s{1, 1};
+  RowNormShape s{1, 1};
   for (int i = 0; i < x.dim(); ++i) (i < lead ? s.rows : s.columns) *= x.size(i);
   if (s.columns == 0) s.rows = 0;  // no elements, in the form that kernels expect
   return s;
 }
 
+RowNormShape shape_over_channels(const Tensor& x, int64_t groups) {
+  if (x.size(1) == 0) return {0, 0};
+  RowNormShape s{x.size(0) * groups, x.size(1) / groups, groups};
+  for (int i = 2; i < x.dim(); ++i) s.inner *= x.size(i);
+  if (s.inner == 0) s.rows = 0, s.inner = 1;  // no elements, in the form that kernels expect
+  s.columns *= s.inner;
+  return s;
+}
+
 // The definition, for higher derivatives. Operands: x, weight, bias.
-std::vector<Tensor> composed(const std::vector<Tensor>& in, const Dims& normalized, double eps) {
+std::vector<Tensor> composed(const std::vector<Tensor>& in, const RowNormShape& s, double eps) {
   const Tensor& x = in[0];
-  Dims dims;
-  for (int i = x.dim() - normalized.n; i < x.dim(); ++i) dims.push(i);
-  const Tensor centred = x - mean(x, dims, true);
-  Tensor normal = centred * rsqrt(mean(square(centred), dims, true) + eps);
-  if (in[1].defined()) normal = normal * cast(in[1], x.dtype());
-  if (in[2].defined()) normal = normal + cast(in[2], x.dtype());
-  return {normal};
+  const Tensor rows = reshape(x, {s.rows / s.groups, s.groups, s.weights_of_row(), s.inner});
+  const auto affine = [&](const Tensor& t) {
+    return cast(reshape(t, {1, s.groups, s.weights_of_row(), 1}), x.dtype());
+  };
+  const Dims row{2, 3};
+  const Tensor centred = s.centred ? rows - mean(rows, row, true) : rows;
+  Tensor normal = centred * rsqrt(mean(square(centred), row, true) + eps);
+  if (in[1].defined()) normal = normal * affine(in[1]);
+  if (in[2].defined()) normal = normal + affine(in[2]);
+  return {reshape(normal, x.shape())};
+}
+
+// Channels-last images whose groups are normalised have kernels of their own on the CPU.
+bool has_last_kernels(const Tensor& x, const RowNormShape& s) {
+  return x.device().is_cpu() && s.inner > 1 && is_channels_last(x);
+}
+
+LastNormShape last_shape(const Tensor& x, const RowNormShape& s) {
+  return {x.size(0), s.inner, x.size(1), s.groups};
 }
 
 struct Gradients {
   Tensor x, weight, bias;
 };
 
-// The gradients for which `out` has a tensor; contiguous operands.
-void fused_gradients(const LayerNormShape& s, const Tensor& x, const Tensor& dy, const Tensor& mean,
-                     const Tensor& rstd, const Tensor& weight, Gradients& out) {
+// The gradients for which `out` has a tensor; operands in the layout of the kernels, which are those
+// for channels-last images if `last`.
+void fused_gradients(const char* op, const RowNormShape& s, bool last, const Tensor& x,
+                     const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& weight,
+                     Gradients& out) {
   const bool cpu = x.device().is_cpu();
   const auto target = [](const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+  if (last)
+    return launch<last_norm_backward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s),
+                                      x.data(), dy.data(), mean.data(), rstd.data(),
+                                      weight.defined() ? weight.data() : nullptr, target(out.x),
+                                      target(out.weight), target(out.bias));
   if (out.x.defined() || cpu)
-    launch<layer_norm_backward>(
-        kOp, x.device(), x.dtype(), x.numel(), s, x.data(), dy.data(), mean.data(), rstd.data(),
-        weight.defined() ? weight.data() : nullptr, target(out.x),
-        cpu ? target(out.weight) : nullptr, cpu ? target(out.bias) : nullptr);
+    launch<row_norm_backward>(op, x.device(), x.dtype(), x.numel(), s, x.data(), dy.data(),
+                              mean.data(), rstd.data(), weight.defined() ? weight.data() : nullptr,
+                              target(out.x), cpu ? target(out.weight) : nullptr,
+                              cpu ? target(out.bias) : nullptr);
   if (cpu || !(out.weight.defined() || out.bias.defined())) return;
+  const int64_t samples = s.rows / s.groups;
   const auto rows = [&](const Tensor& t) {
-    return cast(reshape(t, {s.rows, s.columns}), mean.dtype());
+    return cast(reshape(t, {samples, s.groups, s.weights_of_row(), s.inner}), mean.dtype());
   };
-  const auto each = [&](const Tensor& t) { return reshape(t, {s.rows, 1}); };
+  const auto each = [&](const Tensor& t) { return reshape(t, {samples, s.groups, 1, 1}); };
+  const auto gathered = [](const Tensor& t, const Tensor& like) {
+    return reshape(sum(t, Dims{0, 3}, false), like.shape());
+  };
   const Tensor g = rows(dy);
-  if (out.bias.defined()) out.bias = reshape(sum(g, Dims{0}, false), out.bias.shape());
+  if (out.bias.defined()) out.bias = gathered(g, out.bias);
   if (out.weight.defined())
-    out.weight =
-        reshape(sum(g * ((rows(x) - each(mean)) * each(rstd)), Dims{0}, false), out.weight.shape());
+    out.weight = gathered(g * ((rows(x) - each(mean)) * each(rstd)), out.weight);
+}
+
+struct Normalised {
+  Tensor y, mean, rstd;  // the latter two [rows], not recorded
+};
+
+Normalised normalised(const char* op, const Tensor& x, const RowNormShape& s, const Tensor& weight,
+                      const Tensor& bias, double eps) {
+  check_kind(op, x, {{"weight", weight}, {"bias", bias}});
+  const auto plain = [](const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; };
+  const bool last = has_last_kernels(x, s);
+  const Layout layout = layout_of(x), inside = last ? layout : Layout::first;
+  const Tensor xs = in_layout(detach(x), inside), ws = plain(weight), bs = plain(bias);
+  Tensor y = empty_in(op, inside, x.shape(), x.dtype(), x.device());
+  Tensor mean = empty({s.rows}, statistics_dtype(x), x.device()), rstd = empty_like(mean);
+  const void* const w = ws.defined() ? ws.data() : nullptr;
+  const void* const b = bs.defined() ? bs.data() : nullptr;
+  if (last)
+    launch<last_norm_forward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s), eps,
+                              xs.data(), w, b, y.mutable_data(), mean.mutable_data(),
+                              rstd.mutable_data());
+  else
+    launch<row_norm_forward>(op, x.device(), x.dtype(), x.numel(), s, eps, xs.data(), w, b,
+                             y.mutable_data(), mean.mutable_data(), rstd.mutable_data());
+  y = in_layout(y, layout);
+  if (Recording r{op, {&x, &weight, &bias}})
+    r.result(y, [op, s, eps, last, layout, inside, x = Saved(x), w = Saved(weight), b = Saved(bias),
+                 mean, rstd](Backward& pass) {
+      const Tensor xs = x.get(pass), ws = w.get(pass), bs = b.get(pass);
+      if (grad_enabled()) {
+        const auto again = [&](const std::vector<Tensor>& in) { return composed(in, s, eps); };
+        const auto grads = composed_gradients(again, {xs, ws, bs}, {pass.grad()});
+        for (int i = 0; i < 3; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
+        return;
+      }
+      Gradients grads;
+      if (pass.needs(0)) grads.x = empty_in(inside, xs.shape(), xs.dtype(), xs.device());
+      if (pass.needs(1)) grads.weight = empty(ws.shape(), mean.dtype(), xs.device());
+      if (pass.needs(2)) grads.bias = empty(bs.shape(), mean.dtype(), xs.device());
+      fused_gradients(op, s, last, in_layout(xs, inside), in_layout(pass.grad(), inside), mean,
+                      rstd, ws.defined() ? contiguous(ws) : ws, grads);
+      if (grads.x.defined()) pass.give(0, in_layout(grads.x, layout));
+      pass.give(1, grads.weight);
+      pass.give(2, grads.bias);
+    });
+  return {y, mean, rstd};
+}
+
+// running[C] moves towards the mean over N of now[N, C].
+void update_running(const Tensor& running, const Tensor& now, double momentum) {
+  if (running.defined())
+    copy_(running,
+          running * (1 - momentum) + cast(mean(now, Dims{0}, false), running.dtype()) * momentum);
 }
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized, const Tensor& weight, const Tensor& bias,
                   double eps) {
-  const LayerNormShape s = check_operands(x, normalized, {{"weight", weight}, {"bias", bias}});
-  const auto plain = [](const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; };
-  const Tensor xs = plain(x), ws = plain(weight), bs = plain(bias);
-  const DType kind = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
-  Tensor y = empty(kOp, x.shape(), x.dtype(), x.device());
-  Tensor mean = empty({s.rows}, kind, x.device()), rstd = empty_like(mean);
-  launch<layer_norm_forward>(kOp, x.device(), x.dtype(), x.numel(), s, eps, xs.data(),
-                             ws.defined() ? ws.data() : nullptr, bs.defined() ? bs.data() : nullptr,
-                             y.mutable_data(), mean.mutable_data(), rstd.mutable_data());
-  if (Recording r{kOp, {&x, &weight, &bias}})
-    r.result(y, [s, normalized, eps, x = Saved(x), w = Saved(weight), b = Saved(bias), mean,
-                 rstd](Backward& pass) {
-      const Tensor xs = x.get(pass), ws = w.get(pass);
-      if (grad_enabled()) {
-        const auto again = [&](const std::vector<Tensor>& in) {
-          return composed(in, normalized, eps);
-        };
-        const auto grads = composed_gradients(again, {xs, ws, b.get(pass)}, {pass.grad()});
-        for (int i = 0; i < 3; ++i) pass.give(i, grads[static_cast<size_t>(i)]);
-        return;
-      }
-      Gradients grads;
-      if (pass.needs(0)) grads.x = empty(xs.shape(), xs.dtype(), xs.device());
-      if (pass.needs(1)) grads.weight = empty(normalized, mean.dtype(), xs.device());
-      if (pass.needs(2)) grads.bias = empty(normalized, mean.dtype(), xs.device());
-      fused_gradients(s, contiguous(xs), contiguous(pass.grad()), mean, rstd,
-                      ws.defined() ? contiguous(ws) : ws, grads);
-      pass.give(0, grads.x);
-      pass.give(1, grads.weight);
-      pass.give(2, grads.bias);
-    });
-  return y;
+  const RowNormShape s =
+      shape_over("layer_norm", x, normalized, {{"weight", weight}, {"bias", bias}});
+  return normalised("layer_norm", x, s, weight, bias, eps).y;
+}
+
+Tensor rms_norm(const Tensor& x, const Dims& normalized, const Tensor& weight,
+                std::optional<double> eps) {
+  RowNormShape s = shape_over("rms_norm", x, normalized, {{"weight", weight}});
+  s.centred = false;
+  return normalised("rms_norm", x, s, weight, {}, eps ? *eps : epsilon(x.dtype())).y;
+}
+
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
+                  double eps) {
+  if (x.size(1) % groups != 0)
+    throw shape_error("group_norm", text(x.size(1), " channels do not make ", groups, " groups"))
+        .show("input", x)
+        .remedy("use a num_groups that divides the channels");
+  return normalised("group_norm", x, shape_over_channels(x, groups), weight, bias, eps).y;
+}
+
+Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, const InstanceNormOptions& o) {
+  constexpr const char* kOp = "instance_norm";
+  if (!o.use_input_stats) {
+    if (!(running_mean.defined() && running_var.defined()))
+      throw argument_error(kOp, "use_input_stats=False needs running_mean and running_var")
+          .show("input", x)
+          .remedy("pass both, or use_input_stats=True");
+    return batch_norm(x, running_mean, running_var, weight, bias, {}, {false, 0, o.eps, {}});
+  }
+  const int64_t channels = x.size(1);
+  const RowNormShape s = shape_over_channels(x, channels);
+  if (s.inner == 1 && x.numel() > 0)
+    throw shape_error(kOp, "a channel has one pixel, whose variance is 0")
+        .show("input", x)
+        .remedy("use a larger input, or use_input_stats=False");
+  const Normalised out = normalised(kOp, x, s, weight, bias, o.eps);
+  if (x.numel() == 0 || !(running_mean.defined() || running_var.defined())) return out.y;
+  const GradMode off(false);
+  const auto each = [&](const Tensor& t) { return reshape(t, {x.size(0), channels}); };
+  const double pixels = static_cast<double>(s.inner);
+  // The kernel keeps 1 / sqrt(variance + eps), to whose rounding the variance is owed.
+  const Tensor variance = relu(reciprocal(square(out.rstd)) - o.eps);
+  update_running(running_mean, each(out.mean), o.momentum);
+  update_running(running_var, each(variance * (pixels / (pixels - 1))), o.momentum);
+  return out.y;
 }
 
 }  // namespace fastdl

@@ -1,7 +1,9 @@
-// Layer normalisation. A team shares a row (cuda/softmax_row.cuh) and walks along it three times:
+// Normalisation of rows. A team shares a row (cuda/softmax_row.cuh) and walks along it three times:
 // for the mean, for the squares about it, and for the result; the second and third walk mostly hit
 // the caches. The gradient takes two walks: two sums, then the result.
 #include "ops/layer_norm.h"
+
+#include <algorithm>
 
 #include "core/dtype.h"
 #include "cuda/register.h"
@@ -12,24 +14,50 @@ namespace {
 
 constexpr int64_t kWarpColumns = 1024;  // rows up to this length are a warp's
 
+// Where the weights and biases of a row are.
+struct Affine {
+  Divisor divisor;
+  int64_t inner;
+  int64_t groups, own;  // rows that differ, and the numbers of each
+  bool centred, wide;   // wide: too many columns for 32 bits
+
+  explicit Affine(const RowNormShape& s)
+      : divisor(static_cast<uint32_t>(std::min<int64_t>(s.inner, INT32_MAX))),
+        inner(s.inner),
+        groups(s.groups),
+        own(s.weights_of_row()),
+        centred(s.centred),
+        wide(s.columns > INT32_MAX) {}
+  // Of the row's first column.
+  __device__ int64_t first(int64_t row) const { return groups > 1 ? row % groups * own : 0; }
+  __device__ int64_t number(int64_t column) const {
+    return wide ? column / inner : divisor.quotient(static_cast<uint32_t>(column));
+  }
+};
+
 // kernels
 
 template <class T, class Team>
 __global__ void __launch_bounds__(kBlock)
-    normal_kernel(const Lines lines, bool aligned, double eps, const T* x, const Compute<T>* weight,
-                  const Compute<T>* bias, T* y, Compute<T>* mean_, Compute<T>* rstd_) {
+    normal_kernel(const Lines lines, const Affine affine, bool aligned, double eps, const T* x,
+                  const Compute<T>* weight, const Compute<T>* bias, T* y, Compute<T>* mean_,
+                  Compute<T>* rstd_) {
   using C = Compute<T>;
   constexpr int V = Team::V;
   __shared__ C shared_sum[Team::kSlots], shared_squares[Team::kSlots];
   const Team team(lines);
   const C count = static_cast<C>(lines.n);
-  C sum(0);
-  for_packs(team, [&](int64_t at) {
-    const Pack<T, V> in = load_elements<V>(x + at, aligned);
+  const int64_t first = affine.first(team.n > 0 ? team.base / lines.n : 0);
+  C mean(0);
+  if (affine.centred) {
+    C sum(0);
+    for_packs(team, [&](int64_t at) {
+      const Pack<T, V> in = load_elements<V>(x + at, aligned);
 #pragma unroll
-    for (int k = 0; k < V; ++k) sum += C(in.v[k]);
-  });
-  const C mean = team.all_reduce(Total<C>{}, sum, shared_sum) / count;
+      for (int k = 0; k < V; ++k) sum += C(in.v[k]);
+    });
+    mean = team.all_reduce(Total<C>{}, sum, shared_sum) / count;
+  }
   C squares(0);
   for_packs(team, [&](int64_t at) {
     const Pack<T, V> in = load_elements<V>(x + at, aligned);
@@ -43,9 +71,9 @@ __global__ void __launch_bounds__(kBlock)
     Pack<T, V> out;
 #pragma unroll
     for (int k = 0; k < V; ++k) {
-      const int64_t column = at - team.base + k;
-      const C v = (C(in.v[k]) - mean) * rstd * (weight ? weight[column] : C(1));
-      out.v[k] = T(v + (bias ? bias[column] : C(0)));
+      const int64_t number = first + affine.number(at - team.base + k);
+      const C v = (C(in.v[k]) - mean) * rstd * (weight ? weight[number] : C(1));
+      out.v[k] = T(v + (bias ? bias[number] : C(0)));
     }
     store_elements<V>(y + at, out, aligned);
   });
@@ -57,7 +85,7 @@ __global__ void __launch_bounds__(kBlock)
 
 template <class T, class Team>
 __global__ void __launch_bounds__(kBlock)
-    gradient_kernel(const Lines lines, bool aligned, const T* x, const T* dy,
+    gradient_kernel(const Lines lines, const Affine affine, bool aligned, const T* x, const T* dy,
                     const Compute<T>* mean_, const Compute<T>* rstd_, const Compute<T>* weight,
                     T* dx) {
   using C = Compute<T>;
@@ -67,18 +95,20 @@ __global__ void __launch_bounds__(kBlock)
   const C count = static_cast<C>(lines.n);
   const C mean = team.n > 0 ? mean_[team.base / lines.n] : C(0);
   const C rstd = team.n > 0 ? rstd_[team.base / lines.n] : C(0);
+  const int64_t first = affine.first(team.n > 0 ? team.base / lines.n : 0);
   // f(k, the gradient before the scale, the normalised value) for the elements of a pack.
   const auto for_elements = [&](int64_t at, auto f) {
     const Pack<T, V> in = load_elements<V>(x + at, aligned);
     const Pack<T, V> g = load_elements<V>(dy + at, aligned);
 #pragma unroll
     for (int k = 0; k < V; ++k)
-      f(k, C(g.v[k]) * (weight ? weight[at - team.base + k] : C(1)), (C(in.v[k]) - mean) * rstd);
+      f(k, C(g.v[k]) * (weight ? weight[first + affine.number(at - team.base + k)] : C(1)),
+        (C(in.v[k]) - mean) * rstd);
   };
   C sum(0), dot(0);
   for_packs(team,
             [&](int64_t at) { for_elements(at, [&](int, C g, C v) { sum += g, dot += g * v; }); });
-  sum = team.all_reduce(Total<C>{}, sum, shared_sum) / count;
+  sum = affine.centred ? team.all_reduce(Total<C>{}, sum, shared_sum) / count : C(0);
   dot = team.all_reduce(Total<C>{}, dot, shared_dot) / count;
   for_packs(team, [&](int64_t at) {
     Pack<T, V> out;
@@ -91,7 +121,7 @@ __global__ void __launch_bounds__(kBlock)
 
 // Calls f with a team for rows of this length, as a type in Type<...>.
 template <class T, class F>
-void with_team(const LayerNormShape& s, F f) {
+void with_team(const RowNormShape& s, F f) {
   if (s.rows == 0) return;
   const auto wide = [&](auto width) {
     constexpr int V = width();
@@ -103,13 +133,13 @@ void with_team(const LayerNormShape& s, F f) {
 }
 
 template <class T>
-void forward_launch(const Context& context, const LayerNormShape& s, double eps, const void* x,
+void forward_launch(const Context& context, const RowNormShape& s, double eps, const void* x,
                     const void* weight, const void* bias, void* y, void* mean, void* rstd) {
   using C = Compute<T>;
   with_team<T>(s, [&](auto tag) {
     using Team = typename decltype(tag)::type;
     const Lines lines{s.rows, s.columns, 1};
-    launch(context, normal_kernel<T, Team>, Team::shape(lines), lines,
+    launch(context, normal_kernel<T, Team>, Team::shape(lines), lines, Affine(s),
            is_aligned(x, 16) && is_aligned(y, 16), eps, static_cast<const T*>(x),
            static_cast<const C*>(weight), static_cast<const C*>(bias), static_cast<T*>(y),
            static_cast<C*>(mean), static_cast<C*>(rstd));
@@ -118,14 +148,14 @@ void forward_launch(const Context& context, const LayerNormShape& s, double eps,
 
 // The op makes the gradients of weight and bias of other ops.
 template <class T>
-void backward_launch(const Context& context, const LayerNormShape& s, const void* x, const void* dy,
+void backward_launch(const Context& context, const RowNormShape& s, const void* x, const void* dy,
                      const void* mean, const void* rstd, const void* weight, void* dx, void*,
                      void*) {
   using C = Compute<T>;
   with_team<T>(s, [&](auto tag) {
     using Team = typename decltype(tag)::type;
     const Lines lines{s.rows, s.columns, 1};
-    launch(context, gradient_kernel<T, Team>, Team::shape(lines), lines,
+    launch(context, gradient_kernel<T, Team>, Team::shape(lines), lines, Affine(s),
            is_aligned(x, 16) && is_aligned(dy, 16) && is_aligned(dx, 16), static_cast<const T*>(x),
            static_cast<const T*>(dy), static_cast<const C*>(mean), static_cast<const C*>(rstd),
            static_cast<const C*>(weight), static_cast<T*>(dx));
@@ -137,8 +167,8 @@ void backward_launch(const Context& context, const LayerNormShape& s, const void
 void register_layer_norm(Registry& registry) {
   for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
-    registry.add<layer_norm_forward>(dtype_of<T>::value, forward_launch<T>);
-    registry.add<layer_norm_backward>(dtype_of<T>::value, backward_launch<T>);
+    registry.add<row_norm_forward>(dtype_of<T>::value, forward_launch<T>);
+    registry.add<row_norm_backward>(dtype_of<T>::value, backward_launch<T>);
   });
 }
 

@@ -4,7 +4,6 @@
 
 #include "autograd/inplace.h"
 #include "core/rng.h"
-#include "ops/binary.h"
 #include "ops/common.h"
 
 namespace fastdl {
@@ -56,6 +55,15 @@ Tensor normal(const Dims& shape, double mean, double std, DType dtype, const Dev
   return normal_(empty(shape, dtype, device), mean, std, generator);
 }
 
+Tensor mask_like(const char* op, const Tensor& x, const Dims& shape, double p, double value,
+                 Generator* generator) {
+  Tensor mask = empty(shape, x.dtype(), x.device());
+  launch<random_bernoulli>(op, x.device(), x.dtype(), mask.numel(), Seed(generator),
+                           Draw(generator, blocks(mask.numel(), 4)), mask.numel(), p, value,
+                           mask.mutable_data());
+  return mask;
+}
+
 Tensor randint(int64_t low, int64_t high, const Dims& shape, const Device& device,
                Generator* generator) {
   if (low >= high)
@@ -84,20 +92,6 @@ Tensor randperm(int64_t n, Generator* generator) {
     std::swap(p[i], p[j]);
   }
   return y;
-}
-
-Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
-  check_floating("dropout", {"input", x});
-  if (!(p >= 0 && p <= 1))
-    throw argument_error("dropout", text("p is ", p))
-        .show("input", x)
-        .remedy("use a probability from 0 to 1");
-  if (!training || p == 0) return x;
-  Tensor mask = empty(x.shape(), x.dtype(), x.device());
-  launch<random_bernoulli>("dropout", x.device(), x.dtype(), x.numel(), Seed(generator),
-                           Draw(generator, blocks(x.numel(), 4)), x.numel(), 1 - p,
-                           p < 1 ? 1 / (1 - p) : 0.0, mask.mutable_data());
-  return mul(x, mask);
 }
 
 }  // namespace fastdl

@@ -31,7 +31,8 @@ Tensor randint(int64_t low, int64_t high, const Dims& shape, const Device& devic
 Tensor randperm(int64_t n, Generator* generator);
 Tensor uniform_(const Tensor& x, double low, double high, Generator* generator);
 Tensor normal_(const Tensor& x, double mean, double std, Generator* generator);
-// Zeroes each element with probability p and scales the rest by 1 / (1 - p).
-Tensor dropout(const Tensor& x, double p, bool training, Generator* generator);
+// `value` with probability p, else 0, in the dtype and on the device of x.
+Tensor mask_like(const char* op, const Tensor& x, const Dims& shape, double p, double value,
+                 Generator* generator);
 
 }  // namespace fastdl

@@ -4,7 +4,12 @@ A function is here, and not in C++, where composing it costs neither speed nor a
 door (`fastdl.composed.door`), so that bad arguments are refused under its own name.
 """
 
-from fastdl.composed import ctc, embedding_losses, gan_losses, losses
+from importlib import import_module
+from pkgutil import iter_modules
+
 from fastdl.composed.door import COMPOSED
 
-__all__ = ["COMPOSED", "ctc", "embedding_losses", "gan_losses", "losses"]
+__all__ = ["COMPOSED"]
+
+for _subject in iter_modules(__path__):
+    import_module(f"fastdl.composed.{_subject.name}")

@@ -1,5 +1,6 @@
 """Layers, losses and containers."""
 
+from fastdl.nn import utils
 from fastdl.nn.activation import (
     CELU,
     ELU,
@@ -28,6 +29,7 @@ from fastdl.nn.activation import (
 )
 from fastdl.nn.container import ModuleList, Sequential
 from fastdl.nn.conv import Conv2d
+from fastdl.nn.distance import CosineSimilarity, PairwiseDistance
 from fastdl.nn.embedding_loss import (
     ContrastiveLoss,
     CosineEmbeddingLoss,
@@ -56,11 +58,35 @@ from fastdl.nn.loss import (
     SoftMarginLoss,
 )
 from fastdl.nn.module import Module
-from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from fastdl.nn.normalization import (
+    AdaptiveInstanceNorm,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    PixelNorm,
+    RMSNorm,
+)
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
-from fastdl.nn.regularization import Dropout
+from fastdl.nn.regularization import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    DropPath,
+    FeatureAlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    StochasticDepth,
+)
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
 
@@ -72,22 +98,34 @@ __all__ = [
     "LSTM",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AdaptiveInstanceNorm",
+    "AlphaDropout",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "CTCLoss",
     "ContrastiveLoss",
     "Conv2d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "DiceLoss",
+    "DropPath",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
+    "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
+    "GaussianDropout",
     "GaussianNLLLoss",
+    "GaussianNoise",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -96,11 +134,15 @@ __all__ = [
     "HingeLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -111,8 +153,11 @@ __all__ = [
     "ModuleList",
     "MultiMarginLoss",
     "NLLLoss",
+    "PairwiseDistance",
     "Parameter",
+    "PixelNorm",
     "PoissonNLLLoss",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -124,8 +169,10 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "StochasticDepth",
     "Tanh",
     "Tanhshrink",
     "Threshold",
     "TripletMarginLoss",
+    "utils",
 ]
