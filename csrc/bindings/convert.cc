@@ -33,6 +33,14 @@ Spatial<N> to_spatial(PyObject* o, const Place& at, const char* expected) {
   return out;
 }
 
+template <int N>
+Padding<N> to_padding(PyObject* o, const Place& at) {
+  if (PyUnicode_Check(o)) return {{}, from_python<std::string>(o, at)};
+  constexpr const char* expected[] = {"an int or a str", "an int, a pair of ints or a str",
+                                      "an int, three ints or a str"};
+  return {to_spatial<N>(o, at, expected[N - 1]), std::nullopt};
+}
+
 }  // namespace
 
 void throw_type_error(const Place& at, const char* expected, PyObject* got) {
@@ -112,6 +120,19 @@ Spatial<2> from_python<Spatial<2>>(PyObject* o, const Place& at) {
 template <>
 Spatial<3> from_python<Spatial<3>>(PyObject* o, const Place& at) {
   return to_spatial<3>(o, at, "an int or three ints");
+}
+
+template <>
+Padding<1> from_python<Padding<1>>(PyObject* o, const Place& at) {
+  return to_padding<1>(o, at);
+}
+template <>
+Padding<2> from_python<Padding<2>>(PyObject* o, const Place& at) {
+  return to_padding<2>(o, at);
+}
+template <>
+Padding<3> from_python<Padding<3>>(PyObject* o, const Place& at) {
+  return to_padding<3>(o, at);
 }
 
 template <>

@@ -36,6 +36,10 @@ struct Value {
   static Value of(const Spatial<N>& s) {
     return of(s.at, N);
   }
+  template <int N>
+  static Value of(const Padding<N>& p) {
+    return p.word ? of(*p.word) : of(p.zeros);
+  }
   static Value of(const Dims& d) { return of(d.d, d.n); }
   static Value of(const double& x) {
     Value v;

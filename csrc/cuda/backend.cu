@@ -71,6 +71,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_random(*registry);
   register_optimizer(*registry);
   register_conv2d(*registry);
+  register_conv3d(*registry);
   register_pool2d(*registry);
   register_batch_norm(*registry);
   register_softmax(*registry);

@@ -13,6 +13,7 @@ void register_matmul(Registry& registry);
 void register_random(Registry& registry);
 void register_optimizer(Registry& registry);
 void register_conv2d(Registry& registry);
+void register_conv3d(Registry& registry);
 void register_pool2d(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_softmax(Registry& registry);
