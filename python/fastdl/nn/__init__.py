@@ -27,7 +27,8 @@ from fastdl.nn.activation import (
     Threshold,
 )
 from fastdl.nn.container import ModuleList, Sequential
-from fastdl.nn.conv import Conv2d
+from fastdl.nn.conv import Conv1d, Conv2d, Conv3d
+from fastdl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from fastdl.nn.linear import Linear
 from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
@@ -52,7 +53,12 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
