@@ -112,15 +112,18 @@ void check_windows(const char* op, const Tensor& x, const Tensor& weight, const 
 }
 
 Tensor conv(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
-            const ConvOptions& options) {
-  const int rank = options.stride.n;
-  if (x.dim() == rank + 1) return squeeze(conv(op, unsqueeze(x, 0), weight, bias, options), 0);
-  ConvOptions o = options;
-  const Tensor xs = pad_same(op, x, weight, o);
-  check_windows(op, xs, weight, o);
-  if (rank == 3) return conv3d(op, xs, weight, bias, o);
-  if (rank == 2) return conv2d(op, xs, weight, bias, as_2d(o));
-  return squeeze(conv2d(op, unsqueeze(xs, 2), unsqueeze(weight, 2), bias, as_2d(o)), 2);
+            const ConvOptions& o) {
+  const int rank = o.stride.n;
+  if (x.dim() == rank + 1) return squeeze(conv(op, unsqueeze(x, 0), weight, bias, o), 0);
+  if (o.same) {
+    ConvOptions numbered = o;
+    const Tensor padded = pad_same(op, x, weight, numbered);
+    return conv(op, padded, weight, bias, numbered);
+  }
+  check_windows(op, x, weight, o);
+  if (rank == 3) return conv3d(op, x, weight, bias, o);
+  if (rank == 2) return conv2d(op, x, weight, bias, as_2d(o));
+  return squeeze(conv2d(op, unsqueeze(x, 2), unsqueeze(weight, 2), bias, as_2d(o)), 2);
 }
 
 Tensor conv_transpose(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,

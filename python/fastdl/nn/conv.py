@@ -65,6 +65,8 @@ class ConvBase(Module):
         self.padding: tuple[int, ...] | str = padding if isinstance(padding, str) else ()
         if not isinstance(padding, str):
             self.padding = self._sizes("padding", padding)
+        elif self.transposed:
+            raise ArgumentError(layer, f"padding is {padding!r}, expected numbers")
         elif padding not in ("same", "valid"):
             raise ArgumentError(layer, f"padding is {padding!r}, expected 'same' or 'valid'")
         elif padding == "same" and any(step != 1 for step in self.stride):

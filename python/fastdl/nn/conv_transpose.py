@@ -20,6 +20,7 @@ class TransposedConvolution(ConvBase):
     """What transposed convolutions share: `output_padding`, and sizes asked for in the call."""
 
     transposed = True
+    padding: tuple[int, ...]
 
     def __init__(
         self,
@@ -35,8 +36,6 @@ class TransposedConvolution(ConvBase):
         device: DeviceLike | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        if isinstance(padding, str):
-            raise ArgumentError(type(self).__name__, f"padding is {padding!r}, expected numbers")
         self.output_padding = self._sizes("output_padding", output_padding)
         super().__init__(
             in_channels,
@@ -64,7 +63,6 @@ class TransposedConvolution(ConvBase):
                 layer,
                 f"output_size has {len(sizes)} numbers, expected {self.rank} or {input.ndim}",
             )
-        assert not isinstance(self.padding, str)
         more = []
         for i, (size, wanted) in enumerate(zip(input.shape[-self.rank :], sizes, strict=True)):
             least = (
@@ -123,7 +121,7 @@ class ConvTranspose1d(TransposedConvolution):
             self.weight,
             self.bias,
             self.stride,
-            self.padding,  # type: ignore[arg-type]
+            self.padding,
             self._output_padding(input, output_size),
             self.groups,
             self.dilation,
@@ -164,7 +162,7 @@ class ConvTranspose2d(TransposedConvolution):
             self.weight,
             self.bias,
             self.stride,
-            self.padding,  # type: ignore[arg-type]
+            self.padding,
             self._output_padding(input, output_size),
             self.groups,
             self.dilation,
@@ -206,7 +204,7 @@ class ConvTranspose3d(TransposedConvolution):
             self.weight,
             self.bias,
             self.stride,
-            self.padding,  # type: ignore[arg-type]
+            self.padding,
             self._output_padding(input, output_size),
             self.groups,
             self.dilation,
