@@ -243,25 +243,6 @@ def _pair(v):
     return tuple(v) if isinstance(v, (list, tuple)) else (v, v)
 
 
-def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    (sh, sw), (ph, pw), (dh, dw) = _pair(stride), _pair(padding), _pair(dilation)
-    n, c, h, w = x.shape
-    k, _, r, s = weight.shape
-    p = (h + 2 * ph - dh * (r - 1) - 1) // sh + 1
-    q = (w + 2 * pw - dw * (s - 1) - 1) // sw + 1
-    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
-    xs = padded.reshape(n, groups, c // groups, *padded.shape[2:])
-    ws = weight.reshape(groups, k // groups, c // groups, r, s)
-    y = np.zeros((n, groups, k // groups, p, q))
-    for i in range(r):
-        for j in range(s):
-            rows = slice(i * dh, i * dh + sh * (p - 1) + 1, sh)
-            columns = slice(j * dw, j * dw + sw * (q - 1) + 1, sw)
-            y += np.einsum("ngchw,gkc->ngkhw", xs[..., rows, columns], ws[..., i, j])
-    y = y.reshape(n, k, p, q)
-    return y if bias is None else y + bias[:, None, None]
-
-
 def _windows(x, kernel, stride, padding, dilation, ceil_mode):
     """Per output place, the slices of the input under its window, and the window's full extent."""
     plans = []

@@ -96,7 +96,7 @@ CASES = {
         ShapeError,
         ["bias is 5", "here [6]"],
     ),
-    "conv2d rank": (lambda: F.conv2d(X[0], W), ShapeError, ["3 dimensions", "[N, C, H, W]"]),
+    "conv2d rank": (lambda: F.conv2d(X[0, 0], W), ShapeError, ["2 dimensions", "[N, C, H, W]"]),
     "conv2d dtypes": (lambda: F.conv2d(X, W.double()), DTypeError, ["float64[6, 4, 3, 3]"]),
     "conv2d integers": (lambda: F.conv2d(X.long(), W.long()), DTypeError, ["int64"]),
     "max_pool2d kernel 0": (lambda: F.max_pool2d(X, 0), ArgumentError, ["kernel_size is 0"]),

@@ -2,16 +2,22 @@
 #pragma once
 
 #include "bindings/convert.h"
-#include "ops/conv2d.h"
+#include "ops/conv.h"
 
 namespace fastdl::bindings {
 
-inline Conv2dOptions conv_options(const Pair& stride, const Pair& padding, const Pair& dilation,
-                                  int64_t groups) {
-  return {{stride.at[0], stride.at[1]},
-          {padding.at[0], padding.at[1]},
-          {dilation.at[0], dilation.at[1]},
-          groups};
+template <int N>
+Dims dims_of(const Spatial<N>& s) {
+  Dims out;
+  for (int64_t size : s.at) out.push(size);
+  return out;
+}
+
+template <int N>
+ConvOptions conv_options(const Spatial<N>& stride, const Padding<N>& padding,
+                         const Spatial<N>& dilation, int64_t groups) {
+  return {dims_of(stride), dims_of(padding.zeros), dims_of(dilation), groups,
+          padding.word == "same"};
 }
 
 }  // namespace fastdl::bindings

@@ -29,8 +29,15 @@ struct Place {
 struct OptionalTensor {
   Tensor tensor;  // undefined for None
 };
-struct Pair {  // an int for both directions, or two
-  int64_t at[2];
+template <int N>
+struct Spatial {  // an int for all N directions, or N ints
+  int64_t at[N];
+};
+using Pair = Spatial<2>;
+template <int N>
+struct Padding {  // in numbers, or a word, with which the numbers are 0
+  Spatial<N> zeros{};
+  std::optional<std::string> word;
 };
 // A tensor, or a Python number that takes the dtype of the tensor beside it.
 struct TensorOrNumber {
@@ -63,7 +70,17 @@ bool from_python<bool>(PyObject* o, const Place& at);
 template <>
 std::string from_python<std::string>(PyObject* o, const Place& at);
 template <>
-Pair from_python<Pair>(PyObject* o, const Place& at);
+Spatial<1> from_python<Spatial<1>>(PyObject* o, const Place& at);
+template <>
+Spatial<2> from_python<Spatial<2>>(PyObject* o, const Place& at);
+template <>
+Spatial<3> from_python<Spatial<3>>(PyObject* o, const Place& at);
+template <>
+Padding<1> from_python<Padding<1>>(PyObject* o, const Place& at);
+template <>
+Padding<2> from_python<Padding<2>>(PyObject* o, const Place& at);
+template <>
+Padding<3> from_python<Padding<3>>(PyObject* o, const Place& at);
 template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>

@@ -1,6 +1,7 @@
 // Rows of the function table: private ones, that fastdl.compile makes of a layer and the activation that follows it.
 #include "bindings/conv_options.h"
 #include "bindings/signature.h"
+#include "ops/conv2d.h"
 #include "ops/epilogue.h"
 #include "ops/matmul.h"
 
@@ -24,27 +25,30 @@ Raises AutogradError where a gradient would be recorded, and what linear raises.
   t.function(
       "conv2d_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
       "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01, stride: int | "
-      "Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, "
+      "Sequence[int] = 1, padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = "
+      "1, "
       "groups: int = 1) -> Tensor",
       "input: floating [N, C, H, W]; weight: like input [K, C / groups, R, S]; bias: like input "
-      "[K]; stride, dilation: 1..window; padding: 0..window; groups: 1..; residual: like input [N, "
-      "K, P, Q]; activation: one of none relu leaky_relu; slope: 0..",
+      "[K]; stride, dilation: 1..window; padding: 0..window one of same valid; groups: 1..; "
+      "residual: like input [N, K, P, Q]; activation: one of none relu leaky_relu; slope: 0..",
       R"(activation(conv2d(input, weight, bias) + residual) in one pass; for inference.
 
 residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.
 Raises AutogradError where a gradient would be recorded, and what conv2d raises.)",
       [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const OptionalTensor& residual,
-         const std::string& activation, double slope, const Pair& stride, const Pair& padding,
+         const std::string& activation, double slope, const Pair& stride, const Padding<2>& padding,
          const Pair& dilation, int64_t groups) {
         return conv2d_fused(x, w, b.tensor, residual.tensor, {activation, slope},
                             conv_options(stride, padding, dilation, groups));
       });
   t.function(
       "_conv2d_plan(input_shape: Sequence[int], weight_shape: Sequence[int], stride: int | "
-      "Sequence[int], padding: int | Sequence[int], dilation: int | Sequence[int], groups: int, "
+      "Sequence[int], padding: int | Sequence[int] | str, dilation: int | Sequence[int], groups: "
+      "int, "
       "dtype: DTypeLike, memory_format: memory_format, product: str) -> dict[str, Any]",
-      "", "What fastdl.explain shows.",
-      [](const Dims& x, const Dims& w, const Pair& stride, const Pair& padding,
+      "stride, dilation: 1..window; padding: 0..window one of same valid; groups: 1..",
+      "What fastdl.explain shows.",
+      [](const Dims& x, const Dims& w, const Pair& stride, const Padding<2>& padding,
          const Pair& dilation, int64_t groups, DType dtype, Layout layout,
          const std::string& name) {
         const Conv2dProduct product = name == "by weight"  ? Conv2dProduct::weight_grad

@@ -328,7 +328,7 @@ struct Planes {
   Plane3x3<T> operator()(Position at, int64_t j) const {
     const int64_t from = per > 1 ? at.k * per + j : wide > 1 ? at.k / wide : at.k;
     const int64_t out = (at.sample * planes + at.k) * size;
-    PlaneEnd<T> end{bias ? bias[at.k] : T(0), nullptr, Activation::none, slope};
+    PlaneEnd<T> end{bias && j == 0 ? bias[at.k] : T(0), nullptr, Activation::none, slope};
     if (j > 0)
       end.residual = result + out;
     else if (residual)
@@ -417,7 +417,7 @@ void depthwise_forward(const Context& context, const Depthwise& d, const T* x, c
 
 template <class T>
 void depthwise_backward_data(const Context& context, const Depthwise& d, const T* dy,
-                             const T* weight, T* dx) {
+                             const T* weight, const Epilogue& epilogue, T* dx) {
   const PlaneShape s{d.p,
                      d.q,
                      d.stride_h,
@@ -432,8 +432,7 @@ void depthwise_backward_data(const Context& context, const Depthwise& d, const T
                      (d.s - 1) * d.dilation_w - d.pad_w,
                      d.dilation_h,
                      d.dilation_w};
-  const Epilogue none{};
-  all_planes(context, Planes<T>{s, d.n, d.c * d.multiplier, d.c, dy, weight, none, dx}, true);
+  all_planes(context, Planes<T>{s, d.n, d.c * d.multiplier, d.c, dy, weight, epilogue, dx}, true);
 }
 
 template <class T>
@@ -501,9 +500,9 @@ template void depthwise_forward(const Context&, const Depthwise&, const float*, 
 template void depthwise_forward(const Context&, const Depthwise&, const double*, const double*,
                                 const Epilogue&, double*);
 template void depthwise_backward_data(const Context&, const Depthwise&, const float*, const float*,
-                                      float*);
+                                      const Epilogue&, float*);
 template void depthwise_backward_data(const Context&, const Depthwise&, const double*,
-                                      const double*, double*);
+                                      const double*, const Epilogue&, double*);
 template void depthwise_backward_weight(const Context&, const Depthwise&, const float*,
                                         const float*, float*, float*);
 template void depthwise_backward_weight(const Context&, const Depthwise&, const double*,

@@ -23,7 +23,7 @@ void depthwise_forward(const Context& context, const Depthwise& d, const T* x, c
                        const Epilogue& epilogue, T* y);
 template <class T>
 void depthwise_backward_data(const Context& context, const Depthwise& d, const T* dy,
-                             const T* weight, T* dx);
+                             const T* weight, const Epilogue& epilogue, T* dx);
 template <class T>
 void depthwise_backward_weight(const Context& context, const Depthwise& d, const T* x, const T* dy,
                                T* dweight, T* dbias);
@@ -34,7 +34,7 @@ void depthwise_last_forward(const Context& context, const Depthwise& d, const T*
                             const Epilogue& epilogue, T* y);
 template <class T>
 void depthwise_last_backward_data(const Context& context, const Depthwise& d, const T* dy,
-                                  const T* weight, T* dx);
+                                  const T* weight, const Epilogue& epilogue, T* dx);
 template <class T>
 void depthwise_last_backward_weight(const Context& context, const Depthwise& d, const T* x,
                                     const T* dy, T* dweight, T* dbias);

@@ -269,8 +269,8 @@ void depthwise_last_forward(const Context& context, const Depthwise& d, const T*
 
 template <class T>
 void depthwise_last_backward_data(const Context& context, const Depthwise& d, const T* dy,
-                                  const T* weight, T* dx) {
-  all_pixels(context, d, true, dy, weight, Epilogue{}, dx);
+                                  const T* weight, const Epilogue& epilogue, T* dx) {
+  all_pixels(context, d, true, dy, weight, epilogue, dx);
 }
 
 // Chunks of result rows, whose sums [tap, channel] are added in order.
@@ -344,9 +344,9 @@ template void depthwise_last_forward(const Context&, const Depthwise&, const flo
 template void depthwise_last_forward(const Context&, const Depthwise&, const double*, const double*,
                                      const Epilogue&, double*);
 template void depthwise_last_backward_data(const Context&, const Depthwise&, const float*,
-                                           const float*, float*);
+                                           const float*, const Epilogue&, float*);
 template void depthwise_last_backward_data(const Context&, const Depthwise&, const double*,
-                                           const double*, double*);
+                                           const double*, const Epilogue&, double*);
 template void depthwise_last_backward_weight(const Context&, const Depthwise&, const float*,
                                              const float*, float*, float*);
 template void depthwise_last_backward_weight(const Context&, const Depthwise&, const double*,

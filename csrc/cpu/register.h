@@ -8,6 +8,7 @@ namespace fastdl::cpu {
 void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
 void register_conv2d(Registry& registry);
+void register_conv3d(Registry& registry);
 void register_copy(Registry& registry);
 void register_count(Registry& registry);
 void register_gru(Registry& registry);

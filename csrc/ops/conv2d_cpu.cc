@@ -144,17 +144,19 @@ void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout 
 
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
-                                 const void* dy, const void* weight, void* dx) {
+                                 const void* dy, const void* weight, const void* bias, void* dx) {
+  Epilogue epilogue;
+  epilogue.bias = bias;
   if (is_depthwise(s, layout)) {
     const auto run =
         layout == Layout::first ? depthwise_backward_data<T> : depthwise_last_backward_data<T>;
     return run(context, depthwise_of(s), static_cast<const T*>(dy), static_cast<const T*>(weight),
-               static_cast<T*>(dx));
+               epilogue, static_cast<T*>(dx));
   }
   BackwardProblem<T> backward(context, s, layout);
   ConvProblem<T>& c = backward.problem;
   c.src = static_cast<const T*>(dy), c.weight = static_cast<const T*>(weight);
-  c.dst = static_cast<T*>(dx);
+  c.epilogue = epilogue, c.dst = static_cast<T*>(dx);
   run(context, c, s.winograd);
 }
 

@@ -21,9 +21,36 @@ namespace fastdl::cuda {
 namespace {
 
 template <class T>
+struct Same {
+  __device__ T operator()(T value) const { return value; }
+};
+template <class T>
 struct Zero {
   __device__ T operator()() const { return T(0.f); }
 };
+
+// What pixels are that no tap reaches.
+template <class T>
+void fill_planes(const Context& context, const Conv2dShape& s, const T* bias, T* dx) {
+  if (!bias) {
+    Strided<1> all;
+    all.ndim = 1;
+    all.numel = all.size[0] = s.n * s.c * s.h * s.w;
+    all.stride[0][0] = 1;
+    return elementwise(context, all, Zero<T>{}, dx);
+  }
+  const int64_t sizes[] = {s.h * s.w, s.c, s.n}, steps[] = {0, 1, 0};
+  Strided<2> walk;
+  walk.ndim = 3;
+  walk.numel = 1;
+  for (int i = 0; i < walk.ndim; ++i) {
+    walk.size[i] = sizes[i];
+    walk.stride[0][i] = steps[i];
+    walk.stride[1][i] = walk.numel;
+    walk.numel *= sizes[i];
+  }
+  elementwise(context, walk, Same<T>{}, dx, bias);
+}
 
 // launchers
 
@@ -243,22 +270,18 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
 
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout,
-                                 const void* dy, const void* weight, void* dx) {
+                                 const void* dy, const void* weight, const void* bias, void* dx) {
   const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
   const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
-  if (!rows.complete() || !columns.complete()) {
-    Strided<1> all;
-    all.ndim = 1;
-    all.numel = all.size[0] = s.n * s.c * s.h * s.w;
-    all.stride[0][0] = 1;
-    elementwise(context, all, Zero<T>{}, static_cast<T*>(dx));
-  }
+  if (!rows.complete() || !columns.complete())
+    fill_planes(context, s, static_cast<const T*>(bias), static_cast<T*>(dx));
   for (int64_t r = 0; r < rows.candidates(); ++r)
     for (int64_t c = 0; c < columns.candidates(); ++c) {
       const Phase row = rows.phase(r), column = columns.phase(c);
       if (row.first < s.h && column.first < s.w)
         run_form<T, Over::taps>(context, phase_form(s, row, column), static_cast<const T*>(dy),
-                                static_cast<const T*>(weight), nullptr, static_cast<T*>(dx));
+                                static_cast<const T*>(weight), static_cast<const T*>(bias),
+                                static_cast<T*>(dx));
     }
 }
 

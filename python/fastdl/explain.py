@@ -85,7 +85,7 @@ def explain(
     input_shape: Sequence[int],
     *,
     stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
+    padding: int | Sequence[int] | str = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
     dtype: Any = _core.float32,
@@ -102,7 +102,7 @@ def explain(
         conv: a layer, or the shape [out_channels, in_channels / groups, height, width] of a weight.
         input_shape: [N, C, H, W].
         stride: of the convolution, where `conv` is a shape. Default: 1.
-        padding: likewise. Default: 0.
+        padding: likewise, or 'same' or 'valid'. Default: 0.
         dilation: likewise. Default: 1.
         groups: likewise. Default: 1.
         dtype: of the operands where `conv` is a shape. Default: float32.
@@ -123,7 +123,8 @@ def explain(
             f"{type(conv).__name__} is no convolution",
             remedy="pass a Conv2d layer, or the shape of a weight",
         )
-    options = (_pair(stride), _pair(padding), _pair(dilation), groups)
+    zeros = padding if isinstance(padding, str) else _pair(padding)
+    options = (_pair(stride), zeros, _pair(dilation), groups)
     steps = []
     packed = 0
     for name in ("forward", "by input", "by weight"):

@@ -111,6 +111,8 @@ def _take_epilogue(node: Node) -> bool:
         return False
     if x.device != "cpu" or x.dtype not in (_core.float32, _core.float64):
         return False
+    if node.name == "conv2d" and len(x.shape) != 4:
+        return False  # one image: the dimensions of its result are others than those of a batch
     bound["weight"] = None if weight is None else _packable(weight.detach())
     bound["bias"] = None if bias is None else bias.detach()
     node.operation, node.args = _TAKERS[node.name], ()

@@ -28,7 +28,8 @@ from fastdl.nn.activation import (
     Threshold,
 )
 from fastdl.nn.container import ModuleList, Sequential
-from fastdl.nn.conv import Conv2d
+from fastdl.nn.conv import Conv1d, Conv2d, Conv3d
+from fastdl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from fastdl.nn.distance import CosineSimilarity, PairwiseDistance
 from fastdl.nn.embedding_loss import (
     ContrastiveLoss,
@@ -108,7 +109,12 @@ __all__ = [
     "BatchNorm3d",
     "CTCLoss",
     "ContrastiveLoss",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",

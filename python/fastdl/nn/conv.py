@@ -1,4 +1,4 @@
-"""Convolution over images."""
+"""Convolution over sequences, images and volumes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from fastdl.nn.parameter import Parameter
 if TYPE_CHECKING:
     from fastdl._core import DeviceLike, DTypeLike
 
-__all__ = ["Conv2d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvBase"]
 
+Sizes = int | tuple[int, ...]
 Pair = int | tuple[int, int]
+
+
+def spread(value: Sizes, rank: int) -> tuple[int, ...]:
+    """`value` for all `rank` directions, or those that it has."""
+    return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
 def pair(value: Pair) -> tuple[int, int]:
@@ -25,62 +31,67 @@ def pair(value: Pair) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-class Conv2d(Module):
-    """Cross-correlation of an image with `out_channels` filters.
+class ConvBase(Module):
+    """What all convolutions share: options, parameters and how they are drawn."""
 
-    Args:
-        in_channels, out_channels: channels of the input and of the output.
-        kernel_size: height and width of the filters; one number for a square.
-        stride: step of the filters. Default: 1.
-        padding: rows and columns of zeros on each side. Default: 0.
-        dilation: distance between two taps of a filter. Default: 1.
-        groups: the channels are split into so many groups, convolved separately. Default: 1.
-        bias: whether to add one number per output channel. Default: True.
-        device, dtype: of the parameters. Default: CPU, float32.
-
-    Shapes: input [N, in_channels, H, W], output [N, out_channels, H', W'] with
-    H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1; `weight` [out_channels,
-    in_channels / groups, kernel, kernel], `bias` [out_channels], both even within
-    1 / sqrt(in_channels / groups * kernel * kernel).
-    """
+    rank = 0  # spatial dimensions
+    transposed = False
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Pair,
-        stride: Pair = 1,
-        padding: Pair = 0,
-        dilation: Pair = 1,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
         device: DeviceLike | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        require_positive(
-            "Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups
-        )
+        layer = type(self).__name__
+        require_positive(layer, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
-                "Conv2d",
+                layer,
                 f"groups={groups} does not divide in_channels={in_channels} and "
                 f"out_channels={out_channels}",
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = pair(kernel_size)
-        self.stride = pair(stride)
-        self.padding = pair(padding)
-        self.dilation = pair(dilation)
+        self.kernel_size = self._sizes("kernel_size", kernel_size)
+        self.stride = self._sizes("stride", stride)
+        self.padding: tuple[int, ...] | str = padding if isinstance(padding, str) else ()
+        if not isinstance(padding, str):
+            self.padding = self._sizes("padding", padding)
+        elif self.transposed:
+            raise ArgumentError(layer, f"padding is {padding!r}, expected numbers")
+        elif padding not in ("same", "valid"):
+            raise ArgumentError(layer, f"padding is {padding!r}, expected 'same' or 'valid'")
+        elif padding == "same" and any(step != 1 for step in self.stride):
+            raise ArgumentError(layer, f"padding is 'same' and stride {self.stride}, expected 1")
+        self.dilation = self._sizes("dilation", dilation)
         self.groups = groups
-        height, width = self.kernel_size
-        require_positive("Conv2d", kernel_height=height, kernel_width=width)
-        shape = (out_channels, in_channels // groups, height, width)
+        for size in self.kernel_size:
+            require_positive(layer, kernel_size=size)
+        outer, inner = out_channels, in_channels
+        if self.transposed:
+            outer, inner = inner, outer
+        shape = (outer, inner // groups, *self.kernel_size)
         self.weight = Parameter(_core.empty(shape, device=device, dtype=dtype))
         self.bias: Parameter | None = None
         if bias:
             self.bias = Parameter(_core.empty((out_channels,), device=device, dtype=dtype))
         self.reset_parameters()
+
+    def _sizes(self, name: str, value: Sizes) -> tuple[int, ...]:
+        sizes = spread(value, self.rank)
+        if len(sizes) != self.rank:
+            raise ArgumentError(
+                type(self).__name__, f"{name} is {value}, expected an int or {self.rank} of them"
+            )
+        return sizes
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew from the default generator."""
@@ -89,20 +100,109 @@ class Conv2d(Module):
         if self.bias is not None:
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return _core.conv2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
-
     def extra_repr(self) -> str:
         text = (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"
         )
-        if self.padding != (0, 0):
-            text += f", padding={self.padding}"
-        if self.dilation != (1, 1):
+        if self.padding != (0,) * self.rank:
+            text += f", padding={self.padding!r}"
+        if self.dilation != (1,) * self.rank:
             text += f", dilation={self.dilation}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         return text if self.bias is not None else text + ", bias=False"
+
+
+class Conv1d(ConvBase):
+    """Cross-correlation of a sequence with `out_channels` filters.
+
+    Args:
+        in_channels, out_channels: channels of the input and of the output.
+        kernel_size: length of the filters.
+        stride: step of the filters. Default: 1.
+        padding: zeros on each side; 'valid' for none, 'same' (with a stride of 1) for as many as
+            keep the length. Default: 0.
+        dilation: distance between two taps of a filter. Default: 1.
+        groups: the channels are split into so many groups, convolved separately. Default: 1.
+        bias: whether to add one number per output channel. Default: True.
+        device, dtype: of the parameters. Default: CPU, float32.
+
+    Shapes: input [N, in_channels, L] or [in_channels, L], output [N, out_channels, L'] or
+    [out_channels, L'] with L' = (L + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1;
+    `weight` [out_channels, in_channels / groups, kernel_size], `bias` [out_channels], both even
+    within 1 / sqrt(in_channels / groups * kernel_size).
+
+    Source: Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme recognition using time-delay
+    neural networks", 1989. Raises ArgumentError for options that do not fit together.
+    """
+
+    rank = 1
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _core.conv1d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class Conv2d(ConvBase):
+    """Cross-correlation of an image with `out_channels` filters.
+
+    Args:
+        in_channels, out_channels: channels of the input and of the output.
+        kernel_size: height and width of the filters; one number for a square.
+        stride: step of the filters. Default: 1.
+        padding: rows and columns of zeros on each side; 'valid' for none, 'same' (with a stride of
+            1) for as many as keep height and width. Default: 0.
+        dilation: distance between two taps of a filter. Default: 1.
+        groups: the channels are split into so many groups, convolved separately. Default: 1.
+        bias: whether to add one number per output channel. Default: True.
+        device, dtype: of the parameters. Default: CPU, float32.
+
+    Shapes: input [N, in_channels, H, W] or [in_channels, H, W], output [N, out_channels, H', W'] or
+    [out_channels, H', W'] with H' = (H + 2 padding - dilation (kernel - 1) - 1) // stride + 1;
+    `weight` [out_channels, in_channels / groups, kernel, kernel], `bias` [out_channels], both even
+    within 1 / sqrt(in_channels / groups * kernel * kernel).
+
+    Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+    recognition", 1998. Raises ArgumentError for options that do not fit together.
+    """
+
+    rank = 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _core.conv2d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )
+
+
+class Conv3d(ConvBase):
+    """Cross-correlation of a volume, such as a video, with `out_channels` filters.
+
+    Args:
+        in_channels, out_channels: channels of the input and of the output.
+        kernel_size: depth, height and width of the filters; one number for a cube.
+        stride: step of the filters. Default: 1.
+        padding: frames, rows and columns of zeros on each side; 'valid' for none, 'same' (with a
+            stride of 1) for as many as keep the sizes. Default: 0.
+        dilation: distance between two taps of a filter. Default: 1.
+        groups: the channels are split into so many groups, convolved separately. Default: 1.
+        bias: whether to add one number per output channel. Default: True.
+        device, dtype: of the parameters. Default: CPU, float32.
+
+    Shapes: input [N, in_channels, D, H, W] or [in_channels, D, H, W], output
+    [N, out_channels, D', H', W'] or [out_channels, D', H', W'] with
+    D' = (D + 2 padding - dilation (kernel - 1) - 1) // stride + 1; `weight` [out_channels,
+    in_channels / groups, kernel, kernel, kernel], `bias` [out_channels], both even within
+    1 / sqrt(in_channels / groups * kernel * kernel * kernel).
+
+    Source: Ji, Xu, Yang and Yu, "3D convolutional neural networks for human action recognition",
+    2013. Raises ArgumentError for options that do not fit together.
+    """
+
+    rank = 3
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _core.conv3d(
+            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+        )

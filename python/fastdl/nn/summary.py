@@ -15,7 +15,7 @@ from fastdl._core import Tensor
 from fastdl._table import render
 from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
-from fastdl.nn.conv import Conv2d
+from fastdl.nn.conv import ConvBase
 from fastdl.nn.linear import Linear
 from fastdl.nn.module import Module
 from fastdl.nn.recurrent import GRU, LSTM
@@ -135,8 +135,9 @@ def _shape_text(output: Any) -> str:
 
 def _flops(module: Module, args: tuple[Any, ...], output: Any) -> int:
     """FLOPs of one call on one example, biases left out."""
-    if isinstance(module, Conv2d):
-        return 2 * _size(output) * math.prod(module.weight.shape[1:])
+    if isinstance(module, ConvBase):
+        elements = _size(args[0]) if module.transposed else _size(output)
+        return 2 * elements * math.prod(module.weight.shape[1:])
     if isinstance(module, Linear):
         return 2 * _size(output) * module.in_features
     if isinstance(module, GRU | LSTM):
