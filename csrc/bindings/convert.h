@@ -32,6 +32,10 @@ struct OptionalTensor {
 struct Pair {  // an int for both directions, or two
   int64_t at[2];
 };
+struct Ints {  // an int, or any number of them
+  std::vector<int64_t> at;
+  bool alone = false;
+};
 // A tensor, or a Python number that takes the dtype of the tensor beside it.
 struct TensorOrNumber {
   Tensor tensor;  // undefined for a number
@@ -67,6 +71,8 @@ Pair from_python<Pair>(PyObject* o, const Place& at);
 template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>
+Ints from_python<Ints>(PyObject* o, const Place& at);
+template <>
 DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
 template <>
 Layout from_python<Layout>(PyObject* o, const Place& at);  // a memory_format
@@ -95,11 +101,17 @@ inline PyObject* to_python(Tensor t) { return wrap(std::move(t)); }
 inline PyObject* to_python(PyObject* o) { return check(o); }
 inline PyObject* to_python(bool b) { return PyBool_FromLong(b); }
 inline PyObject* to_python(int64_t i) { return PyLong_FromLongLong(i); }
-template <size_t N>
-PyObject* to_python(const std::array<Tensor, N>& ts) {
-  Owned tuple(check(PyTuple_New(N)));
-  for (size_t i = 0; i < N; ++i) PyTuple_SET_ITEM(tuple.get(), i, wrap(ts[i]));
+template <class Tensors>
+PyObject* to_tuple(const Tensors& ts) {
+  Owned tuple(check(PyTuple_New(static_cast<Py_ssize_t>(ts.size()))));
+  for (size_t i = 0; i < ts.size(); ++i)
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), wrap(ts[i]));
   return tuple.release();
 }
+template <size_t N>
+PyObject* to_python(const std::array<Tensor, N>& ts) {
+  return to_tuple(ts);
+}
+inline PyObject* to_python(const std::vector<Tensor>& ts) { return to_tuple(ts); }
 
 }  // namespace fastdl::bindings

@@ -34,6 +34,7 @@ struct Value {
   static Value of(const int64_t& i) { return of(&i, 1); }
   static Value of(const Pair& p) { return of(p.at, 2); }
   static Value of(const Dims& d) { return of(d.d, d.n); }
+  static Value of(const Ints& i) { return of(i.at.data(), static_cast<int64_t>(i.at.size())); }
   static Value of(const double& x) {
     Value v;
     v.kind = real, v.number = x;

@@ -154,6 +154,9 @@ std::deque<Signature>& all_signatures();
 // The families' rows.
 void define_math_functions(FunctionTable& table);
 void define_shape_functions(FunctionTable& table);
+void define_move_functions(FunctionTable& table);
+void define_move_methods(FunctionTable& table);
+void define_product_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
 void define_conv_functions(FunctionTable& table);
 void define_pool_functions(FunctionTable& table);

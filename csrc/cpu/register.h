@@ -9,6 +9,7 @@ void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
 void register_conv2d(Registry& registry);
 void register_copy(Registry& registry);
+void register_fold(Registry& registry);
 void register_gru(Registry& registry);
 void register_index(Registry& registry);
 void register_layer_norm(Registry& registry);
@@ -22,6 +23,7 @@ void register_random(Registry& registry);
 void register_reduce(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
+void register_triangle(Registry& registry);
 void register_unary(Registry& registry);
 
 }  // namespace fastdl::cpu

@@ -77,8 +77,10 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_layer_norm(*registry);
   register_loss(*registry);
   register_index(*registry);
+  register_fold(*registry);
   register_gru(*registry);
   register_lstm(*registry);
+  register_triangle(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;
 }

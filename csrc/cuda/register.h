@@ -19,8 +19,10 @@ void register_softmax(Registry& registry);
 void register_layer_norm(Registry& registry);
 void register_loss(Registry& registry);
 void register_index(Registry& registry);
+void register_fold(Registry& registry);
 void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
 void register_scan(Registry& registry);
+void register_triangle(Registry& registry);
 
 }  // namespace fastdl::cuda
