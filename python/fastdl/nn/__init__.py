@@ -32,11 +32,28 @@ from fastdl.nn.linear import Linear
 from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
 from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from fastdl.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
 from fastdl.nn.regularization import Dropout
-from fastdl.nn.shape import Flatten
+from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
 from fastdl.nn.sparse import Embedding
 
 __all__ = [
@@ -52,11 +69,18 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
+    "Fold",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -75,6 +99,12 @@ __all__ = [
     "Parameter",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -85,4 +115,9 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
+    "Unfold",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
 ]
