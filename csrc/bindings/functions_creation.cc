@@ -104,17 +104,17 @@ void define_filled(FunctionTable& t) {
       [](PyObject* start, PyObject* end, PyObject* step, MaybeDType dtype, MaybeDevice device) {
         const bool ints =
             PyLong_Check(start) && PyLong_Check(step) && (end == Py_None || PyLong_Check(end));
-        const double a = from_python<double>(start, {"arange", "start"});
-        const double s = from_python<double>(step, {"arange", "step"});
-        for (PyObject* const o : {start, end, step})
-          if (const double v = o == Py_None ? 0 : PyFloat_AsDouble(o); ints && std::abs(v) > 0x1p53)
-            throw argument_error("arange", text("a bound or step of ", v, " is not exact"))
+        const bool one = end == Py_None;
+        const double first = from_python<double>(start, {"arange", "start"});
+        const double last = one ? first : from_python<double>(end, {"arange", "end"});
+        const double by = from_python<double>(step, {"arange", "step"});
+        for (const double number : {first, last, by})
+          if (ints && std::abs(number) > 0x1p53)
+            throw argument_error("arange", text("a bound or step of ", number, " is not exact"))
                 .remedy("use integers of at most 2^53, and add the rest");
         const Device d = device.value_or(Device{});
         require_device(d);
-        const DType kind = dtype.value_or(ints ? DType::i64 : DType::f32);
-        if (end == Py_None) return arange(0, a, s, kind, d);
-        return arange(a, from_python<double>(end, {"arange", "end"}), s, kind, d);
+        return arange(one ? 0 : first, last, by, dtype.value_or(ints ? DType::i64 : DType::f32), d);
       });
   t.function(
       "linspace(start: float, end: float, steps: int, " FASTDL_PLACE ") -> Tensor", "steps: 0..",

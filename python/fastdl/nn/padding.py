@@ -65,7 +65,7 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """A border of one value around length.
+    """A border of one value around sequences.
 
     Args:
         padding: (left, right), or one number for all; negative ones crop.
@@ -78,7 +78,7 @@ class ConstantPad1d(_ConstantPad):
 
 
 class ConstantPad2d(_ConstantPad):
-    """A border of one value around height and width.
+    """A border of one value around images.
 
     Args:
         padding: (left, right, top, bottom), or one number for all; negative ones crop.
@@ -91,7 +91,7 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """A border of one value around depth, height and width.
+    """A border of one value around volumes.
 
     Args:
         padding: (left, right, top, bottom, front, back), or one number for all; negative ones crop.
@@ -105,7 +105,7 @@ class ConstantPad3d(_ConstantPad):
 
 
 class ZeroPad1d(_ConstantPad):
-    """A border of zeros around length.
+    """A border of zeros around sequences.
 
     Args:
         padding: (left, right), or one number for all; negative ones crop.
@@ -121,7 +121,7 @@ class ZeroPad1d(_ConstantPad):
 
 
 class ZeroPad2d(_ConstantPad):
-    """A border of zeros around height and width.
+    """A border of zeros around images.
 
     Args:
         padding: (left, right, top, bottom), or one number for all; negative ones crop.
@@ -139,7 +139,7 @@ class ZeroPad2d(_ConstantPad):
 
 
 class ZeroPad3d(_ConstantPad):
-    """A border of zeros around depth, height and width.
+    """A border of zeros around volumes.
 
     Args:
         padding: (left, right, top, bottom, front, back), or one number for all; negative ones crop.
@@ -158,7 +158,7 @@ class ZeroPad3d(_ConstantPad):
 
 
 class ReflectionPad1d(_Pad):
-    """A border of mirrored elements around length; the outermost do not repeat.
+    """A border of mirrored elements around sequences; the outermost are not repeated.
 
     Args:
         padding: (left, right), or one number for all; negative ones crop.
@@ -173,7 +173,7 @@ class ReflectionPad1d(_Pad):
 
 
 class ReflectionPad2d(_Pad):
-    """A border of mirrored elements around height and width; the outermost do not repeat.
+    """A border of mirrored elements around images; the outermost are not repeated.
 
     Args:
         padding: (left, right, top, bottom), or one number for all; negative ones crop.
@@ -189,7 +189,7 @@ class ReflectionPad2d(_Pad):
 
 
 class ReflectionPad3d(_Pad):
-    """A border of mirrored elements around depth, height and width; the outermost do not repeat.
+    """A border of mirrored elements around volumes; the outermost are not repeated.
 
     Args:
         padding: (left, right, top, bottom, front, back), or one number for all; negative ones crop.
@@ -206,7 +206,7 @@ class ReflectionPad3d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """A border that repeats the outermost elements of length.
+    """A border that repeats the outermost elements of sequences.
 
     Args:
         padding: (left, right), or one number for all; negative ones crop.
@@ -218,7 +218,7 @@ class ReplicationPad1d(_Pad):
 
 
 class ReplicationPad2d(_Pad):
-    """A border that repeats the outermost elements of height and width.
+    """A border that repeats the outermost elements of images.
 
     Args:
         padding: (left, right, top, bottom), or one number for all; negative ones crop.
@@ -231,7 +231,7 @@ class ReplicationPad2d(_Pad):
 
 
 class ReplicationPad3d(_Pad):
-    """A border that repeats the outermost elements of depth, height and width.
+    """A border that repeats the outermost elements of volumes.
 
     Args:
         padding: (left, right, top, bottom, front, back), or one number for all; negative ones crop.
@@ -245,7 +245,7 @@ class ReplicationPad3d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """A border that goes on at the other end of length.
+    """A border that goes on at the other end of sequences.
 
     Args:
         padding: (left, right), or one number for all; negative ones crop.
@@ -260,7 +260,7 @@ class CircularPad1d(_Pad):
 
 
 class CircularPad2d(_Pad):
-    """A border that goes on at the other end of height and width.
+    """A border that goes on at the other end of images.
 
     Args:
         padding: (left, right, top, bottom), or one number for all; negative ones crop.
@@ -276,7 +276,7 @@ class CircularPad2d(_Pad):
 
 
 class CircularPad3d(_Pad):
-    """A border that goes on at the other end of depth, height and width.
+    """A border that goes on at the other end of volumes.
 
     Args:
         padding: (left, right, top, bottom, front, back), or one number for all; negative ones crop.
