@@ -277,6 +277,9 @@ class Tensor:
     def T(self) -> Tensor:
         """A view with the dimensions reversed."""
     @property
+    def mT(self) -> Tensor:
+        """A view with the last two dimensions exchanged."""
+    @property
     def _version(self) -> _Int: ...
     @property
     def _shared(self) -> _Bool: ...

@@ -44,9 +44,10 @@ def definition(row: Row, method: bool) -> str:
         integer = "builtins.int"
     forms = [parameters]
     # A shape may be given as its ints, one by one, where all that follows has a default.
-    before, shape, after = parameters.partition("shape: Shape")
+    before, shape, after = parameters.partition(": Shape")
     if shape and all("=" in p for p in split(after)):
-        forms.append(f"{before}*shape: {integer}{after}")
+        before, space, name = before.rpartition(" ")
+        forms.append(f"{before}{space}*{name}: {integer}{after}")
     doc = row["doc"].removeprefix(row["signature"]).strip().replace("\\", "\\\\")
     body = f'"""{doc}"""'.replace("\n", "\n    ")
     lines: list[str] = []

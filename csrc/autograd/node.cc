@@ -86,13 +86,12 @@ Recording::Recording(const char* name, const std::vector<Tensor>& operands) : na
   for (const Tensor& t : operands) edges_.push_back(edge_of(t));
 }
 
-void Recording::finish(Ref<Node> node, std::initializer_list<const Tensor*> ys) {
+void Recording::finish(Ref<Node> node, const Tensor* const* ys, size_t count) {
   node->operands = std::move(edges_);
-  node->outputs = static_cast<int>(ys.size());
-  int output = 0;
-  for (const Tensor* y : ys) {
-    if (anomaly_detection()) check_no_nan(name_, "result", *y);
-    set_history(*y, node, output++);
+  node->outputs = static_cast<int>(count);
+  for (int output = 0; output < node->outputs; ++output) {
+    if (anomaly_detection()) check_no_nan(name_, "result", *ys[output]);
+    set_history(*ys[output], node, output);
   }
 }
 

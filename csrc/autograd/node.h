@@ -129,11 +129,17 @@ class Recording {
   }
   template <class F>
   void results(std::initializer_list<const Tensor*> ys, F function) {
-    finish(Ref<Node>(new FunctionNode<F>(name_, std::move(function))), ys);
+    finish(Ref<Node>(new FunctionNode<F>(name_, std::move(function))), ys.begin(), ys.size());
+  }
+  template <class F>
+  void results(const std::vector<Tensor>& ys, F function) {
+    std::vector<const Tensor*> each;
+    for (const Tensor& y : ys) each.push_back(&y);
+    finish(Ref<Node>(new FunctionNode<F>(name_, std::move(function))), each.data(), each.size());
   }
 
  private:
-  void finish(Ref<Node> node, std::initializer_list<const Tensor*> ys);
+  void finish(Ref<Node> node, const Tensor* const* ys, size_t count);
 
   const char* name_;
   Edges edges_;

@@ -148,6 +148,18 @@ Dims from_python<Dims>(PyObject* o, const Place& at) {
 }
 
 template <>
+Ints from_python<Ints>(PyObject* o, const Place& at) {
+  constexpr const char* expected = "an int or a sequence of ints";
+  if (PyIndex_Check(o)) return {{to_int64(o, at, expected)}, true};
+  if (!PySequence_Check(o) || PyUnicode_Check(o)) throw_type_error(at, expected, o);
+  const Owned items(check(PySequence_Fast(o, "expected a sequence")));
+  Ints out;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+    out.at.push_back(to_int64(PySequence_Fast_GET_ITEM(items.get(), i), at, expected));
+  return out;
+}
+
+template <>
 std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at) {
   if (is_tensor(o) || !PySequence_Check(o)) throw_type_error(at, "a sequence of tensors", o);
   const Owned items(check(PySequence_Fast(o, "expected a sequence of tensors")));

@@ -39,6 +39,10 @@ struct Padding {  // in numbers, or a word, with which the numbers are 0
   Spatial<N> zeros{};
   std::optional<std::string> word;
 };
+struct Ints {  // an int, or any number of them
+  std::vector<int64_t> at;
+  bool alone = false;
+};
 // A tensor, or a Python number that takes the dtype of the tensor beside it.
 struct TensorOrNumber {
   Tensor tensor;  // undefined for a number
@@ -84,6 +88,8 @@ Padding<3> from_python<Padding<3>>(PyObject* o, const Place& at);
 template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>
+Ints from_python<Ints>(PyObject* o, const Place& at);
+template <>
 DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
 template <>
 Layout from_python<Layout>(PyObject* o, const Place& at);  // a memory_format
@@ -112,11 +118,17 @@ inline PyObject* to_python(Tensor t) { return wrap(std::move(t)); }
 inline PyObject* to_python(PyObject* o) { return check(o); }
 inline PyObject* to_python(bool b) { return PyBool_FromLong(b); }
 inline PyObject* to_python(int64_t i) { return PyLong_FromLongLong(i); }
-template <size_t N>
-PyObject* to_python(const std::array<Tensor, N>& ts) {
-  Owned tuple(check(PyTuple_New(N)));
-  for (size_t i = 0; i < N; ++i) PyTuple_SET_ITEM(tuple.get(), i, wrap(ts[i]));
+template <class Tensors>
+PyObject* to_tuple(const Tensors& ts) {
+  Owned tuple(check(PyTuple_New(static_cast<Py_ssize_t>(ts.size()))));
+  for (size_t i = 0; i < ts.size(); ++i)
+    PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), wrap(ts[i]));
   return tuple.release();
 }
+template <size_t N>
+PyObject* to_python(const std::array<Tensor, N>& ts) {
+  return to_tuple(ts);
+}
+inline PyObject* to_python(const std::vector<Tensor>& ts) { return to_tuple(ts); }
 
 }  // namespace fastdl::bindings

@@ -41,6 +41,7 @@ struct Value {
     return p.word ? of(*p.word) : of(p.zeros);
   }
   static Value of(const Dims& d) { return of(d.d, d.n); }
+  static Value of(const Ints& i) { return of(i.at.data(), static_cast<int64_t>(i.at.size())); }
   static Value of(const double& x) {
     Value v;
     v.kind = real, v.number = x;

@@ -104,6 +104,7 @@ struct Reader {
   double bound(const std::string& s, double none) const {
     if (s.empty()) return none;
     if (s == "window") return static_cast<double>(kMaxWindow);
+    if (s == "-window") return -static_cast<double>(kMaxWindow);
     size_t used = 0;
     const double value = std::stod(s, &used);
     if (used != s.size()) fault(s);

@@ -5,6 +5,7 @@
 #include "core/backend.h"
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/move.h"
 #include "ops/random.h"
 
 namespace fastdl::bindings {
@@ -103,13 +104,35 @@ void define_filled(FunctionTable& t) {
       [](PyObject* start, PyObject* end, PyObject* step, MaybeDType dtype, MaybeDevice device) {
         const bool ints =
             PyLong_Check(start) && PyLong_Check(step) && (end == Py_None || PyLong_Check(end));
-        const double a = from_python<double>(start, {"arange", "start"});
-        const double s = from_python<double>(step, {"arange", "step"});
+        const bool one = end == Py_None;
+        const double first = from_python<double>(start, {"arange", "start"});
+        const double last = one ? first : from_python<double>(end, {"arange", "end"});
+        const double by = from_python<double>(step, {"arange", "step"});
+        for (const double number : {first, last, by})
+          if (ints && std::abs(number) > 0x1p53)
+            throw argument_error("arange", text("a bound or step of ", number, " is not exact"))
+                .remedy("use integers of at most 2^53, and add the rest");
         const Device d = device.value_or(Device{});
         require_device(d);
-        const DType kind = dtype.value_or(ints ? DType::i64 : DType::f32);
-        if (end == Py_None) return arange(0, a, s, kind, d);
-        return arange(a, from_python<double>(end, {"arange", "end"}), s, kind, d);
+        return arange(one ? 0 : first, last, by, dtype.value_or(ints ? DType::i64 : DType::f32), d);
+      });
+  t.function(
+      "linspace(start: float, end: float, steps: int, " FASTDL_PLACE ") -> Tensor", "steps: 0..",
+      "`steps` numbers evenly spaced from start to end, both included; float32 by default.\n\n"
+      "Raises ArgumentError where a bound is not finite.",
+      [](double start, double end, int64_t steps, MaybeDType dtype, MaybeDevice device) {
+        const Device d = device.value_or(Device{});
+        require_device(d);
+        return linspace(start, end, steps, dtype.value_or(DType::f32), d);
+      });
+  t.function(
+      "eye(n: int, m: int | None = None, " FASTDL_PLACE ") -> Tensor", "n, m: 0..",
+      "The matrix [n, m] with ones on its diagonal and zeros elsewhere; square and float32 by "
+      "default.",
+      [](int64_t n, std::optional<int64_t> m, MaybeDType dtype, MaybeDevice device) {
+        const Tensor y = filled({n, m.value_or(n)}, 0, dtype, device, false);
+        fill_(diagonal(y, 0, 0, 1), 1);
+        return y;
       });
 }
 

@@ -43,6 +43,8 @@ void register_functions(py::module_& m) {
   define_math_functions(functional);
   define_shape_functions(functional);
   define_sort_functions(functional);
+  define_move_functions(functional);
+  define_product_functions(functional);
   define_network_functions(functional);
   define_conv_functions(functional);
   define_pool_functions(functional);
@@ -51,6 +53,7 @@ void register_functions(py::module_& m) {
   define_loss_functions(functional);
   define_creation_functions(creation);
   define_tensor_methods(methods);
+  define_move_methods(methods);
   define_runtime_functions(runtime);
   define_fused_functions(fused);
   for (Signature& s : all_signatures()) {

@@ -198,6 +198,16 @@ PyObject* get_transposed(PyObject* self, void*) {
     return wrap(permute(tensor_of(self), order));
   });
 }
+PyObject* get_matrix_transposed(PyObject* self, void*) {
+  return guarded([&] {
+    const Tensor& x = tensor_of(self);
+    if (x.dim() < 2)
+      throw shape_error("mT", text("a tensor of ", x.dim(), " dimensions is no batch of matrices"))
+          .show("input", x)
+          .remedy("add dimensions with unsqueeze, or use .T");
+    return wrap(transpose(x, -2, -1));
+  });
+}
 PyObject* get_grad(PyObject* self, void*) {
   const Variable* v = variable(tensor_of(self));
   return wrap(v ? v->grad : Tensor());
@@ -245,6 +255,8 @@ PyGetSetDef attributes[] = {
     {"is_leaf", get_is_leaf, nullptr, "Whether no recorded op made this tensor.", nullptr},
     {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this tensor, or None.", nullptr},
     {"T", get_transposed, nullptr, "A view with the dimensions reversed.", nullptr},
+    {"mT", get_matrix_transposed, nullptr, "A view with the last two dimensions exchanged.",
+     nullptr},
     {"_version", get_version, nullptr, "Counts in-place edits of the memory.", nullptr},
     {"_shared", get_shared, nullptr, "Whether another library has seen the memory.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

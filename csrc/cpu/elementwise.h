@@ -58,6 +58,8 @@ inline void load_block(const S* x, int64_t stride, int64_t n, Compute<S>* to) {
       for (; i + size <= n; i += size) load_as_float(x + i).store(to + i);
   } else if (stride == 2) {  // every other column, real and imaginary parts: worth a vector loop
     for (; i < n; ++i) to[i] = x[2 * i];
+  } else if (stride == -1) {  // what was turned round
+    for (; i < n; ++i) to[i] = x[-i];
   }
   for (; i < n; ++i) to[i] = static_cast<Compute<S>>(x[i * stride]);
 }

@@ -11,6 +11,7 @@ void register_conv2d(Registry& registry);
 void register_conv3d(Registry& registry);
 void register_copy(Registry& registry);
 void register_count(Registry& registry);
+void register_fold(Registry& registry);
 void register_gru(Registry& registry);
 void register_index(Registry& registry);
 void register_layer_norm(Registry& registry);
@@ -26,6 +27,7 @@ void register_reduce(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
 void register_sort(Registry& registry);
+void register_triangle(Registry& registry);
 void register_unary(Registry& registry);
 
 }  // namespace fastdl::cpu

@@ -68,6 +68,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_conv3d(*registry);
   register_copy(*registry);
   register_count(*registry);
+  register_fold(*registry);
   register_gru(*registry);
   register_index(*registry);
   register_layer_norm(*registry);
@@ -82,6 +83,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_scan(*registry);
   register_softmax(*registry);
   register_sort(*registry);
+  register_triangle(*registry);
   register_unary(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;

@@ -158,4 +158,18 @@ Tensor arange(double start, double end, double step, DType dtype, const Device& 
   return y;
 }
 
+Tensor linspace(double start, double end, int64_t steps, DType dtype, const Device& device) {
+  if (!std::isfinite(start) || !std::isfinite(end))
+    throw argument_error("linspace", text("no numbers from ", start, " to ", end))
+        .remedy("use finite bounds");
+  Tensor y = empty("linspace", {steps}, dtype, device);
+  const auto gaps = static_cast<double>(steps > 1 ? steps - 1 : 1);
+  const double gap = end / gaps - start / gaps;  // apart, as the difference may overflow
+  if (steps > 0)
+    launch<arange_fill>("linspace", device, dtype, steps, steps, start, gap, y.mutable_data());
+  // The last one is `end` itself, whatever the others round to.
+  if (steps > 1) fill_(narrow(y, 0, steps - 1, 1), end);
+  return y;
+}
+
 }  // namespace fastdl

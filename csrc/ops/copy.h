@@ -30,5 +30,6 @@ Tensor copy_(const Tensor& to,
 Tensor fill_(const Tensor& x, double value);
 Tensor full(const Dims& shape, double value, DType dtype, const Device& device);
 Tensor arange(double start, double end, double step, DType dtype, const Device& device);
+Tensor linspace(double start, double end, int64_t steps, DType dtype, const Device& device);
 
 }  // namespace fastdl

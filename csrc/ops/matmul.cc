@@ -1,5 +1,6 @@
 #include "ops/matmul.h"
 
+#include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/epilogue.h"
@@ -96,6 +97,27 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const Tensor y = matrices(a.dim() == 1 ? unsqueeze(a, 0) : a, b.dim() == 1 ? unsqueeze(b, 1) : b);
   const Tensor z = b.dim() == 1 ? squeeze(y, -1) : y;
   return a.dim() == 1 ? squeeze(z, b.dim() == 1 ? -1 : -2) : z;
+}
+
+Tensor add_product(const char* op, const Tensor& input, const Tensor& a, const Tensor& b,
+                   double beta, double alpha) {
+  Dims shape = a.shape();
+  shape[a.dim() - 1] = b.size(b.dim() - 1);
+  if (broadcast_shapes(op, shape, input.shape()) != shape)
+    throw shape_error(op, text("the product is ", str(shape), ", and input does not expand to it"))
+        .show("input", input)
+        .remedy("pass an input whose sizes are the product's, or 1");
+  Tensor y = matmul(a, b);
+  if (alpha != 1) y = mul(y, scalar_like(alpha, y));
+  if (beta != 0) return add(y, beta == 1 ? input : mul(input, scalar_like(beta, input)));
+  Tensor z = y.alias();
+  if (Recording r{op, {&y, &input}})
+    r.result(z, [from = input.shape()](Backward& pass) {
+      const Tensor& g = pass.grad();
+      if (pass.needs(0)) pass.give(0, g);
+      if (pass.needs(1)) pass.give(1, full(from, 0, g.dtype(), g.device()));
+    });
+  return z;
 }
 
 namespace {

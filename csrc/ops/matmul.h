@@ -31,6 +31,9 @@ FASTDL_KERNEL(gemm_pack, int64_t k, int64_t n, const void* b, int64_t b_row, int
 struct FusedOptions;  // ops/epilogue.h
 
 Tensor matmul(const Tensor& a, const Tensor& b);
+// beta * input + alpha * (a @ b); input expands to the product, and is not read where beta is 0.
+Tensor add_product(const char* op, const Tensor& input, const Tensor& a, const Tensor& b,
+                   double beta, double alpha);
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 // activation(linear(...) + residual) in one pass, for inference: no operand may record a gradient.
 Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -73,6 +73,23 @@ from fastdl.nn.normalization import (
     PixelNorm,
     RMSNorm,
 )
+from fastdl.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
@@ -88,7 +105,7 @@ from fastdl.nn.regularization import (
     GaussianNoise,
     StochasticDepth,
 )
-from fastdl.nn.shape import Flatten
+from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
 from fastdl.nn.sparse import Embedding
 
 __all__ = [
@@ -108,6 +125,12 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "CTCLoss",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "ContrastiveLoss",
     "Conv1d",
     "Conv2d",
@@ -128,6 +151,7 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
+    "Fold",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -166,6 +190,12 @@ __all__ = [
     "RMSNorm",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -180,5 +210,10 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     "TripletMarginLoss",
+    "Unflatten",
+    "Unfold",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "utils",
 ]

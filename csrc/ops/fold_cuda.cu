@@ -1,0 +1,55 @@
+// Sums of columns: a thread gathers the terms of one element.
+#include "core/dtype.h"
+#include "cuda/launch.cuh"
+#include "cuda/math.cuh"
+#include "cuda/register.h"
+#include "ops/fold.h"
+
+namespace fastdl::cuda {
+namespace {
+
+// kernels
+
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    fold_kernel(const __grid_constant__ FoldShape s, int64_t count, const T* x, T* y) {
+  const int64_t threads = static_cast<int64_t>(gridDim.x) * kBlock;
+  for (int64_t item = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; item < count;
+       item += threads) {
+    const int64_t w = item % s.w, row = item / s.w, h = row % s.h;
+    const T* const image = x + row / s.h * s.x_batch;
+    Compute<T> total(0);
+    for (int64_t i = 0; i < s.kernel_h; ++i) {
+      const int64_t down = h + s.pad_h - i * s.dilation_h;
+      const int64_t p = s.stride_h == 1 ? down : down / s.stride_h;
+      if (down < 0 || p >= s.p || p * s.stride_h != down) continue;
+      for (int64_t j = 0; j < s.kernel_w; ++j) {
+        const int64_t right = w + s.pad_w - j * s.dilation_w;
+        const int64_t q = s.stride_w == 1 ? right : right / s.stride_w;
+        if (right < 0 || q >= s.q || q * s.stride_w != right) continue;
+        total += Compute<T>(image[i * s.x_row + j * s.x_column + p * s.x_p + q * s.x_q]);
+      }
+    }
+    y[item] = T(total);
+  }
+}
+
+// launchers
+
+template <class T>
+void fold_launch(const Context& context, const FoldShape& s, const void* x, void* y) {
+  const int64_t count = s.batch * s.h * s.w;
+  launch(context, fold_kernel<T>, loop_grid(count), dim3(kBlock), s, count,
+         static_cast<const T*>(x), static_cast<T*>(y));
+}
+
+}  // namespace
+
+void register_fold(Registry& registry) {
+  for_types<Half, BFloat16, float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<fold_forward>(dtype_of<T>::value, fold_launch<T>);
+  });
+}
+
+}  // namespace fastdl::cuda
