@@ -67,6 +67,9 @@ Pair from_python<Pair>(PyObject* o, const Place& at);
 template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>
+std::vector<double> from_python<std::vector<double>>(PyObject* o,
+                                                     const Place& at);  // a number or several
+template <>
 DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
 template <>
 Layout from_python<Layout>(PyObject* o, const Place& at);  // a memory_format

@@ -20,6 +20,7 @@ void register_peak(Registry& registry);
 void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);
+void register_resize(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
 void register_unary(Registry& registry);

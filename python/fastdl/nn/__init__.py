@@ -33,11 +33,19 @@ from fastdl.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from fastdl.nn.module import Module
 from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from fastdl.nn.parameter import Parameter
+from fastdl.nn.pixelshuffle import (
+    ChannelShuffle,
+    DepthToSpace,
+    PixelShuffle,
+    PixelUnshuffle,
+    SpaceToDepth,
+)
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
+from fastdl.nn.upsampling import Blur2d, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -52,8 +60,11 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Blur2d",
+    "ChannelShuffle",
     "Conv2d",
     "CrossEntropyLoss",
+    "DepthToSpace",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -73,6 +84,8 @@ __all__ = [
     "Module",
     "ModuleList",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -82,7 +95,11 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpaceToDepth",
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
 ]
