@@ -6,7 +6,8 @@
 
 The rows are in `opcases_math.py` (elementwise, reductions, shapes), `opcases_network.py`
 (products, convolutions, losses) and `opcases_image.py`, the references in `references.py` and
-`references_image.py`, and what rows are made of in `oprow.py`. A new op gets its row in one of the first two.
+`references_image.py`, and what rows are made of in `oprow.py`. A new op gets
+its row in the first of them that fits.
 """
 
 from tests import opcases_image, opcases_math, opcases_network

@@ -10,6 +10,8 @@ from tests.oprow import (
     Op,
     Tolerance,
     call,
+    grid,
+    index,
     large,
     uniform,
 )
@@ -17,7 +19,7 @@ from tests.oprow import (
 
 def rows():
     """All rows of this file."""
-    return [*resizing_rows(), *pixel_rows()]
+    return [*resizing_rows(), *pixel_rows(), *sampling_rows(), *box_rows()]
 
 
 def functional(name, *calls, **fields):
@@ -155,5 +157,107 @@ def pixel_rows():
             large(uniform(2, 64, 33, 35), 4),
             sized=lambda n: call(uniform(1, 16, side(n, 16), side(n, 16)), 4),
             **moved,
+        ),
+    ]
+
+
+def sampling_rows():
+    image, near = uniform(2, 3, 5, 6), uniform(2, 4, 3, 2, low=-1.4, high=1.4)
+    volume, space = uniform(2, 2, 3, 4, 5), uniform(2, 2, 3, 2, 3, low=-1.4, high=1.4)
+    far = uniform(2, 4, 3, 2, low=-9, high=9)
+    options = [
+        call(
+            image, far if corners else near, mode=mode, padding_mode=padding, align_corners=corners
+        )
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for corners in (False, True)
+    ]
+    return [
+        functional(
+            "affine_grid",
+            call(uniform(2, 2, 3), [2, 3, 4, 5]),
+            call(uniform(2, 2, 3), [2, 3, 4, 5], align_corners=True),
+            call(uniform(2, 2, 3), [2, 3, 1, 5], align_corners=True),
+            call(uniform(1, 3, 4), [1, 2, 3, 4, 5]),
+            call(uniform(1, 3, 4), [1, 2, 3, 1, 5], align_corners=True),
+            call(uniform(0, 2, 3), [0, 3, 4, 5]),
+            call(uniform(2, 2, 3), [2, 3, 0, 5]),
+            large(uniform(3, 2, 3), [3, 1, 130, 170]),
+            sized=lambda n: call(uniform(1, 2, 3), [1, 1, side(n, 2), side(n, 2)]),
+            tolerance=Tolerance(factor=4, half=3, scale="largest"),
+            follows_strides="gradient",
+            dtypes=FLOATS,
+        ),
+        functional(
+            "grid_sample",
+            call(image, near),
+            *options,
+            call(uniform(2, 3, 1, 1), far, padding_mode="reflection", align_corners=True),
+            call(uniform(2, 3, 1, 1), far, mode="bicubic", padding_mode="reflection"),
+            call(
+                uniform(2, 3, 1, 2),
+                far,
+                mode="bicubic",
+                padding_mode="reflection",
+                align_corners=True,
+            ),
+            call(volume, space),
+            call(volume, space, padding_mode="reflection"),
+            call(volume, space, padding_mode="border", align_corners=True),
+            call(volume, space, mode="nearest", padding_mode="border"),
+            call(uniform(0, 3, 5, 6), uniform(0, 4, 3, 2)),
+            call(uniform(2, 0, 5, 6), uniform(2, 4, 3, 2)),
+            call(image, uniform(2, 0, 3, 2)),
+            large(uniform(2, 9, 31, 33), uniform(2, 15, 25, 2, low=-1.2, high=1.2)),
+            large(
+                uniform(2, 9, 31, 33),
+                uniform(2, 30, 35, 2, low=-1.2, high=1.2),
+                mode="bicubic",
+                padding_mode="border",
+            ),
+            sized=lambda n: call(
+                uniform(1, 16, side(n, 16), side(n, 16)),
+                uniform(1, side(n, 16), side(n, 16), 2, low=-1.1, high=1.1),
+            ),
+            tolerance=Tolerance(
+                factor=128,
+                scale="one",
+                reason="a place in pixels is rounded, and the image is steep between two of them",
+            ),
+            dtypes=WIDE_FLOATS,
+        ),
+    ]
+
+
+def box_rows():
+    def boxes(n):
+        return uniform(n, 4, low=0, high=2), uniform(n, low=0, high=1)
+
+    exact = {"tolerance": EXACT, "differentiable": False, "dtypes": WIDE_FLOATS}
+    return [
+        functional(
+            "nms",
+            call(*boxes(40), 0.1),
+            call(*boxes(40), 0.0),
+            call(*boxes(40), 1.0),
+            call(uniform(30, 4, low=0, high=2), grid(30), 0.2),
+            call(*boxes(1), 0.5),
+            call(*boxes(0), 0.5),
+            call(*boxes(130), 0.3),
+            large(*boxes(500), 0.6),
+            sized=lambda n: call(*boxes(4 * max(1, int(n**0.5))), 0.5),
+            **exact,
+        ),
+        functional(
+            "batched_nms",
+            call(*boxes(60), index(60, below=3), 0.1),
+            call(*boxes(60), index(60, below=60), 0.0),
+            call(*boxes(0), index(0, below=1), 0.5),
+            large(*boxes(500), index(500, below=7), 0.4),
+            sized=lambda n: call(
+                *boxes(4 * max(1, int(n**0.5))), index(4 * max(1, int(n**0.5)), below=5), 0.5
+            ),
+            **exact,
         ),
     ]

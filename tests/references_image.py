@@ -139,3 +139,107 @@ def channel_shuffle(x, groups):
     each = x.shape[1] // groups
     order = [g * each + c for c in range(each) for g in range(groups)]
     return x[:, order]
+
+
+# sampling
+
+
+def affine_grid(theta, size, align_corners=False):
+    def steps(n):
+        if align_corners:
+            return np.linspace(-1, 1, n) if n > 1 else np.zeros(n)
+        return (2 * np.arange(n) + 1) / n - 1 if n else np.zeros(0)
+
+    axes = np.meshgrid(*[steps(n) for n in size[2:]], indexing="ij")
+    points = np.stack([*axes[::-1], np.ones(size[2:])], -1)
+    return np.einsum("ndk,...k->n...d", theta, points).reshape(len(theta), *size[2:], len(size) - 2)
+
+
+def _place(g, n, align_corners):
+    g = -1.0 if math.isnan(g) else g
+    at = (g + 1) / 2 * (n - 1) if align_corners else ((g + 1) * n - 1) / 2
+    return min(max(at, -(2.0**30)), 2.0**30)
+
+
+def _mirror(at, n, align_corners):
+    """Walks back and forth between the borders."""
+    low, high = (0.0, n - 1.0) if align_corners else (-0.5, n - 0.5)
+    if low == high:
+        return 0.0
+    at = (at - low) % (2 * (high - low))
+    return low + (at if at <= high - low else 2 * (high - low) - at)
+
+
+def _axis(g, n, mode, padding, align_corners):
+    """[(pixel or None, weight)] along one axis."""
+    at = _place(g, n, align_corners)
+    if mode != "bicubic" and padding == "reflection":
+        at = _mirror(at, n, align_corners)
+    if mode != "bicubic" and padding != "zeros":
+        at = min(max(at, 0), n - 1)
+    if mode == "nearest":
+        taps = [(int(np.rint(at)), 1.0)]
+    elif mode == "bilinear":
+        first = math.floor(at)
+        taps = [(first, 1 - (at - first)), (first + 1, at - first)]
+    else:
+        first = math.floor(at)
+        taps = [(first + k, _cubic(at - first - k, -0.75)) for k in range(-1, 3)]
+    out = []
+    for i, weight in taps:
+        if mode == "bicubic" and padding == "reflection":
+            i = int(np.rint(_mirror(i, n, align_corners)))
+        if mode == "bicubic" and padding != "zeros":
+            i = min(max(i, 0), n - 1)
+        out.append((i if 0 <= i < n else None, weight))
+    return out
+
+
+def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    sizes = x.shape[:1:-1]  # of x, y and z
+    y = np.zeros((*x.shape[:2], *grid.shape[1:-1]))
+    for at in np.ndindex(grid.shape[:-1]):
+        axes = [
+            _axis(g, n, mode, padding_mode, align_corners)
+            for g, n in zip(grid[at], sizes, strict=True)
+        ]
+        for taps in itertools.product(*axes):
+            if any(i is None for i, _ in taps):
+                continue
+            pixel = tuple(i for i, _ in taps[::-1])
+            weight = math.prod(w for _, w in taps)
+            y[(at[0], slice(None), *at[1:])] += weight * x[(at[0], slice(None), *pixel)]
+    return y
+
+
+# boxes
+
+
+def overlaps(a, b):
+    """Intersection over union of two boxes, and its generalised form (Rezatofighi et al., 2019)."""
+
+    def area(x1, y1, x2, y2):
+        return (x2 - x1) * (y2 - y1)
+
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0.0) * max(height, 0.0)
+    union = area(*a) + area(*b) - shared
+    hull = area(min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+    iou = shared / union if union else math.nan
+    return iou, iou - (hull - union) / hull if hull else math.nan
+
+
+def batched_nms(boxes, scores, idxs, iou_threshold):
+    order = sorted(range(len(scores)), key=lambda i: (not math.isnan(scores[i]), -scores[i], i))
+    kept = []
+    for i in order:
+        if all(
+            idxs[i] != idxs[k] or not overlaps(boxes[k], boxes[i])[0] > iou_threshold for k in kept
+        ):
+            kept.append(i)
+    return np.array(kept, np.int64)
+
+
+def nms(boxes, scores, iou_threshold):
+    return batched_nms(boxes, scores, np.zeros(len(scores)), iou_threshold)

@@ -1,5 +1,8 @@
 """Bad arguments of the functions on images: a typed error, never a crash."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 import fastdl
@@ -7,6 +10,8 @@ import fastdl.functional as F
 from fastdl.errors import ArgumentError, DTypeError, OutOfMemoryError, ShapeError
 
 X = fastdl.ones((2, 4, 6, 6))
+GRID, THETA = fastdl.zeros((2, 3, 3, 2)), fastdl.zeros((2, 2, 3))
+BOXES = fastdl.ones((3, 4))
 HUGE = 2**62
 
 # name -> (call, error, what the message shows besides)
@@ -101,6 +106,83 @@ CASES = {
     "channel_shuffle groups 0": (lambda: F.channel_shuffle(X, 0), ArgumentError, ["is 0"]),
     "channel_shuffle groups 3": (lambda: F.channel_shuffle(X, 3), ShapeError, ["4 channels"]),
     "channel_shuffle groups huge": (lambda: F.channel_shuffle(X, HUGE), ShapeError, []),
+    "grid_sample rank": (lambda: F.grid_sample(X[0], GRID), ShapeError, ["[4, 6, 6]"]),
+    "grid_sample batch": (lambda: F.grid_sample(X[:1], GRID), ShapeError, ["[2, 3, 3, 2]"]),
+    "grid_sample coordinates": (
+        lambda: F.grid_sample(X, fastdl.ones((2, 3, 3, 3))),
+        ShapeError,
+        ["[2, 3, 3, 3]"],
+    ),
+    "grid_sample dtypes": (lambda: F.grid_sample(X, GRID.double()), DTypeError, ["float64"]),
+    "grid_sample no pixel": (lambda: F.grid_sample(X[..., :0], GRID), ShapeError, ["0 pixels"]),
+    "grid_sample mode": (lambda: F.grid_sample(X, GRID, "cubic"), ArgumentError, ["cubic"]),
+    "grid_sample padding": (
+        lambda: F.grid_sample(X, GRID, padding_mode="mirror"),
+        ArgumentError,
+        ["mirror"],
+    ),
+    "grid_sample cubic volume": (
+        lambda: F.grid_sample(X[:, :, None], fastdl.ones((2, 3, 3, 3, 3)), "bicubic"),
+        ArgumentError,
+        ["bicubic"],
+    ),
+    "affine_grid size": (lambda: F.affine_grid(THETA, [2, 3, 4]), ShapeError, ["[2, 3, 4]"]),
+    "affine_grid batch": (lambda: F.affine_grid(THETA, [3, 1, 4, 4]), ShapeError, ["[3, 1, 4, 4]"]),
+    "affine_grid rows": (lambda: F.affine_grid(THETA, [2, 1, 4, 4, 4]), ShapeError, []),
+    "affine_grid negative": (lambda: F.affine_grid(THETA, [2, 1, -4, 4]), ArgumentError, ["-4"]),
+    "affine_grid huge": (
+        lambda: F.affine_grid(THETA, [2, 1, 2**24, 2**24]),
+        (ShapeError, OutOfMemoryError),
+        [],
+    ),
+    "nms boxes": (lambda: F.nms(X, X[0, 0, 0], 0.5), ShapeError, ["[N, 4]"]),
+    "nms scores": (lambda: F.nms(BOXES, BOXES[:2, 0], 0.5), ShapeError, ["float32[2]"]),
+    "nms dtypes": (lambda: F.nms(BOXES, BOXES[:, 0].double(), 0.5), DTypeError, ["float64"]),
+    "nms threshold": (lambda: F.nms(BOXES, BOXES[:, 0], 1.5), ArgumentError, ["1.5"]),
+    "nms threshold nan": (
+        lambda: F.nms(BOXES, BOXES[:, 0], float("nan")),
+        ArgumentError,
+        ["nan"],
+    ),
+    "batched_nms classes": (
+        lambda: F.batched_nms(BOXES, BOXES[:, 0], BOXES[:, 0], 0.5),
+        DTypeError,
+        ["idxs is float32"],
+    ),
+    "box_iou coordinates": (lambda: F.box_iou(BOXES[:, :3], BOXES), ShapeError, ["float32[3, 3]"]),
+    "box_iou dtypes": (lambda: F.box_iou(BOXES, BOXES.double()), DTypeError, ["float64"]),
+    "generalized_box_iou integers": (
+        lambda: F.generalized_box_iou(BOXES.long(), BOXES.long()),
+        DTypeError,
+        ["int64"],
+    ),
+    "box_area coordinates": (lambda: F.box_area(X), ShapeError, ["[2, 4, 6, 6]"]),
+    "box_convert format": (
+        lambda: F.box_convert(BOXES, "xyxy", "yxyx"),
+        ArgumentError,
+        ["yxyx", "xywh"],
+    ),
+    "clip_boxes_to_image size": (
+        lambda: F.clip_boxes_to_image(BOXES, (3, 4, 5)),
+        ArgumentError,
+        ["3 numbers"],
+    ),
+    "clip_boxes_to_image negative": (
+        lambda: F.clip_boxes_to_image(BOXES, (-3, 4)),
+        ArgumentError,
+        ["-3"],
+    ),
+    "box_encode weights": (
+        lambda: F.box_encode(BOXES, BOXES, (1, 1, 1)),
+        ArgumentError,
+        ["(1, 1, 1)"],
+    ),
+    "box_decode weights": (
+        lambda: F.box_decode(BOXES, BOXES, (1, 1, 0, 1)),
+        ArgumentError,
+        ["(1, 1, 0, 1)"],
+    ),
+    "box_decode clamp": (lambda: F.box_decode(BOXES, BOXES, clamp=0.0), ArgumentError, ["clamp"]),
 }
 
 
@@ -113,3 +195,25 @@ def test_typed_error(name):
     assert caught.value.remedy
     for part in shown:
         assert part in str(caught.value), caught.value
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+def test_grids_of_any_value(mode, padding):
+    """No coordinate reads outside of the image; what is far away has finite gradients."""
+    odd = np.array([np.nan, np.inf, -np.inf, 1e38, -1e38, 2.0**31, -(2.0**31), 3e9, 0.0, 1.0])
+    points = np.array(list(itertools.product(odd, odd))).reshape(1, 10, 10, 2)
+    x = np.random.default_rng(0).standard_normal((1, 2, 4, 5))
+    for corners, dtype in itertools.product((False, True), ("float32", "float64")):
+        leaves = [fastdl.tensor(a).to(dtype).requires_grad_() for a in (x, points)]
+        y = F.grid_sample(*leaves, mode, padding, corners)
+        assert np.isfinite(y.detach().numpy()).all()
+        if mode != "bicubic":
+            assert np.abs(y.detach().numpy()).max() <= np.abs(x).max() + 1e-6
+        for again in (False, True):
+            for g in fastdl.autograd.grad(y.sum(), leaves, create_graph=again, retain_graph=True):
+                assert np.isfinite(g.detach().numpy()).all()
+        nan = F.grid_sample(leaves[0], leaves[1][:, :1, :1], mode, padding, corners)
+        first = fastdl.tensor(np.full((1, 1, 1, 2), -1.0)).to(dtype)
+        corner = F.grid_sample(leaves[0], first, mode, padding, corners)
+        np.testing.assert_array_equal(nan.detach().numpy(), corner.detach().numpy())

@@ -2,6 +2,8 @@
 #include "bindings/signature.h"
 #include "ops/blur.h"
 #include "ops/depth_to_space.h"
+#include "ops/grid_sample.h"
+#include "ops/nms.h"
 #include "ops/resize.h"
 
 namespace fastdl::bindings {
@@ -96,11 +98,72 @@ Raises ShapeError where the groups do not divide the channels.)",
       [](const Tensor& x, int64_t groups) { return channel_shuffle(x, groups); });
 }
 
+void define_sampling(FunctionTable& t) {
+  t.function(
+      "affine_grid(theta: ArrayLike, size: Sequence[int], align_corners: bool = False) -> Tensor",
+      "theta: floating [N, R, S]; size: 0..window",
+      R"(The grid of an affine map for grid_sample (spatial transformers, Jaderberg et al., 2015).
+
+theta[N, 2, 3] and the size [N, C, H, W] of the result give [N, H, W, 2]: theta times (x, y, 1)
+of every pixel, where x and y run from -1 to 1. theta[N, 3, 4] and [N, C, D, H, W] give
+[N, D, H, W, 3]. With align_corners -1 and 1 are the centres of the border pixels, else their
+outer edges. Raises ShapeError for a size that does not belong to theta.)",
+      [](const Tensor& theta, const Dims& size, bool align_corners) {
+        return affine_grid(theta, size, align_corners);
+      });
+  t.function(
+      "grid_sample(input: ArrayLike, grid: ArrayLike, mode: str = \"bilinear\", padding_mode: str "
+      "= "
+      "\"zeros\", align_corners: bool = False) -> Tensor",
+      "input: floating [N, C, H, W] or [N, C, D, H, W]; grid: like input [N, P, Q, 2] or [N, O, P, "
+      "Q, 3]; mode: one of bilinear nearest bicubic; padding_mode: one of zeros border reflection",
+      R"(The input at the points of a grid (spatial transformers, Jaderberg et al., 2015).
+
+input[N, C, H, W] and grid[N, P, Q, 2] give [N, C, P, Q]; input[N, C, D, H, W] and
+grid[N, O, P, Q, 3] give [N, C, O, P, Q] ('bicubic' is for images alone). A point (x, y) or
+(x, y, z) runs from -1 to 1 over width, height and depth; with align_corners these are the
+centres of the border pixels, else their outer edges. What lies outside reads as 0 ('zeros'),
+as the border, or as the image mirrored there ('reflection'). A NaN counts as -1, and a point
+of more than 2^30 pixels away as one at 2^30. Gradients go to both; that of the grid is 0 for
+'nearest' and where a point was clipped.
+
+float32 and float64. Raises ShapeError for an image of no pixel.)",
+      [](const Tensor& x, const Tensor& grid, const std::string& mode,
+         const std::string& padding_mode,
+         bool align_corners) { return grid_sample(x, grid, mode, padding_mode, align_corners); });
+}
+
+void define_suppression(FunctionTable& t) {
+  t.function("nms(boxes: ArrayLike, scores: ArrayLike, iou_threshold: float) -> Tensor",
+             "boxes: floating [N, 4]; scores: like boxes [N]; iou_threshold: 0..1",
+             R"(Non-maximum suppression: int64 indices of the boxes that are kept, by falling score.
+
+A box (x1, y1, x2, y2) is kept unless one of higher score that was kept overlaps it by more than
+iou_threshold, as intersection over union. Of equal scores the first comes first, NaN counts as the
+highest, and boxes without area overlap nothing. float32 and float64; no gradient.)",
+             [](const Tensor& boxes, const Tensor& scores, double threshold) {
+               return nms("nms", boxes, scores, {}, threshold);
+             });
+  t.function(
+      "batched_nms(boxes: ArrayLike, scores: ArrayLike, idxs: ArrayLike, iou_threshold: float) -> "
+      "Tensor",
+      "boxes: floating [N, 4]; scores: like boxes [N]; idxs: index [N]; iou_threshold: 0..1",
+      R"(nms of every class apart: boxes suppress those of the same idxs only.
+
+idxs[N] has any int64 for each box. The indices of all classes come in one order of falling
+score.)",
+      [](const Tensor& boxes, const Tensor& scores, const Tensor& idxs, double threshold) {
+        return nms("batched_nms", boxes, scores, idxs, threshold);
+      });
+}
+
 }  // namespace
 
 void define_image_functions(FunctionTable& t) {
   define_resizing(t);
   define_pixels(t);
+  define_sampling(t);
+  define_suppression(t);
 }
 
 }  // namespace fastdl::bindings

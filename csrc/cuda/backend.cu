@@ -68,6 +68,8 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_reduce(*registry);
   register_scan(*registry);
   register_resize(*registry);
+  register_grid_sample(*registry);
+  register_nms(*registry);
   register_matmul(*registry);
   register_random(*registry);
   register_optimizer(*registry);

@@ -23,5 +23,7 @@ void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
 void register_scan(Registry& registry);
 void register_resize(Registry& registry);
+void register_grid_sample(Registry& registry);
+void register_nms(Registry& registry);
 
 }  // namespace fastdl::cuda
