@@ -4,6 +4,7 @@
 // taps of a pixel are then neighbours in the order of the points, and a thread adds them up for one
 // channel.
 #include <algorithm>
+#include <utility>
 
 #include "core/dtype.h"
 #include "cuda/launch.cuh"
@@ -21,6 +22,16 @@ __device__ inline int64_t first_item() {
 }
 __device__ inline int64_t items_together() { return static_cast<int64_t>(gridDim.x) * kBlock; }
 
+// Calls f(tap) for taps 0, 1, ..., each a constant, so that arrays of them can live in registers.
+template <class F, int... tap>
+__device__ inline void for_each_tap(std::integer_sequence<int, tap...>, F f) {
+  (f(std::integral_constant<int, tap>()), ...);
+}
+template <class Taps, class F>
+__device__ inline void for_taps(F f) {
+  for_each_tap(std::make_integer_sequence<int, Taps::count>(), f);
+}
+
 template <int K, int D, class C>
 __global__ void __launch_bounds__(kBlock)
     sample_kernel(const __grid_constant__ GridShape s, const C* x, const C* grid, C* y) {
@@ -31,7 +42,7 @@ __global__ void __launch_bounds__(kBlock)
     for (int64_t c = blockIdx.y; c < s.channels; c += gridDim.y) {
       const C* const plane = x + (n * s.channels + c) * s.pixels;
       C sum(0);
-      Taps::each([&](auto tap) {
+      for_taps<Taps>([&](auto tap) {
         const int32_t at = taps.pixel(tap, s);
         if (at >= 0) sum += taps.weight(tap) * plane[at];
       });
@@ -51,7 +62,7 @@ __global__ void __launch_bounds__(kBlock)
     const C* const planes = x + n * s.channels * s.pixels;
     const C* const g = dy + n * s.channels * s.points + point;
     C sum[D] = {};
-    Taps::each([&](auto tap) {
+    for_taps<Taps>([&](auto tap) {
       const int32_t at = taps.pixel(tap, s);
       if (at < 0) return;
       C over_channels(0);
@@ -71,7 +82,7 @@ __global__ void __launch_bounds__(kBlock)
   for (int64_t p = first_item(); p < s.samples * s.points; p += items_together()) {
     const Taps taps = point_taps<C, K, D>(grid + p * D, s);
     const int64_t first_pixel = p / s.points * s.pixels;
-    Taps::each([&](auto tap) {
+    for_taps<Taps>([&](auto tap) {
       const int32_t at = taps.pixel(tap, s);
       keys[p * Taps::count + tap] =
           static_cast<Word>(at >= 0 ? first_pixel + at : s.samples * s.pixels);

@@ -4,7 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
-#include <utility>
+#include <type_traits>
 
 #include "core/half.h"
 #include "ops/grid_sample.h"
@@ -146,18 +146,6 @@ struct PointTaps {
       product *= d == by ? axis[d].slope[k] : axis[d].weight[k];
     }
     return product;
-  }
-
-  // Calls f(tap) for all taps, each a constant, so that the arrays above can live in registers.
-  template <class F>
-  FASTDL_HD static void each(F f) {
-    each(f, std::make_integer_sequence<int, count>());
-  }
-
- private:
-  template <class F, int... tap>
-  FASTDL_HD static void each(F& f, std::integer_sequence<int, tap...>) {
-    (f(std::integral_constant<int, tap>()), ...);
   }
 };
 

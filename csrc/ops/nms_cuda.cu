@@ -21,7 +21,7 @@ template <class Word, class T>
 __device__ inline Word falling_key(T score) {
   constexpr Word sign = Word(1) << (sizeof(Word) * 8 - 1);
   if (score != score) return 0;
-  const Word bits = bits_as<Word>(score + T(0));
+  const Word bits = ::fastdl::detail::bits_as<Word>(score + T(0));
   const Word rising = bits & sign ? static_cast<Word>(~bits) : static_cast<Word>(bits | sign);
   return static_cast<Word>(~rising);
 }

@@ -147,16 +147,18 @@ def box_decode(
     return box_convert(_core.stack(parts, -1), "cxcywh", "xyxy")
 
 
-def _columns(boxes: Tensor) -> tuple[Tensor, ...]:
-    return tuple(boxes[..., i] for i in range(4))
+def _columns(boxes: ArrayLike) -> tuple[Tensor, ...]:
+    return tuple(_core.squeeze(_core.narrow(boxes, -1, i, 1), -1) for i in range(4))
 
 
-def _as_pairs(boxes1: Tensor, boxes2: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _as_pairs(
+    boxes1: ArrayLike, boxes2: ArrayLike
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Coordinates that broadcast to [N, M]."""
     return tuple(c.unsqueeze(1) for c in _columns(boxes1)), _columns(boxes2)
 
 
-def _shared_and_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
+def _shared_and_union(boxes1: ArrayLike, boxes2: ArrayLike) -> tuple[Tensor, Tensor]:
     (x1, y1, x2, y2), (u1, v1, u2, v2) = _as_pairs(boxes1, boxes2)
     width = _core.relu(_core.minimum(x2, u2) - _core.maximum(x1, u1))
     height = _core.relu(_core.minimum(y2, v2) - _core.maximum(y1, v1))
