@@ -33,12 +33,13 @@ __device__ inline void for_taps(F f) {
 }
 
 template <int K, int D, class C>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 1)
     sample_kernel(const __grid_constant__ GridShape s, const C* x, const C* grid, C* y) {
   using Taps = PointTaps<C, K, D>;
   for (int64_t p = first_item(); p < s.samples * s.points; p += items_together()) {
     const Taps taps = point_taps<C, K, D>(grid + p * D, s);
     const int64_t n = p / s.points, point = p - n * s.points;
+#pragma unroll 1
     for (int64_t c = blockIdx.y; c < s.channels; c += gridDim.y) {
       const C* const plane = x + (n * s.channels + c) * s.pixels;
       C sum(0);
@@ -66,6 +67,7 @@ __global__ void __launch_bounds__(kBlock)
       const int32_t at = taps.pixel(tap, s);
       if (at < 0) return;
       C over_channels(0);
+#pragma unroll 1
       for (int64_t c = 0; c < s.channels; ++c)
         over_channels += g[c * s.points] * planes[c * s.pixels + at];
       for (int d = 0; d < D; ++d) sum[d] += over_channels * taps.slope(tap, d);
@@ -97,10 +99,10 @@ __global__ void __launch_bounds__(kBlock) clear_kernel(int64_t n, C* x) {
 }
 
 // dx of every run of equal keys, which are pixels; the thread of its first key sees to it.
-template <class C, class Word>
+template <int taps, class C, class Word>
 __global__ void __launch_bounds__(kBlock)
-    add_taps_kernel(const __grid_constant__ GridShape s, int64_t count, int taps_of_a_point,
-                    const Word* keys, const Word* positions, const C* weights, const C* dy, C* dx) {
+    add_taps_kernel(const __grid_constant__ GridShape s, int64_t count, const Word* keys,
+                    const Word* positions, const C* weights, const C* dy, C* dx) {
   for (int64_t first = first_item(); first < count; first += items_together()) {
     const Word key = keys[first];
     const int64_t cell = static_cast<int64_t>(key);
@@ -109,9 +111,10 @@ __global__ void __launch_bounds__(kBlock)
     for (int64_t c = blockIdx.y; c < s.channels; c += gridDim.y) {
       const C* const g = dy + (n * s.channels + c) * s.points;
       C sum(0);
+#pragma unroll 1
       for (int64_t i = first; i < count && keys[i] == key; ++i) {
         const int64_t tap = static_cast<int64_t>(positions[i]);
-        sum += weights[tap] * g[tap / taps_of_a_point - n * s.points];
+        sum += weights[tap] * g[tap / taps - n * s.points];
       }
       dx[(n * s.channels + c) * s.pixels + pixel] = sum;
     }
@@ -163,8 +166,8 @@ void add_sorted(const Context& context, const GridShape& s, const C* dy, const C
     launch(context, tap_keys_kernel<K, D, C, Word>, loop_grid(points), dim3(kBlock), s, grid,
            sorted.keys(), weights.template as<C>());
     sorted.sort();
-    launch(context, add_taps_kernel<C, Word>, grid_for(count, s.channels), dim3(kBlock), s, count,
-           taps, sorted.keys(), sorted.positions(), weights.template as<C>(), dy, dx);
+    launch(context, add_taps_kernel<taps, C, Word>, grid_for(count, s.channels), dim3(kBlock), s,
+           count, sorted.keys(), sorted.positions(), weights.template as<C>(), dy, dx);
   });
 }
 
