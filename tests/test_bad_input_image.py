@@ -182,6 +182,12 @@ CASES = {
         ArgumentError,
         ["(1, 1, 0, 1)"],
     ),
+    "yolo_decode anchors": (
+        lambda: F.yolo_decode(X[..., :4], fastdl.ones((5, 2))),
+        ShapeError,
+        ["float32[5, 2]"],
+    ),
+    "yolo_decode rank": (lambda: F.yolo_decode(BOXES, BOXES[:, :2]), ShapeError, ["A, 4]"]),
     "box_decode clamp": (lambda: F.box_decode(BOXES, BOXES, clamp=0.0), ArgumentError, ["clamp"]),
 }
 

@@ -136,6 +136,18 @@ def test_decoding_per_class():
     )
 
 
+def test_yolo_boxes():
+    rng = np.random.default_rng(0)
+    t, anchors = rng.standard_normal((2, 3, 4, 5, 4)), rng.uniform(1, 3, (5, 2))
+    got = F.yolo_decode(t, anchors, 32.0).numpy()
+    for n, i, j, a in np.ndindex(t.shape[:-1]):
+        shift = 1 / (1 + np.exp(-t[n, i, j, a, :2]))
+        centre, size = shift + [j, i], anchors[a] * np.exp(t[n, i, j, a, 2:])
+        wanted = 32 * np.concatenate([centre - size / 2, centre + size / 2])
+        np.testing.assert_allclose(got[n, i, j, a], wanted)
+    check_gradients(F.yolo_decode, t[0, :1, :2], anchors)
+
+
 def test_suppression_order_and_ties():
     b = np.array([[0.0, 0, 2, 2], [0, 0, 2, 2], [5, 5, 6, 6], [5, 5, 6, 6.1], [9, 9, 9, 9]])
     scores = np.array([0.5, 0.5, np.nan, 0.9, 0.1])

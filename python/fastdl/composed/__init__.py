@@ -12,6 +12,7 @@ from fastdl.composed.boxes import (
     box_iou,
     clip_boxes_to_image,
     generalized_box_iou,
+    yolo_decode,
 )
 from fastdl.composed.losses import l1_loss
 
@@ -24,4 +25,5 @@ __all__ = [
     "clip_boxes_to_image",
     "generalized_box_iou",
     "l1_loss",
+    "yolo_decode",
 ]

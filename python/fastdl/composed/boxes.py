@@ -21,6 +21,7 @@ __all__ = [
     "box_iou",
     "clip_boxes_to_image",
     "generalized_box_iou",
+    "yolo_decode",
 ]
 
 FORMATS = "one of xyxy xywh cxcywh"
@@ -145,6 +146,30 @@ def box_decode(
         _core.exp(_core.clamp(dh, None, clamp)) * down,
     ]
     return box_convert(_core.stack(parts, -1), "cxcywh", "xyxy")
+
+
+@composed(
+    "predictions: floating [..., H, W, A, 4]; anchors: like predictions [A, 2]; stride: above 0"
+)
+def yolo_decode(predictions: ArrayLike, anchors: ArrayLike, stride: float = 1.0) -> Tensor:
+    """YOLOv2's predictions (tx, ty, tw, th) as boxes (x1, y1, x2, y2) (Redmon and Farhadi, 2017).
+
+    predictions[..., H, W, A, 4] has A boxes for each cell of a grid of H rows and W columns, and
+    anchors[A, 2] their widths and heights in cells. The centre of a box of cell (i, j) is at
+    (j + sigmoid(tx), i + sigmoid(ty)), its sizes are the anchor's times exp(tw) and exp(th); all of
+    it times `stride`, the pixels of a cell (default 1: the result is in cells). Gives
+    [..., H, W, A, 4].
+    """
+    tx, ty, tw, th = _columns(predictions)
+    rows, columns = tx.shape[-3:-1]
+    across, down = (_core.squeeze(_core.narrow(anchors, -1, i, 1), -1) for i in range(2))
+    parts = [
+        _core.sigmoid(tx) + _core.arange(columns, dtype=tx.dtype, device=tx.device).unsqueeze(1),
+        _core.sigmoid(ty) + _core.arange(rows, dtype=tx.dtype, device=tx.device).reshape(-1, 1, 1),
+        _core.exp(tw) * across,
+        _core.exp(th) * down,
+    ]
+    return box_convert(_core.stack(parts, -1) * float(stride), "cxcywh", "xyxy")
 
 
 def _columns(boxes: ArrayLike) -> tuple[Tensor, ...]:
