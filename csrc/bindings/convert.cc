@@ -160,6 +160,16 @@ Ints from_python<Ints>(PyObject* o, const Place& at) {
 }
 
 template <>
+std::vector<double> from_python<std::vector<double>>(PyObject* o, const Place& at) {
+  if (!PySequence_Check(o) || PyUnicode_Check(o)) return {from_python<double>(o, at)};
+  const Owned items(check(PySequence_Fast(o, "expected a sequence")));
+  std::vector<double> out;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i)
+    out.push_back(from_python<double>(PySequence_Fast_GET_ITEM(items.get(), i), at));
+  return out;
+}
+
+template <>
 std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at) {
   if (is_tensor(o) || !PySequence_Check(o)) throw_type_error(at, "a sequence of tensors", o);
   const Owned items(check(PySequence_Fast(o, "expected a sequence of tensors")));

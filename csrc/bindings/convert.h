@@ -90,6 +90,9 @@ Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence o
 template <>
 Ints from_python<Ints>(PyObject* o, const Place& at);
 template <>
+std::vector<double> from_python<std::vector<double>>(PyObject* o,
+                                                     const Place& at);  // a number or several
+template <>
 DType from_python<DType>(PyObject* o, const Place& at);  // a dtype, its name, or NumPy's
 template <>
 Layout from_python<Layout>(PyObject* o, const Place& at);  // a memory_format

@@ -48,6 +48,7 @@ void register_functions(py::module_& m) {
   define_network_functions(functional);
   define_conv_functions(functional);
   define_pool_functions(functional);
+  define_image_functions(functional);
   define_norm_functions(functional);
   define_recurrent_functions(functional);
   define_loss_functions(functional);

@@ -161,6 +161,7 @@ void define_product_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
 void define_conv_functions(FunctionTable& table);
 void define_pool_functions(FunctionTable& table);
+void define_image_functions(FunctionTable& table);
 void define_norm_functions(FunctionTable& table);
 void define_recurrent_functions(FunctionTable& table);
 void define_loss_functions(FunctionTable& table);

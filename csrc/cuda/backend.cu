@@ -69,6 +69,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_copy(*registry);
   register_count(*registry);
   register_fold(*registry);
+  register_grid_sample(*registry);
   register_gru(*registry);
   register_index(*registry);
   register_layer_norm(*registry);
@@ -76,10 +77,12 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_loss(*registry);
   register_lstm(*registry);
   register_matmul(*registry);
+  register_nms(*registry);
   register_optimizer(*registry);
   register_pool2d(*registry);
   register_random(*registry);
   register_reduce(*registry);
+  register_resize(*registry);
   register_scan(*registry);
   register_softmax(*registry);
   register_sort(*registry);

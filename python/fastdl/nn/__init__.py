@@ -91,6 +91,13 @@ from fastdl.nn.padding import (
     ZeroPad3d,
 )
 from fastdl.nn.parameter import Parameter
+from fastdl.nn.pixelshuffle import (
+    ChannelShuffle,
+    DepthToSpace,
+    PixelShuffle,
+    PixelUnshuffle,
+    SpaceToDepth,
+)
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastdl.nn.recurrent import GRU, LSTM
 from fastdl.nn.regularization import (
@@ -107,6 +114,7 @@ from fastdl.nn.regularization import (
 )
 from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
 from fastdl.nn.sparse import Embedding
+from fastdl.nn.upsampling import Blur2d, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -124,7 +132,9 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Blur2d",
     "CTCLoss",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -141,6 +151,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DepthToSpace",
     "DiceLoss",
     "DropPath",
     "Dropout",
@@ -186,6 +197,8 @@ __all__ = [
     "PairwiseDistance",
     "Parameter",
     "PixelNorm",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "ReLU",
@@ -205,6 +218,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SpaceToDepth",
     "StochasticDepth",
     "Tanh",
     "Tanhshrink",
@@ -212,6 +226,9 @@ __all__ = [
     "TripletMarginLoss",
     "Unflatten",
     "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
