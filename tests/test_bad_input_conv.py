@@ -103,6 +103,7 @@ def test_modules():
             {"padding": "full"},
             {"groups": 3},
             {"stride": (1,) * 4},
+            {"padding_mode": "mirror"},
         ):
             with pytest.raises(ArgumentError, match=layer.__name__):
                 layer(4, 6, 3, **options)
@@ -111,6 +112,8 @@ def test_modules():
     for rank, layer in enumerate((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), 1):
         with pytest.raises(ArgumentError, match="padding"):
             layer(4, 6, 3, padding="same")
+        with pytest.raises(ArgumentError, match="padding_mode"):
+            layer(4, 6, 3, padding_mode="reflect")
         conv, x = layer(4, 6, 3, stride=2), fastdl.ones((2, 4, *[5] * rank))
         for size in ([10] * rank, [13] * rank, [11] * (rank + 1)):
             with pytest.raises(ArgumentError, match="output_size"):

@@ -62,6 +62,22 @@ def test_same_keeps_the_size(layer, function, rank, kernel, dilation):
     assert layer(2, 3, kernel, padding="valid")(x).shape[2] == 4 - kernel + 1
 
 
+MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@pytest.mark.parametrize(("layer", "function", "rank"), LAYERS[:3])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("padding", [1, 2, "same", "valid"])
+def test_padding_modes(layer, function, rank, mode, padding):
+    conv = layer(2, 3, 4, padding=padding, padding_mode=mode)
+    x = fastdl.randn((2, 2, *range(6, 6 + rank)))
+    before, behind = {"same": (1, 2), "valid": (0, 0)}.get(padding, (padding, padding))
+    padded = np.pad(x.numpy(), [(0, 0)] * 2 + [(before, behind)] * rank, MODES[mode])
+    wanted = function(padded, conv.weight, conv.bias)
+    np.testing.assert_allclose(conv(x).detach().numpy(), wanted.detach().numpy(), atol=1e-5)
+    assert ("padding_mode" in repr(conv)) == (mode != "zeros")
+
+
 @pytest.mark.parametrize(("layer", "function", "rank"), LAYERS[3:])
 def test_output_size(layer, function, rank):
     conv = layer(2, 3, 3, stride=3, padding=1)

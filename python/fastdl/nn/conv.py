@@ -47,6 +47,7 @@ class ConvBase(Module):
         dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         device: DeviceLike | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
@@ -72,6 +73,12 @@ class ConvBase(Module):
         elif padding == "same" and any(step != 1 for step in self.stride):
             raise ArgumentError(layer, f"padding is 'same' and stride {self.stride}, expected 1")
         self.dilation = self._sizes("dilation", dilation)
+        modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate", "circular")
+        if padding_mode not in modes:
+            raise ArgumentError(
+                layer, f"padding_mode is {padding_mode!r}, expected one of {', '.join(modes)}"
+            )
+        self.padding_mode = padding_mode
         self.groups = groups
         for size in self.kernel_size:
             require_positive(layer, kernel_size=size)
@@ -93,6 +100,17 @@ class ConvBase(Module):
             )
         return sizes
 
+    def _padded(self, input: Tensor) -> tuple[Tensor, tuple[int, ...] | str]:
+        """The input with a border that is not of zeros, and the padding that is left to do."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        border = []  # before and behind, from the last dimension to the first
+        for i in reversed(range(self.rank)):
+            total = self.dilation[i] * (self.kernel_size[i] - 1) if self.padding == "same" else 0
+            before = total // 2 if isinstance(self.padding, str) else self.padding[i]
+            border += [before, total - before if total else before]
+        return _core.pad(input, border, self.padding_mode), (0,) * self.rank
+
     def reset_parameters(self) -> None:
         """Draw the parameters anew from the default generator."""
         bound = 1.0 / math.sqrt(math.prod(self.weight.shape[1:]))
@@ -111,7 +129,11 @@ class ConvBase(Module):
             text += f", dilation={self.dilation}"
         if self.groups != 1:
             text += f", groups={self.groups}"
-        return text if self.bias is not None else text + ", bias=False"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode!r}"
+        return text
 
 
 class Conv1d(ConvBase):
@@ -126,6 +148,9 @@ class Conv1d(ConvBase):
         dilation: distance between two taps of a filter. Default: 1.
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
+        padding_mode: what the padding is: 'zeros', 'reflect' (the input mirrored at its outermost
+            elements), 'replicate' (these, repeated) or 'circular' (the other end).
+            Default: 'zeros'.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, L] or [in_channels, L], output [N, out_channels, L'] or
@@ -140,8 +165,9 @@ class Conv1d(ConvBase):
     rank = 1
 
     def forward(self, input: Tensor) -> Tensor:
+        x, padding = self._padded(input)
         return _core.conv1d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
 
@@ -157,6 +183,9 @@ class Conv2d(ConvBase):
         dilation: distance between two taps of a filter. Default: 1.
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
+        padding_mode: what the padding is: 'zeros', 'reflect' (the input mirrored at its outermost
+            elements), 'replicate' (these, repeated) or 'circular' (the other end).
+            Default: 'zeros'.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, H, W] or [in_channels, H, W], output [N, out_channels, H', W'] or
@@ -171,8 +200,9 @@ class Conv2d(ConvBase):
     rank = 2
 
     def forward(self, input: Tensor) -> Tensor:
+        x, padding = self._padded(input)
         return _core.conv2d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
 
 
@@ -188,6 +218,9 @@ class Conv3d(ConvBase):
         dilation: distance between two taps of a filter. Default: 1.
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
+        padding_mode: what the padding is: 'zeros', 'reflect' (the input mirrored at its outermost
+            elements), 'replicate' (these, repeated) or 'circular' (the other end).
+            Default: 'zeros'.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, D, H, W] or [in_channels, D, H, W], output
@@ -203,6 +236,7 @@ class Conv3d(ConvBase):
     rank = 3
 
     def forward(self, input: Tensor) -> Tensor:
+        x, padding = self._padded(input)
         return _core.conv3d(
-            input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )

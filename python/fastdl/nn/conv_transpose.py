@@ -33,6 +33,7 @@ class TransposedConvolution(ConvBase):
         groups: int = 1,
         bias: bool = True,
         dilation: Sizes = 1,
+        padding_mode: str = "zeros",
         device: DeviceLike | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
@@ -46,6 +47,7 @@ class TransposedConvolution(ConvBase):
             dilation,
             groups,
             bias,
+            padding_mode,
             device,
             dtype,
         )
@@ -100,6 +102,7 @@ class ConvTranspose1d(TransposedConvolution):
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
         dilation: distance between two taps of a filter. Default: 1.
+        padding_mode: 'zeros', the only one.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, L] or [in_channels, L], output [N, out_channels, L'] or
@@ -141,6 +144,7 @@ class ConvTranspose2d(TransposedConvolution):
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
         dilation: distance between two taps of a filter. Default: 1.
+        padding_mode: 'zeros', the only one.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, H, W] or [in_channels, H, W], output [N, out_channels, H', W'] or
@@ -182,6 +186,7 @@ class ConvTranspose3d(TransposedConvolution):
         groups: the channels are split into so many groups, convolved separately. Default: 1.
         bias: whether to add one number per output channel. Default: True.
         dilation: distance between two taps of a filter. Default: 1.
+        padding_mode: 'zeros', the only one.
         device, dtype: of the parameters. Default: CPU, float32.
 
     Shapes: input [N, in_channels, D, H, W] or [in_channels, D, H, W], output
