@@ -5,5 +5,6 @@ door (`fastdl.composed.door`), so that bad arguments are refused under its own n
 """
 
 from fastdl.composed.losses import l1_loss
+from fastdl.composed.recurrent import gru_reset_before, peephole_lstm, rnn
 
-__all__ = ["l1_loss"]
+__all__ = ["gru_reset_before", "l1_loss", "peephole_lstm", "rnn"]

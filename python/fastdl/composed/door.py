@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fastdl import _core
 
-__all__ = ["COMPOSED", "composed"]
+__all__ = ["COMPOSED", "as_tensor", "composed"]
+
+if TYPE_CHECKING:
+    from fastdl._core import ArrayLike, Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,13 +27,13 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @composed("input: floating [...S]; target: like input [...S]; delta: above 0")
         def huber_loss(input: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Tensor:
 
-    `asks` is in the language of docs/door.md. Parameters annotated ``ArrayLike`` arrive as tensors,
+    `asks` is in the language of docs/door.md. Parameters annotated ``ArrayLike`` first are tensors,
     whatever kind of array was passed; a call with a symbolic tensor is recorded as one node.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         parameters = inspect.signature(function).parameters
-        arrays = ["ArrayLike" in str(p.annotation) for p in parameters.values()]
+        arrays = [str(p.annotation).startswith("ArrayLike") for p in parameters.values()]
         door = _core._Door(function.__name__, asks, list(parameters), arrays)
 
         @functools.wraps(function)
@@ -45,6 +48,11 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+def as_tensor(array: ArrayLike) -> Tensor:
+    """The argument itself: behind a door it is a tensor, which this says to the type checker."""
+    return array  # type: ignore[return-value]
 
 
 def _record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Layers, losses and containers."""
 
+from fastdl.nn import utils
 from fastdl.nn.activation import (
     CELU,
     ELU,
@@ -34,7 +35,8 @@ from fastdl.nn.module import Module
 from fastdl.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from fastdl.nn.parameter import Parameter
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from fastdl.nn.recurrent import GRU, LSTM
+from fastdl.nn.recurrent import GRU, LSTM, RNN
+from fastdl.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding
@@ -45,6 +47,7 @@ __all__ = [
     "GELU",
     "GRU",
     "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
@@ -57,11 +60,13 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -73,6 +78,7 @@ __all__ = [
     "Module",
     "ModuleList",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -85,4 +91,5 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "utils",
 ]

@@ -1,0 +1,55 @@
+"""Rows of the case table: recurrent layers, attention and embeddings that are composed of ops."""
+
+import fastdl.functional as F
+from tests import references_recurrent as ref
+from tests.oprow import FLOATS, Op, Tolerance, call, large, uniform
+
+
+def rows():
+    """All rows of this file."""
+    return recurrent_rows()
+
+
+def sums(factor, terms):
+    return Tolerance(
+        factor=factor, half=16, scale="largest", reason=f"sums of up to {terms} terms that cancel"
+    )
+
+
+def functional(name, *calls, **fields):
+    fields = {"reference": getattr(ref, name), "dtypes": FLOATS} | fields
+    return Op(name=name, function=getattr(F, name), calls=calls, **fields)
+
+
+# recurrent layers
+
+
+def sequence(t, n, i, h, gates, states=1, peephole=False, bias=True):
+    """The operands of a layer, in the order of its parameters."""
+    rows = gates * h
+    shapes = [(t, n, i), *[(n, h)] * states, (rows, i), (rows, h)]
+    shapes += [(3, h)] * peephole + [(rows,)] * 2 * bias
+    return [uniform(*s, low=-0.7, high=0.7) for s in shapes]
+
+
+def recurrent_rows():
+    def one(name, *more, **kind):
+        return functional(
+            name,
+            call(*sequence(5, 2, 4, 3, **kind)),
+            call(*sequence(2, 1, 1, 1, **kind)),
+            call(*sequence(2, 3, 2, 5, bias=False, **kind)),
+            call(*sequence(1, 2, 3, 17, **kind)),
+            call(*sequence(3, 0, 3, 4, **kind)),
+            *more,
+            large(*sequence(7, 35, 20, 36, **kind)),
+            sized=lambda n: call(*sequence(8, 8, max(1, n // 256), 32, **kind)),
+            tolerance=sums(128, 500),
+            follows_strides="result",
+        )
+
+    return [
+        one("rnn", call(*sequence(4, 2, 3, 5, gates=1), nonlinearity="relu"), gates=1),
+        one("gru_reset_before", gates=3),
+        one("peephole_lstm", gates=4, states=2, peephole=True),
+    ]

@@ -1,0 +1,59 @@
+"""Recurrent layers in NumPy and float64, step by step."""
+
+import numpy as np
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def by_steps(step, x, states):
+    """(outputs, *last states) of step(x_t, *states), whose first state is the output."""
+    outputs = np.zeros((len(x), *states[0].shape))
+    for t, x_t in enumerate(x):
+        states = step(x_t, *states)
+        outputs[t] = states[0]
+    return outputs, *states
+
+
+def rnn(x, h0, w_ih, w_hh, b_ih=0.0, b_hh=0.0, nonlinearity="tanh"):
+    f = np.tanh if nonlinearity == "tanh" else lambda z: np.maximum(z, 0)
+    return by_steps(lambda x, h: (f(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh),), x, (h0,))
+
+
+def gru(x, h0, w_ih, w_hh, b_ih=0.0, b_hh=0.0):
+    def step(x, h):
+        r_x, z_x, n_x = np.split(x @ w_ih.T + b_ih, 3, axis=1)
+        r_h, z_h, n_h = np.split(h @ w_hh.T + b_hh, 3, axis=1)
+        z = sigmoid(z_x + z_h)
+        return ((1 - z) * np.tanh(n_x + sigmoid(r_x + r_h) * n_h) + z * h,)
+
+    return by_steps(step, x, (h0,))
+
+
+def gru_reset_before(x, h0, w_ih, w_hh, b_ih=None, b_hh=None):
+    b_ih, b_hh = (np.zeros(len(w_ih)) if b is None else b for b in (b_ih, b_hh))
+    u_r, u_z, u_n = np.split(w_hh, 3)
+    c_r, c_z, c_n = np.split(b_hh, 3)
+
+    def step(x, h):
+        r_x, z_x, n_x = np.split(x @ w_ih.T + b_ih, 3, axis=1)
+        r, z = sigmoid(r_x + h @ u_r.T + c_r), sigmoid(z_x + h @ u_z.T + c_z)
+        return ((1 - z) * np.tanh(n_x + (r * h) @ u_n.T + c_n) + z * h,)
+
+    return by_steps(step, x, (h0,))
+
+
+def peephole_lstm(x, h0, c0, w_ih, w_hh, peephole=None, b_ih=0.0, b_hh=0.0):
+    p_i, p_f, p_o = np.zeros((3, 1)) if peephole is None else peephole
+
+    def step(x, h, c):
+        i, f, g, o = np.split(x @ w_ih.T + b_ih + h @ w_hh.T + b_hh, 4, axis=1)
+        new = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * np.tanh(g)
+        return sigmoid(o + p_o * new) * np.tanh(new), new
+
+    return by_steps(step, x, (h0, c0))
+
+
+def lstm(x, h0, c0, w_ih, w_hh, b_ih=0.0, b_hh=0.0):
+    return peephole_lstm(x, h0, c0, w_ih, w_hh, None, b_ih, b_hh)
