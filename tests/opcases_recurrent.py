@@ -2,12 +2,12 @@
 
 import fastdl.functional as F
 from tests import references_recurrent as ref
-from tests.oprow import FLOATS, Op, Tolerance, call, large, uniform
+from tests.oprow import FLOATS, Op, Tolerance, call, large, mask, uniform
 
 
 def rows():
     """All rows of this file."""
-    return recurrent_rows()
+    return [*recurrent_rows(), *attention_rows()]
 
 
 def sums(factor, terms):
@@ -52,4 +52,48 @@ def recurrent_rows():
         one("rnn", call(*sequence(4, 2, 3, 5, gates=1), nonlinearity="relu"), gates=1),
         one("gru_reset_before", gates=3),
         one("peephole_lstm", gates=4, states=2, peephole=True),
+    ]
+
+
+# attention
+
+
+def attention_rows():
+    def parts(n, queries, keys, e, v):
+        """Query, key and value."""
+        return uniform(*n, queries, e), uniform(*n, keys, e), uniform(*n, keys, v)
+
+    def additive(n, queries, keys, a, v):
+        return *parts((n,), queries, keys, a, v), uniform(a)
+
+    return [
+        functional(
+            "scaled_dot_product_attention",
+            call(*parts((2,), 3, 4, 5, 6)),
+            call(*parts((), 3, 4, 5, 6), scale=0.3),
+            call(*parts((2, 3), 4, 5, 2, 3), uniform(4, 5)),
+            call(*parts((2, 3), 4, 5, 2, 3), uniform(2, 1, 1, 5)),
+            call(*parts((2, 3), 4, 2, 2, 3), mask(4, 2)),  # with queries without any key
+            call(*parts((2,), 5, 3, 2, 3), is_causal=True),
+            call(*parts((2,), 3, 5, 2, 3), is_causal=True),
+            call(uniform(2, 3, 4), uniform(5, 4), uniform(1, 5, 3)),
+            call(*parts((2,), 0, 4, 5, 6)),
+            call(*parts((2,), 3, 4, 5, 0)),
+            large(*parts((2, 3), 65, 130, 33, 20), is_causal=True),
+            sized=lambda n: call(*parts((max(1, n // 4096),), 64, 64, 64, 64)),
+            tolerance=sums(64, 130),
+            follows_strides="result",
+        ),
+        functional(
+            "additive_attention",
+            call(*additive(2, 3, 4, 5, 6)),
+            call(*additive(3, 4, 2, 3, 1), mask(3, 2)),
+            call(*additive(1, 1, 1, 1, 1)),
+            call(*additive(0, 3, 4, 5, 6)),
+            call(*additive(2, 0, 4, 5, 6)),
+            large(*additive(3, 30, 50, 33, 20)),
+            sized=lambda n: call(*additive(max(1, n // 4096), 8, 16, 32, 32)),
+            tolerance=sums(64, 50),
+            follows_strides="result",
+        ),
     ]

@@ -1,4 +1,4 @@
-"""Recurrent layers in NumPy and float64, step by step."""
+"""Recurrent layers, attention and bags of embeddings in NumPy and float64, step by step."""
 
 import numpy as np
 
@@ -57,3 +57,35 @@ def peephole_lstm(x, h0, c0, w_ih, w_hh, peephole=None, b_ih=0.0, b_hh=0.0):
 
 def lstm(x, h0, c0, w_ih, w_hh, b_ih=0.0, b_hh=0.0):
     return peephole_lstm(x, h0, c0, w_ih, w_hh, None, b_ih, b_hh)
+
+
+# attention
+
+
+def softmax_of_some(scores, mask):
+    """Over the last dimension, where the mask is true; zeros where nothing is."""
+    e = np.where(mask, np.exp(scores - scores.max(-1, keepdims=True, initial=-1e300)), 0)
+    total = e.sum(-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale=None):
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = scale * (q @ np.swapaxes(k, -1, -2))
+    mask = np.ones(scores.shape, bool)
+    if is_causal:
+        mask = np.tril(mask)
+    elif attn_mask is not None and attn_mask.dtype == bool:
+        mask = np.broadcast_to(attn_mask, scores.shape)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return softmax_of_some(scores, mask) @ v
+
+
+def additive_attention(q, k, v, weight, mask=None):
+    scores = np.tanh(q[:, :, None] + k[:, None]) @ weight
+    part = (
+        np.ones_like(scores, bool) if mask is None else np.broadcast_to(mask[:, None], scores.shape)
+    )
+    weights = softmax_of_some(scores, part)
+    return weights @ v, weights

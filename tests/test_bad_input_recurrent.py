@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastdl
+import fastdl.functional as F
 from fastdl import errors, nn
 from fastdl.nn.utils import rnn as packing
 
@@ -82,3 +83,50 @@ class TestLengths:
         for other in (fastdl.zeros((5, 3)), fastdl.zeros(())):
             with pytest.raises(errors.ShapeError, match="do not go together"):
                 packing.pad_sequence([X, other])
+
+
+class TestAttention:
+    Q, K = fastdl.zeros((2, 3, 4)), fastdl.zeros((2, 5, 4))
+
+    def test_masks(self):
+        for mask, error in (
+            (fastdl.zeros((3, 5), dtype="int64"), errors.DTypeError),
+            (fastdl.zeros((3, 5), dtype="float64"), errors.DTypeError),
+            (fastdl.zeros((3, 4)), errors.ShapeError),
+            (fastdl.zeros((7, 2, 3, 5)), errors.ShapeError),
+            (fastdl.ones((4, 1, 3, 5), dtype="bool"), errors.ShapeError),
+        ):
+            with pytest.raises(error):
+                F.scaled_dot_product_attention(self.Q, self.K, self.K, mask)
+        with pytest.raises(errors.ArgumentError, match="beside is_causal"):
+            F.scaled_dot_product_attention(self.Q, self.K, self.K, fastdl.zeros((3, 5)), 0, True)
+
+    def test_keys_that_do_not_fit(self):
+        with pytest.raises(errors.ShapeError, match="E"):
+            F.scaled_dot_product_attention(self.Q, fastdl.zeros((2, 5, 3)), self.K)
+        with pytest.raises(errors.ShapeError, match="S"):
+            F.scaled_dot_product_attention(self.Q, self.K, fastdl.zeros((2, 6, 4)))
+        with pytest.raises(errors.ShapeError):
+            F.scaled_dot_product_attention(self.Q, fastdl.zeros((3, 5, 4)), self.K)
+        for p in (-0.1, 1.1, float("nan")):
+            with pytest.raises(errors.ArgumentError, match="dropout_p"):
+                F.scaled_dot_product_attention(self.Q, self.K, self.K, dropout_p=p)
+
+    def test_heads(self):
+        layer = nn.MultiheadAttention(4, 2, batch_first=True)
+        with pytest.raises(errors.ShapeError, match=r"key_padding_mask has shape \[5, 2\]"):
+            layer(self.Q, self.K, self.K, fastdl.zeros((5, 2)))
+        with pytest.raises(errors.ShapeError, match=r"attn_mask has shape \[3, 3\]"):
+            layer(self.Q, self.K, self.K, attn_mask=fastdl.zeros((3, 3)))
+        with pytest.raises(errors.DTypeError, match="attn_mask is of int64"):
+            layer(self.Q, self.K, self.K, attn_mask=fastdl.zeros((3, 5), dtype="int64"))
+        with pytest.raises(errors.ShapeError, match="3, 2 and 3 dimensions"):
+            layer(self.Q, self.K[0], self.K)
+        with pytest.raises(errors.ShapeError):
+            layer(self.Q, fastdl.zeros((2, 5, 7)), self.K)
+        with pytest.raises(errors.ArgumentError, match="do not divide"):
+            nn.MultiheadAttention(4, 3)
+        with pytest.raises(errors.ArgumentError, match="num_heads is 0"):
+            nn.MultiheadAttention(4, 0)
+        with pytest.raises(errors.ArgumentError, match="dropout is nan"):
+            nn.MultiheadAttention(4, 2, float("nan"))

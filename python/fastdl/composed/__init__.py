@@ -4,7 +4,15 @@ A function is here, and not in C++, where composing it costs neither speed nor a
 door (`fastdl.composed.door`), so that bad arguments are refused under its own name.
 """
 
+from fastdl.composed.attention import additive_attention, scaled_dot_product_attention
 from fastdl.composed.losses import l1_loss
 from fastdl.composed.recurrent import gru_reset_before, peephole_lstm, rnn
 
-__all__ = ["gru_reset_before", "l1_loss", "peephole_lstm", "rnn"]
+__all__ = [
+    "additive_attention",
+    "gru_reset_before",
+    "l1_loss",
+    "peephole_lstm",
+    "rnn",
+    "scaled_dot_product_attention",
+]

@@ -27,6 +27,7 @@ from fastdl.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from fastdl.nn.attention import AdditiveAttention, MultiheadAttention
 from fastdl.nn.container import ModuleList, Sequential
 from fastdl.nn.conv import Conv2d
 from fastdl.nn.linear import Linear
@@ -50,6 +51,7 @@ __all__ = [
     "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
+    "AdditiveAttention",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -77,6 +79,7 @@ __all__ = [
     "Mish",
     "Module",
     "ModuleList",
+    "MultiheadAttention",
     "Parameter",
     "RNNCell",
     "ReLU",
