@@ -1,13 +1,14 @@
 """Rows of the case table: recurrent layers, attention and embeddings that are composed of ops."""
 
+import fastdl
 import fastdl.functional as F
 from tests import references_recurrent as ref
-from tests.oprow import FLOATS, Op, Tolerance, call, large, mask, uniform
+from tests.oprow import FLOATS, Op, Tolerance, call, distinct, index, large, mask, uniform
 
 
 def rows():
     """All rows of this file."""
-    return [*recurrent_rows(), *attention_rows()]
+    return [*recurrent_rows(), *attention_rows(), *embedding_rows()]
 
 
 def sums(factor, terms):
@@ -17,8 +18,8 @@ def sums(factor, terms):
 
 
 def functional(name, *calls, **fields):
-    fields = {"reference": getattr(ref, name), "dtypes": FLOATS} | fields
-    return Op(name=name, function=getattr(F, name), calls=calls, **fields)
+    known = {"function": getattr(F, name), "reference": getattr(ref, name), "dtypes": FLOATS}
+    return Op(name=name, calls=calls, **known | fields)
 
 
 # recurrent layers
@@ -95,5 +96,40 @@ def attention_rows():
             sized=lambda n: call(*additive(max(1, n // 4096), 8, 16, 32, 32)),
             tolerance=sums(64, 50),
             follows_strides="result",
+        ),
+    ]
+
+
+# embeddings
+
+
+def embedding_rows():
+    def bagged(input, weight, offsets=None, *others, **options):
+        """The offsets are a list in the calls below."""
+        if offsets is not None:
+            offsets = fastdl.tensor(offsets, dtype="int64", device=weight.device)
+        return F.embedding_bag(input, weight, offsets, *others, **options)
+
+    table, starts = distinct(7, 3), [0, 0, 4, 5, 9, 11]
+    return [
+        functional(
+            "embedding_bag",
+            call(index(4, 5, below=7), table),
+            call(index(4, 5, below=7), table, None, "sum", uniform(4, 5)),
+            call(index(4, 5, below=7), table, mode="max", padding_idx=3),
+            call(index(11, below=7), table, starts),
+            call(index(11, below=7), table, starts, "sum", uniform(11), True),
+            call(index(11, below=7), table, starts, "max"),
+            call(index(11, below=7), table, starts, "max", None, True, 2),
+            call(index(11, below=7), table, starts, "mean", padding_idx=1),
+            call(index(0, 5, below=7), table),
+            call(index(3, 0, below=7), table, mode="sum"),
+            call(index(3, 2, below=7), distinct(7, 0), mode="max"),
+            large(index(700, 9, below=50), distinct(50, 33)),
+            large(index(6000, below=50), distinct(50, 33), [0, 10, 5000], "max"),
+            large(index(6000, below=50), distinct(50, 33), [0, 10, 5000], "sum"),
+            function=bagged,
+            sized=lambda n: call(index(max(1, n // 512), 8, below=1000), distinct(1000, 64)),
+            tolerance=sums(64, 5000),
         ),
     ]

@@ -89,3 +89,26 @@ def additive_attention(q, k, v, weight, mask=None):
     )
     weights = softmax_of_some(scores, part)
     return weights @ v, weights
+
+
+# bags of embeddings
+
+
+def embedding_bag(
+    index, weight, offsets=None, mode="mean", per_sample_weights=None, include_last_offset=False,
+    padding_idx=None,
+):  # fmt: skip
+    if index.ndim == 2:
+        bags = [range(i * index.shape[1], (i + 1) * index.shape[1]) for i in range(len(index))]
+    else:
+        ends = [*offsets[1:], len(index)]
+        starts = offsets[:-1] if include_last_offset else offsets
+        bags = [range(a, b) for a, b in zip(starts, ends, strict=False)]
+    flat = index.reshape(-1)
+    scale = np.ones(len(flat)) if per_sample_weights is None else per_sample_weights.reshape(-1)
+    out = np.zeros((len(bags), weight.shape[1]))
+    for row, bag in zip(out, bags, strict=True):
+        rows = [weight[flat[i]] * scale[i] for i in bag if flat[i] != padding_idx]
+        if rows:
+            row[:] = {"sum": np.sum, "mean": np.mean, "max": np.max}[mode](rows, axis=0)
+    return out

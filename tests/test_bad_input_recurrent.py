@@ -130,3 +130,72 @@ class TestAttention:
             nn.MultiheadAttention(4, 0)
         with pytest.raises(errors.ArgumentError, match="dropout is nan"):
             nn.MultiheadAttention(4, 2, float("nan"))
+
+
+class TestBags:
+    TABLE, INDEX = fastdl.zeros((7, 3)), fastdl.tensor([0, 1, 2, 3])
+
+    @pytest.mark.parametrize(
+        ("offsets", "error", "problem"),
+        [
+            ([0, 5], errors.IndexRangeError, "the last offset is 5, but there are 4"),
+            ([0, 2**62], errors.IndexRangeError, "the last offset"),
+            ([0, 3, 2], errors.ArgumentError, "offset 2 is 2, less than the 3 before"),
+            ([0, -1], errors.ArgumentError, "offset 1 is -1"),
+            ([1, 2], errors.ArgumentError, "offsets start with 1"),
+            ([-1, 2], errors.ArgumentError, "offsets start with -1"),
+            ([-(2**63)], errors.ArgumentError, "offsets start with"),
+        ],
+    )
+    @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+    def test_offsets(self, mode, offsets, error, problem):
+        with pytest.raises(error, match=problem):
+            F.embedding_bag(self.INDEX, self.TABLE, fastdl.tensor(offsets), mode)
+
+    def test_offsets_that_are_missing_or_too_many(self):
+        none = fastdl.zeros((0,), dtype="int64")
+        for offsets in (None, none):
+            with pytest.raises(errors.ArgumentError, match="no offsets"):
+                F.embedding_bag(self.INDEX, self.TABLE, offsets)
+        with pytest.raises(errors.ArgumentError, match="no offsets"):
+            F.embedding_bag(none, self.TABLE, none, include_last_offset=True)
+        with pytest.raises(errors.ArgumentError, match="beside an input of two"):
+            F.embedding_bag(self.INDEX.unsqueeze(0), self.TABLE, self.INDEX)
+        offsets = fastdl.tensor([0, 3])
+        with pytest.raises(errors.ArgumentError, match="the last bag ends at 4"):
+            F.embedding_bag(self.INDEX, self.TABLE, offsets, include_last_offset=True)
+        with pytest.raises(errors.DTypeError, match="offsets"):
+            F.embedding_bag(self.INDEX, self.TABLE, fastdl.zeros((1,)))
+
+    def test_others(self):
+        x = self.INDEX.unsqueeze(0)
+        with pytest.raises(errors.ArgumentError, match="unknown mode 'median'"):
+            F.embedding_bag(x, self.TABLE, mode="median")
+        with pytest.raises(errors.ArgumentError, match="mode is 'median'"):
+            nn.EmbeddingBag(7, 3, mode="median")
+        with pytest.raises(errors.ArgumentError, match="for mode 'mean'"):
+            F.embedding_bag(x, self.TABLE, per_sample_weights=fastdl.zeros((1, 4)))
+        weights = fastdl.zeros((1, 3))
+        with pytest.raises(errors.ShapeError):
+            F.embedding_bag(x, self.TABLE, mode="sum", per_sample_weights=weights)
+        for bad in (7, -1, 2**40, -(2**63)):
+            for mode in ("sum", "max"):
+                with pytest.raises(errors.IndexRangeError):
+                    F.embedding_bag(fastdl.tensor([[0, bad]]), self.TABLE, mode=mode)
+        for bad in (7, -8, 2**62):
+            with pytest.raises(errors.IndexRangeError, match="padding_idx is"):
+                F.embedding_bag(x, self.TABLE, padding_idx=bad)
+            with pytest.raises(errors.IndexRangeError, match="padding_idx is"):
+                nn.Embedding(7, 3, padding_idx=bad)
+
+    def test_tables(self):
+        for bad in (0.0, -1.0, float("nan")):
+            with pytest.raises(errors.ArgumentError, match="max_norm is"):
+                nn.Embedding(7, 3, max_norm=bad)
+            with pytest.raises(errors.ArgumentError, match="norm_type"):
+                nn.EmbeddingBag(7, 3, 1.0, bad)
+        with pytest.raises(errors.ShapeError, match="1 dimensions"):
+            nn.Embedding.from_pretrained(fastdl.zeros((3,)))
+        layer = nn.Embedding(7, 3, max_norm=1.0)
+        with pytest.raises(errors.IndexRangeError):
+            layer(fastdl.tensor([7]))

@@ -5,11 +5,13 @@ door (`fastdl.composed.door`), so that bad arguments are refused under its own n
 """
 
 from fastdl.composed.attention import additive_attention, scaled_dot_product_attention
+from fastdl.composed.embedding_bag import embedding_bag
 from fastdl.composed.losses import l1_loss
 from fastdl.composed.recurrent import gru_reset_before, peephole_lstm, rnn
 
 __all__ = [
     "additive_attention",
+    "embedding_bag",
     "gru_reset_before",
     "l1_loss",
     "peephole_lstm",

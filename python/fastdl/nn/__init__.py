@@ -40,7 +40,7 @@ from fastdl.nn.recurrent import GRU, LSTM, RNN
 from fastdl.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
-from fastdl.nn.sparse import Embedding
+from fastdl.nn.sparse import Embedding, EmbeddingBag
 
 __all__ = [
     "CELU",
@@ -61,6 +61,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GRUCell",
     "Hardshrink",
