@@ -132,4 +132,19 @@ def embedding_rows():
             sized=lambda n: call(index(max(1, n // 512), 8, below=1000), distinct(1000, 64)),
             tolerance=sums(64, 5000),
         ),
+        functional(
+            "negative_sampling_loss",
+            *[
+                call(uniform(4, 3), uniform(4, 3), uniform(4, 5, 3), reduction=reduction)
+                for reduction in ("mean", "sum", "none")
+            ],
+            call(uniform(1, 1), uniform(1, 1), uniform(1, 0, 1)),
+            call(uniform(0, 3), uniform(0, 3), uniform(0, 5, 3), "sum"),
+            large(uniform(300, 100), uniform(300, 100), uniform(300, 7, 100)),
+            sized=lambda n: call(
+                uniform(n // 512, 64), uniform(n // 512, 64), uniform(n // 512, 6, 64)
+            ),
+            tolerance=sums(64, 700),
+            follows_strides="result",
+        ),
     ]

@@ -112,3 +112,11 @@ def embedding_bag(
         if rows:
             row[:] = {"sum": np.sum, "mean": np.mean, "max": np.max}[mode](rows, axis=0)
     return out
+
+
+def negative_sampling_loss(x, target, noise, reduction="mean"):
+    loss = np.logaddexp(0, -(x * target).sum(1))
+    loss = loss + np.logaddexp(0, np.einsum("nkd,nd->nk", noise, x)).sum(1)
+    if reduction == "mean":
+        return loss.mean() if loss.size else np.float64(np.nan)
+    return loss.sum() if reduction == "sum" else loss

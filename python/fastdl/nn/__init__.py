@@ -41,6 +41,7 @@ from fastdl.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from fastdl.nn.regularization import Dropout
 from fastdl.nn.shape import Flatten
 from fastdl.nn.sparse import Embedding, EmbeddingBag
+from fastdl.nn.word_vectors import HierarchicalSoftmax, NegativeSampling
 
 __all__ = [
     "CELU",
@@ -68,6 +69,7 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HierarchicalSoftmax",
     "Identity",
     "LSTMCell",
     "LayerNorm",
@@ -81,6 +83,7 @@ __all__ = [
     "Module",
     "ModuleList",
     "MultiheadAttention",
+    "NegativeSampling",
     "Parameter",
     "RNNCell",
     "ReLU",
