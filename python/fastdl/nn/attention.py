@@ -87,6 +87,9 @@ class MultiheadAttention(Module):
     Source: A. Vaswani et al., "Attention is all you need", NIPS 2017, section 3.2.2.
     """
 
+    in_proj_weight: Parameter
+    in_proj_bias: Parameter | None
+
     def __init__(
         self,
         embed_dim: int,

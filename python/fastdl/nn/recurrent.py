@@ -67,7 +67,9 @@ class RNN(RecurrentBase):
         )  # fmt: skip
 
     def _function(self, *operands: Tensor) -> tuple[Tensor, ...]:
-        return composed.rnn(*operands, nonlinearity=self.nonlinearity)
+        x, h, w_ih, w_hh, *biases = operands
+        b_ih, b_hh = biases or (None, None)
+        return composed.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
 
     def forward(self, input: Sequences, state: Any = None) -> tuple[Sequences, Tensor]:
         output, (h_n,) = self._run(input, self._lone_state(state))
@@ -140,8 +142,8 @@ class LSTM(RecurrentBase):
     def _function(self, *operands: Tensor) -> tuple[Tensor, ...]:
         if not self.peephole:
             return _core.lstm(*operands)
-        *others, peephole = operands
-        return composed.peephole_lstm(*others[:5], peephole, *others[5:])
+        x, h, c, w_ih, w_hh, *biases, peephole = operands
+        return composed.peephole_lstm(x, h, c, w_ih, w_hh, peephole, *biases)
 
     def forward(
         self, input: Sequences, state: Any = None

@@ -25,6 +25,11 @@ class _Cell(Module):
     _gates: ClassVar[int]
     _states: ClassVar[tuple[str, ...]]
 
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
+
     def __init__(
         self,
         input_size: int,
@@ -75,10 +80,10 @@ class _Cell(Module):
             states *= len(self._states)
         for name, state in zip(self._states, states, strict=True):
             if not isinstance(state, Tensor) or tuple(state.shape) != shape:
-                found = list(state.shape) if isinstance(state, Tensor) else type(state).__name__
+                what = list(state.shape) if isinstance(state, Tensor) else type(state).__name__
                 raise ShapeError(
                     op,
-                    f"{name} is {found}, expected a tensor of shape {list(shape)}",
+                    f"{name} is {what}, expected a tensor of shape {list(shape)}",
                     remedy="give a state of shape [batch, hidden_size]",
                 )
         alone = input.ndim == 1
@@ -86,7 +91,7 @@ class _Cell(Module):
         if alone:
             steps, states = steps.unsqueeze(0), [s.unsqueeze(0) for s in states]
         parameters = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        _, *found = self._function(steps, *states, *parameters)
+        found = list(self._function(steps, *states, *parameters)[1:])
         return [s.squeeze(0) for s in found] if alone else found
 
     def extra_repr(self) -> str:
@@ -123,7 +128,8 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def _function(self, *operands: Any) -> tuple[Tensor, ...]:
-        return composed.rnn(*operands, nonlinearity=self.nonlinearity)
+        x, h, w_ih, w_hh, b_ih, b_hh = operands
+        return composed.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
 
     def forward(self, input: Tensor, state: Tensor | None = None) -> Tensor:
         return self._step(input, None if state is None else (state,))[0]

@@ -71,7 +71,8 @@ class _Table(Module):
                 f"the table has {embeddings.ndim} dimensions, expected 2",
                 remedy="pass [num_embeddings, embedding_dim]",
             )
-        layer = cls(*embeddings.shape, **options)
+        rows, columns = embeddings.shape
+        layer = cls(num_embeddings=rows, embedding_dim=columns, **options)
         layer.weight = Parameter(embeddings.detach(), requires_grad=not freeze)
         return layer
 

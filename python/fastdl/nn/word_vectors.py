@@ -48,6 +48,9 @@ class NegativeSampling(Module):
     (A. Walker, 1977).
     """
 
+    keep: Tensor
+    alias: Tensor
+
     def __init__(
         self,
         counts: Counts,
@@ -123,6 +126,9 @@ class HierarchicalSoftmax(Module):
     AISTATS 2005; Huffman's tree after T. Mikolov et al., "Distributed representations of words and
     phrases and their compositionality", NIPS 2013, section 2.1.
     """
+
+    nodes: Tensor
+    turns: Tensor
 
     def __init__(
         self,

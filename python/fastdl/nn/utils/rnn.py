@@ -223,7 +223,8 @@ def unpad_sequence(
     Errors are those of `pack_padded_sequence`; a length may be 0.
     """
     batched = padded if batch_first else padded.transpose(0, 1)
-    sizes = _checked_lengths("unpad_sequence", lengths, *batched.shape[:2], least=0)
+    batch, longest = batched.shape[:2]
+    sizes = _checked_lengths("unpad_sequence", lengths, batch, longest, least=0)
     return [batched[i].narrow(0, 0, n) for i, n in enumerate(sizes.tolist())]
 
 
