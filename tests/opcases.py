@@ -13,10 +13,15 @@ from pathlib import Path
 
 from tests.oprow import Call, Op
 
-__all__ = ["CALLS", "OPS", "row"]
+__all__ = ["CALLS", "OPS", "TESTED_ELSEWHERE", "row"]
 
 FILES = sorted(p.stem for p in Path(__file__).parent.glob("opcases_*.py"))
 OPS: tuple[Op, ...] = tuple(op for name in FILES for op in import_module(f"tests.{name}").rows())
+
+# Functions composed in Python whose tests are no rows, and where those are.
+TESTED_ELSEWHERE = {
+    "gradient_penalty": "test_losses.py",
+}
 
 # Every call of every op, as tests are parametrised over them.
 CALLS: list[tuple[Op, Call]] = [(op, one) for op in OPS for one in op.calls]

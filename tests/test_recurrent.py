@@ -77,8 +77,8 @@ class TestLSTM:
             nn.LSTM(3, 4)(fastdl.zeros((5, 2, 3)), fastdl.zeros((1, 2, 4)))
 
     def test_wrong_input_rank_is_a_shape_error(self):
-        with pytest.raises(errors.ShapeError, match="2 dimensions, expected 3"):
-            nn.LSTM(3, 4)(fastdl.zeros((5, 3)))
+        with pytest.raises(errors.ShapeError, match="1 dimensions, expected 3"):
+            nn.LSTM(3, 4)(fastdl.zeros((3,)))
 
 
 class TestGRU:
@@ -142,8 +142,8 @@ class TestGRU:
             nn.GRU(3, 4)(fastdl.zeros((5, 2, 3)), (zeros, zeros))
 
     def test_wrong_input_rank_is_a_shape_error(self):
-        with pytest.raises(errors.ShapeError, match="2 dimensions, expected 3"):
-            nn.GRU(3, 4)(fastdl.zeros((5, 3)))
+        with pytest.raises(errors.ShapeError, match="4 dimensions, expected 3"):
+            nn.GRU(3, 4)(fastdl.zeros((1, 5, 2, 3)))
 
 
 class TestRecurrentModes:

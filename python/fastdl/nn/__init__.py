@@ -27,6 +27,7 @@ from fastdl.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from fastdl.nn.attention import AdditiveAttention, MultiheadAttention
 from fastdl.nn.container import ModuleList, Sequential
 from fastdl.nn.conv import Conv1d, Conv2d, Conv3d
 from fastdl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -99,7 +100,8 @@ from fastdl.nn.pixelshuffle import (
     SpaceToDepth,
 )
 from fastdl.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from fastdl.nn.recurrent import GRU, LSTM
+from fastdl.nn.recurrent import GRU, LSTM, RNN
+from fastdl.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from fastdl.nn.regularization import (
     AlphaDropout,
     Dropout,
@@ -113,8 +115,9 @@ from fastdl.nn.regularization import (
     StochasticDepth,
 )
 from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
-from fastdl.nn.sparse import Embedding
+from fastdl.nn.sparse import Embedding, EmbeddingBag
 from fastdl.nn.upsampling import Blur2d, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
+from fastdl.nn.word_vectors import HierarchicalSoftmax, NegativeSampling
 
 __all__ = [
     "CELU",
@@ -122,9 +125,11 @@ __all__ = [
     "GELU",
     "GRU",
     "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
     "AdaptiveInstanceNorm",
+    "AdditiveAttention",
     "AlphaDropout",
     "AvgPool2d",
     "BCELoss",
@@ -159,10 +164,12 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "FocalLoss",
     "Fold",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
@@ -171,6 +178,7 @@ __all__ = [
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HierarchicalSoftmax",
     "HingeEmbeddingLoss",
     "HingeLoss",
     "HuberLoss",
@@ -180,6 +188,7 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -193,7 +202,9 @@ __all__ = [
     "Module",
     "ModuleList",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
+    "NegativeSampling",
     "PairwiseDistance",
     "Parameter",
     "PixelNorm",
@@ -201,6 +212,7 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNCell",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",

@@ -1,6 +1,6 @@
-"""What acts on parameters and gradients of modules: parametrisation, clipping, vectors."""
+"""What acts on parameters and gradients of modules: parametrisation, clipping, vectors, sequences."""
 
-from fastdl.nn.utils import parametrizations, parametrize
+from fastdl.nn.utils import parametrizations, parametrize, rnn
 from fastdl.nn.utils.gradients import clip_grad_norm_, clip_grad_value_, get_total_norm
 from fastdl.nn.utils.parametrizations import (
     remove_spectral_norm,
@@ -19,6 +19,7 @@ __all__ = [
     "parametrize",
     "remove_spectral_norm",
     "remove_weight_norm",
+    "rnn",
     "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
