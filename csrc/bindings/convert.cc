@@ -23,6 +23,16 @@ int64_t to_int64(PyObject* o, const Place& at, const char* expected) {
 
 bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
+template <int N>
+Spatial<N> to_spatial(PyObject* o, const Place& at, const char* expected) {
+  const bool several = is_sequence(o);
+  if (several && PySequence_Fast_GET_SIZE(o) != N) throw_type_error(at, expected, o);
+  Spatial<N> out;
+  for (int i = 0; i < N; ++i)
+    out.at[i] = to_int64(several ? PySequence_Fast_GET_ITEM(o, i) : o, at, expected);
+  return out;
+}
+
 }  // namespace
 
 void throw_type_error(const Place& at, const char* expected, PyObject* got) {
@@ -90,15 +100,18 @@ std::string from_python<std::string>(PyObject* o, const Place& at) {
 }
 
 template <>
-Pair from_python<Pair>(PyObject* o, const Place& at) {
-  constexpr const char* expected = "an int or a pair of ints";
-  if (!is_sequence(o)) {
-    const int64_t both = to_int64(o, at, expected);
-    return {{both, both}};
-  }
-  if (PySequence_Fast_GET_SIZE(o) != 2) throw_type_error(at, expected, o);
-  return {{to_int64(PySequence_Fast_GET_ITEM(o, 0), at, expected),
-           to_int64(PySequence_Fast_GET_ITEM(o, 1), at, expected)}};
+Spatial<1> from_python<Spatial<1>>(PyObject* o, const Place& at) {
+  return to_spatial<1>(o, at, "an int");
+}
+
+template <>
+Spatial<2> from_python<Spatial<2>>(PyObject* o, const Place& at) {
+  return to_spatial<2>(o, at, "an int or a pair of ints");
+}
+
+template <>
+Spatial<3> from_python<Spatial<3>>(PyObject* o, const Place& at) {
+  return to_spatial<3>(o, at, "an int or three ints");
 }
 
 template <>

@@ -29,9 +29,11 @@ struct Place {
 struct OptionalTensor {
   Tensor tensor;  // undefined for None
 };
-struct Pair {  // an int for both directions, or two
-  int64_t at[2];
+template <int N>
+struct Spatial {  // an int for all N directions, or N ints
+  int64_t at[N];
 };
+using Pair = Spatial<2>;
 // A tensor, or a Python number that takes the dtype of the tensor beside it.
 struct TensorOrNumber {
   Tensor tensor;  // undefined for a number
@@ -63,7 +65,11 @@ bool from_python<bool>(PyObject* o, const Place& at);
 template <>
 std::string from_python<std::string>(PyObject* o, const Place& at);
 template <>
-Pair from_python<Pair>(PyObject* o, const Place& at);
+Spatial<1> from_python<Spatial<1>>(PyObject* o, const Place& at);
+template <>
+Spatial<2> from_python<Spatial<2>>(PyObject* o, const Place& at);
+template <>
+Spatial<3> from_python<Spatial<3>>(PyObject* o, const Place& at);
 template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>

@@ -32,7 +32,10 @@ struct Value {
     return of(t.data(), static_cast<int64_t>(t.size()));
   }
   static Value of(const int64_t& i) { return of(&i, 1); }
-  static Value of(const Pair& p) { return of(p.at, 2); }
+  template <int N>
+  static Value of(const Spatial<N>& s) {
+    return of(s.at, N);
+  }
   static Value of(const Dims& d) { return of(d.d, d.n); }
   static Value of(const double& x) {
     Value v;
