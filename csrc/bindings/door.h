@@ -36,6 +36,11 @@ struct Value {
   static Value of(const Spatial<N>& s) {
     return of(s.at, N);
   }
+  template <int N>
+  static Value of(const SpatialOrNone<N>& s) {
+    return of(s.given);
+  }
+  static Value of(const TensorOrTensors& t) { return of(t.tensors); }
   static Value of(const Dims& d) { return of(d.d, d.n); }
   static Value of(const double& x) {
     Value v;

@@ -5,6 +5,7 @@
 
 namespace fastdl::cpu {
 
+void register_adaptive_pool(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
 void register_conv2d(Registry& registry);
@@ -20,6 +21,7 @@ void register_peak(Registry& registry);
 void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);
+void register_roi(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
 void register_unary(Registry& registry);

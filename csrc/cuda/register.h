@@ -14,6 +14,7 @@ void register_random(Registry& registry);
 void register_optimizer(Registry& registry);
 void register_conv2d(Registry& registry);
 void register_pool2d(Registry& registry);
+void register_adaptive_pool(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_softmax(Registry& registry);
 void register_layer_norm(Registry& registry);
@@ -21,6 +22,7 @@ void register_loss(Registry& registry);
 void register_index(Registry& registry);
 void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
+void register_roi(Registry& registry);
 void register_scan(Registry& registry);
 
 }  // namespace fastdl::cuda
