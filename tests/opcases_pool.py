@@ -1,17 +1,17 @@
 """Rows of the case table: pooling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import fastdl.functional as F
 from tests import references_pool as ref
-from tests.oprow import EXACT, FLOATS, Array, Op, Tolerance, call, distinct, large, uniform
+from tests.oprow import EXACT, FLOATS, Array, Op, Tolerance, call, distinct, index, large, uniform
 
 
 def rows():
     """All rows of this file."""
-    return [*window_rows(), *adaptive_rows(), *region_rows()]
+    return [*window_rows(), *unpool_rows(), *adaptive_rows(), *region_rows()]
 
 
 def functional(name, *calls, **fields):
@@ -129,6 +129,42 @@ def window_rows():
             large(uniform(2, 8, 11, 31, 33), 3, 2, 1),
             sized=lambda n: call(volumes(n), 2),
             tolerance=means(60),
+        ),
+    ]
+
+
+def unpool_rows():
+    """Indices are drawn, so that some occur twice."""
+    return [
+        functional(
+            "max_unpool1d",
+            call(uniform(2, 3, 4), index(2, 3, 4, below=8), 2),
+            call(uniform(3, 4), index(3, 4, below=9), 3, 2, 0, [10]),
+            call(uniform(2, 3, 4), index(2, 3, 4, below=7), 3, 2, 1),
+            call(uniform(0, 3, 4), index(0, 3, 4, below=8), 2),
+            large(uniform(40, 8, 301), index(40, 8, 301, below=602), 2),
+            sized=lambda n: call(rows_of(n), replace(rows_of(n), high=1024, kind="index"), 2),
+            tolerance=EXACT,
+        ),
+        functional(
+            "max_unpool2d",
+            call(uniform(2, 3, 4, 3), index(2, 3, 4, 3, below=48), 2),
+            call(uniform(3, 4, 3), index(3, 4, 3, below=9), [3, 2], [2, 3], [1, 0]),
+            call(uniform(2, 3, 4, 3), index(2, 3, 4, 3, below=54), 2, output_size=[9, 6]),
+            call(uniform(2, 3, 2, 2), index(2, 3, 2, 2, below=3), 2, output_size=[2, 3, 5, 5]),
+            call(uniform(0, 3, 4, 3), index(0, 3, 4, 3, below=48), 2),
+            large(uniform(4, 16, 41, 43), index(4, 16, 41, 43, below=4 * 41 * 43), 2),
+            sized=lambda n: call(images(n), replace(images(n), high=4096, kind="index"), 2),
+            tolerance=EXACT,
+        ),
+        functional(
+            "max_unpool3d",
+            call(uniform(2, 2, 3, 2, 4), index(2, 2, 3, 2, 4, below=192), 2),
+            call(uniform(2, 3, 2, 4), index(2, 3, 2, 4, below=45), [1, 3, 2], [1, 2, 1], [0, 1, 0]),
+            call(uniform(0, 2, 3, 2, 4), index(0, 2, 3, 2, 4, below=192), 2),
+            large(uniform(2, 8, 9, 21, 13), index(2, 8, 9, 21, 13, below=8 * 9 * 21 * 13), 2),
+            sized=lambda n: call(volumes(n), replace(volumes(n), high=65536, kind="index"), 2),
+            tolerance=EXACT,
         ),
     ]
 

@@ -129,6 +129,27 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_av
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max_pool, (1, 2, 3))
 
 
+def _max_unpool(dims):
+    def max_unpool(x, indices, kernel_size, stride=None, padding=0, output_size=None):
+        options = (kernel_size, kernel_size if stride is None else stride, padding)
+        each = zip(x.shape[-dims:], *[_each(o, dims) for o in options], strict=True)
+        sizes = [(size - 1) * s - 2 * p + k for size, k, s, p in each]
+        if output_size is not None:
+            sizes = output_size[-dims:]
+        lead = x.shape[:-dims]
+        y = np.zeros((math.prod(lead), math.prod(sizes)))
+        flat = (math.prod(lead), math.prod(x.shape[-dims:]))
+        for plane, values, places in zip(y, x.reshape(flat), indices.reshape(flat), strict=True):
+            for value, place in zip(values, places, strict=True):
+                plane[place] = value
+        return y.reshape(*lead, *sizes)
+
+    return max_unpool
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = map(_max_unpool, (1, 2, 3))
+
+
 # regions
 
 

@@ -5,6 +5,7 @@
 #include "ops/common.h"
 #include "ops/pool.h"
 #include "ops/roi.h"
+#include "ops/unpool.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -49,6 +50,7 @@ PyObject* maybe_with_indices(const std::array<Tensor, 2>& both, bool with_indice
 
 constexpr const char* kMaxPool[] = {"max_pool1d", "max_pool2d", "max_pool3d"};
 constexpr const char* kAvgPool[] = {"avg_pool1d", "avg_pool2d", "avg_pool3d"};
+constexpr const char* kUnpool[] = {"max_unpool1d", "max_unpool2d", "max_unpool3d"};
 constexpr const char* kAdaptiveMax[] = {"adaptive_max_pool1d", "adaptive_max_pool2d",
                                         "adaptive_max_pool3d"};
 constexpr const char* kAdaptiveAvg[] = {"adaptive_avg_pool1d", "adaptive_avg_pool2d",
@@ -89,6 +91,18 @@ void define_adaptive_pool(FunctionTable& t, const char* mean_text, const char* m
                return maybe_with_indices(
                    adaptive_max_pool(kAdaptiveMax[N - 1], x, sizes_of(x, size), return_indices),
                    return_indices);
+             });
+}
+
+template <int N>
+void define_unpool(FunctionTable& t, const char* text, const char* asks, const char* doc) {
+  t.function(text, asks, doc,
+             [](const Tensor& x, const Tensor& indices, const Spatial<N>& kernel,
+                const std::optional<Spatial<N>>& stride, const Spatial<N>& padding,
+                std::optional<Dims> output_size) {
+               const PoolOptions o =
+                   pool_options<N>(kernel, stride, padding, ones<N>(), false, false);
+               return max_unpool(kUnpool[N - 1], x, indices, o, output_size);
              });
 }
 
@@ -161,6 +175,43 @@ too unless count_include_pad is False. divisor_override takes the divisor's plac
       R"(The mean of each window of input[N, C, D, H, W] (or [C, D, H, W]).
 
 As avg_pool2d, along three dimensions.)");
+}
+
+void define_unpools(FunctionTable& t) {
+  define_unpool<1>(
+      t,
+      "max_unpool1d(input: ArrayLike, indices: ArrayLike, kernel_size: int | Sequence[int], "
+      "stride: int | Sequence[int] | None = None, padding: int | Sequence[int] = 0, output_size: "
+      "Sequence[int] | None = None) -> Tensor",
+      "input: floating [N, C, L] or [C, L]; indices: index [N, C, L] or [C, L]; kernel_size, "
+      "stride: 1..window; padding: 0..window; output_size: 1..",
+      R"(Values of input[N, C, L] (or [C, L]) at the indices of max_pool1d, zeros elsewhere.
+
+As max_unpool2d, along one dimension.)");
+  define_unpool<2>(
+      t,
+      "max_unpool2d(input: ArrayLike, indices: ArrayLike, kernel_size: int | Sequence[int], "
+      "stride: int | Sequence[int] | None = None, padding: int | Sequence[int] = 0, output_size: "
+      "Sequence[int] | None = None) -> Tensor",
+      "input: floating [N, C, H, W] or [C, H, W]; indices: index [N, C, H, W] or [C, H, W]; "
+      "kernel_size, stride: 1..window; padding: 0..window; output_size: 1..",
+      R"(Values of input[N, C, H, W] (or [C, H, W]) at the indices of max_pool2d, zeros elsewhere.
+
+A plane of the result has (H - 1) stride - 2 padding + kernel_size rows, and columns likewise, or
+output_size, which differs by less than a stride; it may name samples and channels before. stride
+defaults to kernel_size. Of values with one index the last stays and takes the gradient. An index
+outside of the plane raises IndexRangeError. Source: Zeiler and Fergus, 2014.)");
+  define_unpool<3>(
+      t,
+      "max_unpool3d(input: ArrayLike, indices: ArrayLike, kernel_size: int | Sequence[int], "
+      "stride: int | Sequence[int] | None = None, padding: int | Sequence[int] = 0, output_size: "
+      "Sequence[int] | None = None) -> Tensor",
+      "input: floating [N, C, D, H, W] or [C, D, H, W]; indices: index [N, C, D, H, W] or [C, D, "
+      "H, "
+      "W]; kernel_size, stride: 1..window; padding: 0..window; output_size: 1..",
+      R"(Values of input[N, C, D, H, W] (or [C, D, H, W]) at the indices of max_pool3d, zeros elsewhere.
+
+As max_unpool2d, along three dimensions.)");
 }
 
 void define_adaptive(FunctionTable& t) {
@@ -264,6 +315,7 @@ finite, reach beyond 2^24 pixels or name no image raise IndexRangeError.)",
 
 void define_pool_functions(FunctionTable& t) {
   define_windows(t);
+  define_unpools(t);
   define_adaptive(t);
   define_regions(t);
 }

@@ -12,7 +12,8 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
         register_copy,          register_gru,        register_index,   register_layer_norm,
         register_loss,          register_lstm,       register_matmul,  register_optimizer,
         register_peak,          register_pool2d,     register_random,  register_reduce,
-        register_roi,           register_scan,       register_softmax, register_unary})
+        register_roi,           register_scan,       register_softmax, register_unary,
+        register_unpool})
     family(*registry);
   return 0;
 }

@@ -25,5 +25,6 @@ void register_roi(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
 void register_unary(Registry& registry);
+void register_unpool(Registry& registry);
 
 }  // namespace fastdl::cpu

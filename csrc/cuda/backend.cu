@@ -74,6 +74,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_pool2d(*registry);
   register_adaptive_pool(*registry);
   register_roi(*registry);
+  register_unpool(*registry);
   register_batch_norm(*registry);
   register_softmax(*registry);
   register_layer_norm(*registry);

@@ -6,6 +6,7 @@
 namespace fastdl::cuda {
 
 void register_unary(Registry& registry);
+void register_unpool(Registry& registry);
 void register_binary(Registry& registry);
 void register_copy(Registry& registry);
 void register_reduce(Registry& registry);

@@ -39,7 +39,7 @@ FASTDL_KERNEL(adaptive_max, const AdaptiveShape& shape, const void* x, void* y, 
 FASTDL_KERNEL(adaptive_max_grad, const AdaptiveShape& shape, const void* dy, const int64_t* index,
               void* dx);
 
-// x is [C, ...S] or [N, C, ...S], `out` the sizes that ...S becomes.
+// x is [C, ...S] or [N, C, ...S], `out` the sizes that ...S becomes; a view where it has them.
 Tensor adaptive_avg_pool(const char* op, const Tensor& x, const Dims& out);
 // Values, and if `with_indices` the positions in the flattened ...S; else the second is undefined.
 std::array<Tensor, 2> adaptive_max_pool(const char* op, const Tensor& x, const Dims& out,

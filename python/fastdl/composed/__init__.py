@@ -5,5 +5,23 @@ door (`fastdl.composed.door`), so that bad arguments are refused under its own n
 """
 
 from fastdl.composed.losses import l1_loss
+from fastdl.composed.pooling import (
+    global_average_pool,
+    global_lp_pool,
+    global_max_pool,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    spatial_pyramid_pool,
+)
 
-__all__ = ["l1_loss"]
+__all__ = [
+    "global_average_pool",
+    "global_lp_pool",
+    "global_max_pool",
+    "l1_loss",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "spatial_pyramid_pool",
+]
