@@ -183,7 +183,7 @@ class TestBoxes:
             with pytest.raises(ShapeError, match="five numbers"):
                 pool(x, bad.to(device), 2)
         with pytest.raises(ShapeError, match=r"boxes\[1\]"):
-            pool(x, [fastdl.ones(2, 4), fastdl.ones(2, 5)], 2)
+            pool(x, [fastdl.ones(2, n, device=device) for n in (4, 5)], 2)
         with pytest.raises(DTypeError, match="boxes"):
             pool(x, fastdl.zeros(1, 5, dtype="int64", device=device), 2)
 

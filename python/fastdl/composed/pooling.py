@@ -104,7 +104,7 @@ def global_average_pool(input: ArrayLike) -> Tensor:
     ONNX: GlobalAveragePool. Source: Lin et al., "Network in network", ICLR 2014. A channel without
     elements raises ShapeError.
     """
-    if len(input.shape) == 4:
+    if len(_sizes(input)) == 4:
         return _core.adaptive_avg_pool2d(input, 1)  # in either memory format
     return _back(_core.adaptive_avg_pool1d(_rows(input), 1), input)
 
@@ -116,7 +116,8 @@ def global_max_pool(input: ArrayLike) -> Tensor:
     ONNX: GlobalMaxPool. NaN wins; of equals the first takes the gradient. A channel without
     elements raises ShapeError.
     """
-    return _back(_core.adaptive_max_pool1d(_rows(input), 1), input)
+    largest: Tensor = _core.adaptive_max_pool1d(_rows(input), 1)
+    return _back(largest, input)
 
 
 @composed("input: floating [N, C, ...S]; p: above 0")
@@ -131,15 +132,20 @@ def global_lp_pool(input: ArrayLike, p: float = 2) -> Tensor:
     return _back(_root(_core.sum(_core.pow(rows, float(p)), 2, True), p), input)
 
 
-def _rows(input: Any) -> Any:
+def _sizes(input: Any) -> tuple[int, ...]:
+    return tuple(input.shape)
+
+
+def _rows(input: Any) -> Tensor:
     """[N, C, ...S] as [N, C, elements]."""
-    samples, channels, *sizes = input.shape
-    return input.reshape(samples, channels, math.prod(sizes))
+    samples, channels, *sizes = _sizes(input)
+    rows: Tensor = input.reshape(samples, channels, math.prod(sizes))
+    return rows
 
 
-def _back(pooled: Any, input: Any) -> Any:
+def _back(pooled: Tensor, input: ArrayLike) -> Tensor:
     """[N, C, 1] with a 1 for each pooled dimension of the input."""
-    return pooled.reshape(*pooled.shape[:2], *[1] * (len(input.shape) - 2))
+    return pooled.reshape(*pooled.shape[:2], *[1] * (len(_sizes(input)) - 2))
 
 
 @composed("input: floating [N, C, H, W]; levels: 1..window; mode: one of max average")
@@ -153,5 +159,5 @@ def spatial_pyramid_pool(
     pyramid pooling in deep convolutional networks for visual recognition", ECCV 2014.
     """
     pool = _core.adaptive_max_pool2d if mode == "max" else _core.adaptive_avg_pool2d
-    samples, channels = input.shape[:2]
+    samples, channels = _sizes(input)[:2]
     return _core.cat([pool(input, n).reshape(samples, channels * n * n) for n in levels], 1)
