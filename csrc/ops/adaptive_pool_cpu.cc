@@ -83,14 +83,14 @@ void maximum_of(const Context& context, const AdaptiveShape& s, const S* x_, S* 
     const int64_t to = ((plane * s.out[0] + slice) * s.out[1] + row) * s.out[2];
     for (int64_t i = 0; i < s.out[2]; ++i) {
       const AdaptiveWindow across = window_of(s, 2, i);
-      C best = -std::numeric_limits<C>::infinity();
-      int64_t best_at = -1;
+      int64_t best_at = (depth.first * s.in[1] + height.first) * s.in[2] + across.first;
+      C best = static_cast<C>(x[best_at]);
       for (int64_t d = depth.first; d < depth.last; ++d)
         for (int64_t h = height.first; h < height.last; ++h) {
           const int64_t line = (d * s.in[1] + h) * s.in[2];
           for (int64_t at = line + across.first; at < line + across.last; ++at) {
             const C v = static_cast<C>(x[at]);
-            if (best_at >= 0 && (v <= best || best != best)) continue;
+            if (v <= best || best != best) continue;
             best = v, best_at = at;  // what is larger, or the first NaN
           }
         }

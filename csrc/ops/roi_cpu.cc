@@ -2,7 +2,6 @@
 // the image: a plane adds up its boxes in their order. The weights of an aligned bin are a product of
 // those of its rows and of its columns, which are computed once for all channels.
 #include <algorithm>
-#include <limits>
 #include <optional>
 
 #include "core/dtype.h"
@@ -169,24 +168,31 @@ void pool_forward(const Context& context, const RoiShape& s, const double* boxes
   S* const y = static_cast<S*>(y_);
   context.parallel_for(
       s.boxes * s.channels, grain_for(16 * s.p * s.q), [&](int64_t begin, int64_t end) {
+        Scratch scratch(context, static_cast<size_t>(s.q) * sizeof(AdaptiveWindow));
+        AdaptiveWindow* const columns = scratch.as<AdaptiveWindow>();
         for (int64_t i = begin; i < end; ++i) {
           const PoolBox box(s, boxes + i / s.channels * 5);
+          for (int64_t q = 0; q < s.q && (i == begin || i % s.channels == 0); ++q)
+            columns[q] = box.columns.window(q);
           const S* const plane = x + (box.image * s.channels + i % s.channels) * s.h * s.w;
           int64_t to = i * s.p * s.q;
-          for (int64_t p = 0; p < s.p; ++p)
+          for (int64_t p = 0; p < s.p; ++p) {
+            const AdaptiveWindow rows = box.rows.window(p);
             for (int64_t q = 0; q < s.q; ++q, ++to) {
-              const AdaptiveWindow rows = box.rows.window(p), columns = box.columns.window(q);
-              C best(0);
-              int64_t best_at = -1;
+              const AdaptiveWindow across = columns[q];
+              const bool empty = rows.length() <= 0 || across.length() <= 0;
+              int64_t best_at = empty ? -1 : rows.first * s.w + across.first;
+              C best = empty ? C(0) : static_cast<C>(plane[best_at]);
               for (int64_t r = rows.first; r < rows.last; ++r)
-                for (int64_t c = columns.first; c < columns.last; ++c) {
-                  const C v = static_cast<C>(plane[r * s.w + c]);
-                  if (best_at >= 0 && (v <= best || best != best)) continue;
-                  best = v, best_at = r * s.w + c;  // what is larger, or the first NaN
+                for (int64_t at = r * s.w + across.first; at < r * s.w + across.last; ++at) {
+                  const C v = static_cast<C>(plane[at]);
+                  if (v <= best || best != best) continue;
+                  best = v, best_at = at;  // what is larger, or the first NaN
                 }
               y[to] = S(best);
               index[to] = best_at;
             }
+          }
         }
       });
 }

@@ -19,8 +19,8 @@ FASTDL_KERNEL(unpool_forward, int64_t planes, int64_t count, int64_t cells, cons
 FASTDL_KERNEL(unpool_backward, int64_t planes, int64_t count, int64_t cells, const void* dy,
               const int64_t* index, void* dx);
 
-// x and index are [C, ...S] or [N, C, ...S], of one shape. `size`, of the ...S of the result, may be up to a stride
-// from what kernel, stride and padding of `o` say.
+// x and index are [C, ...S] or [N, C, ...S], of one shape. `size`, of the ...S of the result, differs
+// by less than a stride from what kernel, stride and padding of `o` say.
 Tensor max_unpool(const char* op, const Tensor& x, const Tensor& index, const PoolOptions& o,
                   const std::optional<Dims>& size);
 
