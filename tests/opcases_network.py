@@ -1,4 +1,4 @@
-"""Rows of the case table: products, convolutions, pooling, normalisation, recurrent layers."""
+"""Rows of the case table: products, normalisation, recurrent layers."""
 
 from functools import partial
 
@@ -6,14 +6,12 @@ import fastdl
 import fastdl.functional as F
 from tests import references as ref
 from tests.oprow import (
-    EXACT,
     FLOATS,
     WIDE_FLOATS,
     Op,
     Tolerance,
     call,
     constant,
-    distinct,
     large,
     uniform,
 )
@@ -21,7 +19,7 @@ from tests.oprow import (
 
 def rows():
     """All rows of this file."""
-    return [*product_rows(), *image_rows(), *layer_rows()]
+    return [*product_rows(), *layer_rows()]
 
 
 def functional(name, *calls, **fields):
@@ -82,48 +80,6 @@ def product_rows():
             sized=lambda n: call(uniform(n // 64, 64), uniform(64, 64), uniform(64)),
             tolerance=sums(16, 401),
             follows_strides="result",
-            dtypes=FLOATS,
-        ),
-    ]
-
-
-# images
-
-
-def image_rows():
-    x = uniform(2, 3, 7, 6)
-    pooled = distinct(2, 3, 7, 6)
-    return [
-        functional(
-            "max_pool2d",
-            call(pooled, 2),
-            call(pooled, [3, 2], stride=1, padding=1),
-            call(pooled, 3, 2, 1, ceil_mode=True),
-            call(pooled, 2, stride=3, ceil_mode=True),
-            call(pooled, 2, 1, 0, 2),
-            call(distinct(3, 5, 5), 5),
-            call(distinct(1, 1, 9, 35), 2, [1, 2]),
-            call(distinct(0, 3, 7, 6), 2),
-            call(distinct(2, 0, 7, 6), 2),
-            large(distinct(4, 16, 41, 43), 3, 2, 1),
-            sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
-            tolerance=EXACT,
-            dtypes=FLOATS,
-        ),
-        functional(
-            "avg_pool2d",
-            call(x, 2),
-            call(x, [3, 2], stride=1, padding=1),
-            call(x, 3, 2, 1, ceil_mode=True),
-            call(x, 3, 2, 1, True, False),
-            call(x, 2, stride=3, ceil_mode=True),
-            call(x, 3, 1, 1, count_include_pad=False),
-            call(uniform(3, 5, 5), 5),
-            call(uniform(1, 1, 9, 35), 2, [1, 2]),
-            call(uniform(0, 3, 7, 6), 2),
-            large(uniform(4, 16, 41, 43), 3, 2, 1),
-            sized=lambda n: call(uniform(max(1, n // 16384), 16, 32, 32), 2),
-            tolerance=sums(4, 25),
             dtypes=FLOATS,
         ),
     ]

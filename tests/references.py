@@ -239,60 +239,6 @@ def linear(x, weight, bias=None):
     return y if bias is None else y + bias
 
 
-def _pair(v):
-    return tuple(v) if isinstance(v, (list, tuple)) else (v, v)
-
-
-def _windows(x, kernel, stride, padding, dilation, ceil_mode):
-    """Per output place, the slices of the input under its window, and the window's full extent."""
-    plans = []
-    for size, k, s, p, d in zip(x.shape[-2:], kernel, stride, padding, dilation, strict=True):
-        room = size + 2 * p - d * (k - 1) - 1
-        count = (-(-room // s) if ceil_mode else room // s) + 1
-        if ceil_mode and (count - 1) * s >= size + p:
-            count -= 1
-        plan = []
-        for i in range(count):
-            start = i * s - p
-            inside = [at for at in range(start, start + d * k, d) if 0 <= at < size]
-            # The divisor of an average counts padding, but nothing beyond it.
-            plan.append((inside, min(start + k, size + p) - start))
-        plans.append(plan)
-    return plans
-
-
-def _pool(x, kernel, stride, padding, dilation, ceil_mode, reduce):
-    rows, columns = _windows(x, kernel, stride, padding, dilation, ceil_mode)
-    y = np.zeros((*x.shape[:-2], len(rows), len(columns)))
-    for i, (r, height) in enumerate(rows):
-        for j, (c, width) in enumerate(columns):
-            y[..., i, j] = reduce(x[..., r, :][..., c], height * width)
-    return y
-
-
-def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
-    kernel = _pair(kernel_size)
-    return _pool(
-        x,
-        kernel,
-        _pair(kernel_size if stride is None else stride),
-        _pair(padding),
-        _pair(dilation),
-        ceil_mode,
-        lambda window, _: window.max(axis=(-2, -1)),
-    )
-
-
-def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-    def average(window, extent):
-        count = extent if count_include_pad else window.shape[-1] * window.shape[-2]
-        return window.sum(axis=(-2, -1)) / count
-
-    kernel = _pair(kernel_size)
-    steps = _pair(kernel_size if stride is None else stride)
-    return _pool(x, kernel, steps, _pair(padding), (1, 1), ceil_mode, average)
-
-
 def batch_norm(
     x,
     running_mean=None,

@@ -41,6 +41,19 @@ Padding<N> to_padding(PyObject* o, const Place& at) {
   return {to_spatial<N>(o, at, expected[N - 1]), std::nullopt};
 }
 
+template <int N>
+SpatialOrNone<N> to_spatial_or_none(PyObject* o, const Place& at, const char* expected) {
+  const bool several = is_sequence(o);
+  if (several && PySequence_Fast_GET_SIZE(o) != N) throw_type_error(at, expected, o);
+  SpatialOrNone<N> out;
+  for (int i = 0; i < N; ++i) {
+    PyObject* const size = several ? PySequence_Fast_GET_ITEM(o, i) : o;
+    if (size == Py_None) continue;
+    out.given.push(out.at[i] = to_int64(size, at, expected));
+  }
+  return out;
+}
+
 }  // namespace
 
 void throw_type_error(const Place& at, const char* expected, PyObject* got) {
@@ -136,6 +149,21 @@ Padding<3> from_python<Padding<3>>(PyObject* o, const Place& at) {
 }
 
 template <>
+SpatialOrNone<1> from_python<SpatialOrNone<1>>(PyObject* o, const Place& at) {
+  return to_spatial_or_none<1>(o, at, "an int or None");
+}
+
+template <>
+SpatialOrNone<2> from_python<SpatialOrNone<2>>(PyObject* o, const Place& at) {
+  return to_spatial_or_none<2>(o, at, "an int, None or a pair of these");
+}
+
+template <>
+SpatialOrNone<3> from_python<SpatialOrNone<3>>(PyObject* o, const Place& at) {
+  return to_spatial_or_none<3>(o, at, "an int, None or three of these");
+}
+
+template <>
 Dims from_python<Dims>(PyObject* o, const Place& at) {
   constexpr const char* expected = "an int or a sequence of ints";
   if (PyIndex_Check(o)) return {to_int64(o, at, expected)};
@@ -179,6 +207,12 @@ std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& a
   for (Py_ssize_t i = 0; i < n; ++i)
     out.push_back(from_python<Tensor>(PySequence_Fast_GET_ITEM(items.get(), i), at));
   return out;
+}
+
+template <>
+TensorOrTensors from_python<TensorOrTensors>(PyObject* o, const Place& at) {
+  if (is_sequence(o)) return {from_python<std::vector<Tensor>>(o, at), false};
+  return {{from_python<Tensor>(o, at)}, true};
 }
 
 namespace {

@@ -43,6 +43,17 @@ struct Ints {  // an int, or any number of them
   std::vector<int64_t> at;
   bool alone = false;
 };
+// The same with None, for a direction or all of them, where it stays as it is.
+template <int N>
+struct SpatialOrNone {
+  Dims given;          // those that are not None
+  int64_t at[N] = {};  // 0 for None
+};
+// One tensor, or a list or tuple of them.
+struct TensorOrTensors {
+  std::vector<Tensor> tensors;
+  bool one = false;
+};
 // A tensor, or a Python number that takes the dtype of the tensor beside it.
 struct TensorOrNumber {
   Tensor tensor;  // undefined for a number
@@ -86,6 +97,12 @@ Padding<2> from_python<Padding<2>>(PyObject* o, const Place& at);
 template <>
 Padding<3> from_python<Padding<3>>(PyObject* o, const Place& at);
 template <>
+SpatialOrNone<1> from_python<SpatialOrNone<1>>(PyObject* o, const Place& at);
+template <>
+SpatialOrNone<2> from_python<SpatialOrNone<2>>(PyObject* o, const Place& at);
+template <>
+SpatialOrNone<3> from_python<SpatialOrNone<3>>(PyObject* o, const Place& at);
+template <>
 Dims from_python<Dims>(PyObject* o, const Place& at);  // an int or a sequence of ints
 template <>
 Ints from_python<Ints>(PyObject* o, const Place& at);
@@ -104,6 +121,8 @@ template <>
 Stream from_python<Stream>(PyObject* o, const Place& at);
 template <>
 std::vector<Tensor> from_python<std::vector<Tensor>>(PyObject* o, const Place& at);
+template <>
+TensorOrTensors from_python<TensorOrTensors>(PyObject* o, const Place& at);
 
 template <class T>
 struct OptionalArgument {

@@ -40,6 +40,11 @@ struct Value {
   static Value of(const Padding<N>& p) {
     return p.word ? of(*p.word) : of(p.zeros);
   }
+  template <int N>
+  static Value of(const SpatialOrNone<N>& s) {
+    return of(s.given);
+  }
+  static Value of(const TensorOrTensors& t) { return of(t.tensors); }
   static Value of(const Dims& d) { return of(d.d, d.n); }
   static Value of(const Ints& i) { return of(i.at.data(), static_cast<int64_t>(i.at.size())); }
   static Value of(const double& x) {

@@ -5,6 +5,7 @@
 
 namespace fastdl::cpu {
 
+void register_adaptive_pool(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
 void register_conv2d(Registry& registry);
@@ -27,10 +28,12 @@ void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);
 void register_resize(Registry& registry);
+void register_roi(Registry& registry);
 void register_scan(Registry& registry);
 void register_softmax(Registry& registry);
 void register_sort(Registry& registry);
 void register_triangle(Registry& registry);
 void register_unary(Registry& registry);
+void register_unpool(Registry& registry);
 
 }  // namespace fastdl::cpu

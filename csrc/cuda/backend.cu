@@ -62,6 +62,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
     return refuse("libfastdl_cuda has interface version %u, fastdl has %u",
                   unsigned{fastdl::kBackendVersion}, unsigned{registry->version});
   if (const int code = find_devices()) return code;
+  register_adaptive_pool(*registry);
   register_batch_norm(*registry);
   register_binary(*registry);
   register_conv2d(*registry);
@@ -83,11 +84,13 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_random(*registry);
   register_reduce(*registry);
   register_resize(*registry);
+  register_roi(*registry);
   register_scan(*registry);
   register_softmax(*registry);
   register_sort(*registry);
   register_triangle(*registry);
   register_unary(*registry);
+  register_unpool(*registry);
   registry->set_runtime(registry->self, &kRuntime);
   return 0;
 }

@@ -1,8 +1,6 @@
 // Two-dimensional max and average pooling.
 #pragma once
 
-#include <optional>
-
 #include "core/fwd.h"
 #include "core/kernel.h"
 #include "core/layout.h"
@@ -15,6 +13,7 @@ struct Pool2dShape {
   int64_t planes, h, w, p, q;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   bool count_include_pad;  // average: padding counts in the divisor
+  double divisor;          // average: of every window; 0: what its elements count
   Layout layout;
   int64_t channels;
 };
@@ -38,8 +37,17 @@ FASTDL_KERNEL(avg_pool2d_backward, const Pool2dShape& shape, const void* dy, voi
 struct Pool2dOptions {
   int64_t kernel[2], stride[2], padding[2], dilation[2];
   bool ceil_mode, count_include_pad;
+  double divisor = 0;  // as in Pool2dShape
 };
-Tensor max_pool2d(const Tensor& x, const Pool2dOptions& o);
-Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& o);
+
+// How many windows there are along dimension i of the two, which is `size` long in `x`. Throws
+// ArgumentError for padding over half a window and ShapeError for a window larger than its room.
+int64_t pooled_size(const char* op, const Tensor& x, int64_t size, const Pool2dOptions& o, int i);
+
+// x is [C, H, W] or [N, C, H, W]. `positions`, if not null, becomes where in its plane each maximum
+// lies, row * W + column, or -1 for a window of padding alone; int64.
+Tensor max_pool2d(const char* op, const Tensor& x, const Pool2dOptions& o,
+                  Tensor* positions = nullptr);
+Tensor avg_pool2d(const char* op, const Tensor& x, const Pool2dOptions& o);
 
 }  // namespace fastdl

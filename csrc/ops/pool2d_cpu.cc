@@ -225,9 +225,9 @@ template <class S>
 void average_planes(const Context& context, const Pool2dShape& s, const S* x, S* y) {
   using C = Compute<S>;
   const int64_t size = s.h * s.w;
+  const C divisor = static_cast<C>(counted_rows(s, 0) * counted_columns(s, 0));
   context.parallel_for(s.planes, pool_grain(s), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      y[i] = S(fold_row<Sum>(x + i * size, size) / static_cast<C>(size));
+    for (int64_t i = begin; i < end; ++i) y[i] = S(fold_row<Sum>(x + i * size, size) / divisor);
   });
 }
 
@@ -241,7 +241,7 @@ void average_forward(const Context& context, const Pool2dShape& s, const S* x, S
   const int64_t outputs = strip.joined ? strip.rows * s.q : s.q;  // of a row's one share, if joined
   Scratch scratch(context, static_cast<size_t>(outputs + V::size) * sizeof(C));
   C* const share = scratch.as<C>();
-  std::fill_n(share, outputs + V::size, C(1) / static_cast<C>(s.kernel_w));
+  std::fill_n(share, outputs + V::size, C(1) / static_cast<C>(counted_columns(s, 0)));
   if (!strip.joined)
     for (int64_t q = 0; q < s.q; ++q) share[q] = C(1) / static_cast<C>(counted_columns(s, q));
   const auto add = [](V a, V b) { return a + b; };

@@ -66,16 +66,19 @@ struct Axis {
 struct Windows {
   Axis rows, columns;
   bool include_pad;
+  double same_divisor;  // or 0
 
   explicit Windows(const Pool2dShape& s)
       : rows{s.h, s.p, s.kernel_h, s.pad_h, LongDivisor(s.stride_h), LongDivisor(s.dilation_h)},
         columns{s.w, s.q, s.kernel_w, s.pad_w, LongDivisor(s.stride_w), LongDivisor(s.dilation_w)},
-        include_pad(s.count_include_pad) {}
+        include_pad(s.count_include_pad),
+        same_divisor(s.divisor) {}
 
   __device__ int64_t inputs() const { return rows.size * columns.size; }  // of a plane
   __device__ int64_t outputs() const { return rows.outputs * columns.outputs; }
   template <class C>
   __device__ C divisor(int64_t p, int64_t q) const {
+    if (same_divisor != 0) return static_cast<C>(same_divisor);
     return static_cast<C>(rows.counted(p, include_pad)) *
            static_cast<C>(columns.counted(q, include_pad));
   }
@@ -104,7 +107,7 @@ __global__ void __launch_bounds__(kBlock)
     max_kernel(const __grid_constant__ Cells cells, const __grid_constant__ Windows windows,
                const T* x, T* y, int64_t* index) {
   using C = Compute<T>;
-  const auto& [rows, columns, include_pad] = windows;
+  const Axis &rows = windows.rows, &columns = windows.columns;
   for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
     const Cell cell = cells[i];
     const int64_t top = rows.start(cell.row), left = columns.start(cell.column);
@@ -133,7 +136,7 @@ __global__ void __launch_bounds__(kBlock)
     average_kernel(const __grid_constant__ Cells cells, const __grid_constant__ Windows windows,
                    const T* x, T* y) {
   using C = Compute<T>;
-  const auto& [rows, columns, include_pad] = windows;
+  const Axis &rows = windows.rows, &columns = windows.columns;
   for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
     const Cell cell = cells[i];
     const int64_t top = rows.start(cell.row), left = columns.start(cell.column);
@@ -175,7 +178,7 @@ template <class T, class Share>
 __global__ void __launch_bounds__(kBlock)
     gather_kernel(const __grid_constant__ Cells cells, const __grid_constant__ Windows windows,
                   const Share share, T* dx) {
-  const auto& [rows, columns, include_pad] = windows;
+  const Axis &rows = windows.rows, &columns = windows.columns;
   for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
     const Cell cell = cells[i];
     const Range p = rows.windows(cell.row), q = columns.windows(cell.column);
@@ -256,7 +259,10 @@ void mean_of_planes(const Context& context, const Pool2dShape& s, const T* x, T*
   reduced.ndim = 1;
   reduced.numel = reduced.size[0] = size;
   reduced.stride[0][0] = 1;
-  reduce(context, kept, reduced, PlaneMean<T>{static_cast<Compute<T>>(size)}, x, y);
+  reduce(
+      context, kept, reduced,
+      PlaneMean<T>{static_cast<Compute<T>>(s.divisor != 0 ? s.divisor : static_cast<double>(size))},
+      x, y);
 }
 
 template <class T>

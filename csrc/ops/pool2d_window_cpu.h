@@ -50,11 +50,16 @@ inline int64_t counted(int64_t start, int64_t kernel, int64_t size, int64_t pad,
   const Range t = taps_inside(start + p, kernel, 1, size + 2 * p);
   return std::max<int64_t>(1, t.last - t.first);
 }
-inline int64_t counted_rows(const Pool2dShape& s, int64_t p) {
-  return counted(p * s.stride_h - s.pad_h, s.kernel_h, s.h, s.pad_h, s.count_include_pad);
+// The divisor of a window is their product.
+inline double counted_rows(const Pool2dShape& s, int64_t p) {
+  if (s.divisor != 0) return s.divisor;
+  return static_cast<double>(
+      counted(p * s.stride_h - s.pad_h, s.kernel_h, s.h, s.pad_h, s.count_include_pad));
 }
-inline int64_t counted_columns(const Pool2dShape& s, int64_t q) {
-  return counted(q * s.stride_w - s.pad_w, s.kernel_w, s.w, s.pad_w, s.count_include_pad);
+inline double counted_columns(const Pool2dShape& s, int64_t q) {
+  if (s.divisor != 0) return 1;
+  return static_cast<double>(
+      counted(q * s.stride_w - s.pad_w, s.kernel_w, s.w, s.pad_w, s.count_include_pad));
 }
 
 inline int64_t pool_grain(const Pool2dShape& s) {
