@@ -9,12 +9,12 @@ The rows are in `opcases_math.py` (elementwise, reductions, shapes) and `opcases
 `oprow.py`. A new op gets its row in one of the first two.
 """
 
-from tests import opcases_math, opcases_network
+from tests import opcases_index, opcases_math, opcases_network
 from tests.oprow import Call, Op
 
 __all__ = ["CALLS", "OPS", "row"]
 
-OPS: tuple[Op, ...] = (*opcases_math.rows(), *opcases_network.rows())
+OPS: tuple[Op, ...] = (*opcases_math.rows(), *opcases_network.rows(), *opcases_index.rows())
 
 # Every call of every op, as tests are parametrised over them.
 CALLS: list[tuple[Op, Call]] = [(op, one) for op in OPS for one in op.calls]

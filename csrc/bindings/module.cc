@@ -42,6 +42,7 @@ void register_functions(py::module_& m) {
       runtime("runtime"), fused("fused");
   define_math_functions(functional);
   define_shape_functions(functional);
+  define_index_functions(functional);
   define_network_functions(functional);
   define_conv_functions(functional);
   define_pool_functions(functional);
@@ -50,6 +51,7 @@ void register_functions(py::module_& m) {
   define_loss_functions(functional);
   define_creation_functions(creation);
   define_tensor_methods(methods);
+  define_index_edits(methods);
   define_runtime_functions(runtime);
   define_fused_functions(fused);
   for (Signature& s : all_signatures()) {

@@ -154,6 +154,7 @@ std::deque<Signature>& all_signatures();
 // The families' rows.
 void define_math_functions(FunctionTable& table);
 void define_shape_functions(FunctionTable& table);
+void define_index_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
 void define_conv_functions(FunctionTable& table);
 void define_pool_functions(FunctionTable& table);
@@ -162,6 +163,7 @@ void define_recurrent_functions(FunctionTable& table);
 void define_loss_functions(FunctionTable& table);
 void define_creation_functions(FunctionTable& table);
 void define_tensor_methods(FunctionTable& table);
+void define_index_edits(FunctionTable& table);
 void define_runtime_functions(FunctionTable& table);
 void define_fused_functions(FunctionTable& table);
 

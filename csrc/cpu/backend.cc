@@ -8,10 +8,11 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   if (registry->version != fastdl::kBackendVersion) return 1;
   using namespace fastdl::cpu;
   for (const auto family :
-       {register_batch_norm, register_binary, register_conv2d, register_copy, register_gru,
-        register_index, register_layer_norm, register_loss, register_lstm, register_matmul,
-        register_optimizer, register_peak, register_pool2d, register_random, register_reduce,
-        register_scan, register_softmax, register_unary})
+       {register_batch_norm, register_binary, register_conv2d,     register_copy,
+        register_gru,        register_index,  register_layer_norm, register_loss,
+        register_lstm,       register_matmul, register_optimizer,  register_peak,
+        register_pool2d,     register_random, register_reduce,     register_sample,
+        register_scan,       register_select, register_softmax,    register_unary})
     family(*registry);
   return 0;
 }

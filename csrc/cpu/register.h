@@ -21,6 +21,7 @@ void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);
 void register_scan(Registry& registry);
+void register_select(Registry& registry);
 void register_softmax(Registry& registry);
 void register_unary(Registry& registry);
 
