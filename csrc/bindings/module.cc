@@ -50,8 +50,10 @@ void register_functions(py::module_& m) {
   define_recurrent_functions(functional);
   define_loss_functions(functional);
   define_creation_functions(creation);
+  define_random_functions(creation);
   define_tensor_methods(methods);
   define_index_edits(methods);
+  define_random_edits(methods);
   define_runtime_functions(runtime);
   define_fused_functions(fused);
   for (Signature& s : all_signatures()) {

@@ -162,6 +162,8 @@ void define_norm_functions(FunctionTable& table);
 void define_recurrent_functions(FunctionTable& table);
 void define_loss_functions(FunctionTable& table);
 void define_creation_functions(FunctionTable& table);
+void define_random_functions(FunctionTable& table);
+void define_random_edits(FunctionTable& table);
 void define_tensor_methods(FunctionTable& table);
 void define_index_edits(FunctionTable& table);
 void define_runtime_functions(FunctionTable& table);

@@ -20,6 +20,7 @@ void register_peak(Registry& registry);
 void register_pool2d(Registry& registry);
 void register_random(Registry& registry);
 void register_reduce(Registry& registry);
+void register_sample(Registry& registry);
 void register_scan(Registry& registry);
 void register_select(Registry& registry);
 void register_softmax(Registry& registry);

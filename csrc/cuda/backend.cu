@@ -67,6 +67,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_copy(*registry);
   register_reduce(*registry);
   register_scan(*registry);
+  register_sample(*registry);
   register_select(*registry);
   register_matmul(*registry);
   register_random(*registry);

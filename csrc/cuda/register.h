@@ -22,6 +22,7 @@ void register_index(Registry& registry);
 void register_gru(Registry& registry);
 void register_lstm(Registry& registry);
 void register_scan(Registry& registry);
+void register_sample(Registry& registry);
 void register_select(Registry& registry);
 
 }  // namespace fastdl::cuda
