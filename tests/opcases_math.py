@@ -501,44 +501,7 @@ def shape_rows():
 
 
 def index_rows():
-    added = Tolerance(factor=8, half=4, scale="largest", reason="several terms may cancel")
     return [
-        Op(
-            name="gather",
-            function=F.gather,
-            reference=ref.gather,
-            calls=(
-                call(uniform(5), 0, index(9, below=5)),
-                call(uniform(4, 3), 0, index(2, 3, below=4)),
-                call(uniform(4, 3), -1, index(4, 5, below=3)),
-                call(uniform(2, 5, 3), 1, index(2, 4, 3, below=5)),
-                call(uniform(0, 3), 1, index(0, 2, below=3)),
-                call(uniform(4, 3), 1, index(4, 0, below=3)),
-                large(uniform(300, 401), 1, index(300, 120, below=401)),
-            ),
-            sized=lambda n: call(uniform(n // 64, 64), 1, index(n // 64, 64, below=64)),
-            tolerance=EXACT,
-            integers=INTEGERS,
-        ),
-        Op(
-            name="scatter_add",
-            function=F.scatter_add,
-            reference=ref.scatter_add,
-            calls=(
-                call(uniform(5), 0, index(9, below=5), uniform(9)),
-                call(uniform(4, 3), 0, index(7, 3, below=4), uniform(7, 3)),
-                call(uniform(4, 3), -1, index(4, 5, below=3), uniform(4, 5)),
-                call(uniform(2, 5, 3), 1, index(2, 4, 3, below=5), uniform(2, 4, 3)),
-                call(uniform(0, 3), 1, index(0, 2, below=3), uniform(0, 2)),
-                call(uniform(4, 3), 1, index(4, 0, below=3), uniform(4, 0)),
-                large(uniform(300, 50), 1, index(300, 200, below=50), uniform(300, 200)),
-            ),
-            sized=lambda n: call(
-                uniform(n // 64, 64), 1, index(n // 64, 64, below=64), uniform(n // 64, 64)
-            ),
-            tolerance=added,
-            integers=("int64",),
-        ),
         Op(
             name="embedding",
             function=F.embedding,

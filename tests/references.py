@@ -219,18 +219,6 @@ def narrow(x, dim, start, length):
     return np.take(x, range(start, start + length), axis=dim)
 
 
-def gather(x, dim, index):
-    return np.take_along_axis(x, index, axis=dim)
-
-
-def scatter_add(x, dim, index, src):
-    out = x.copy()
-    places = list(np.indices(index.shape))
-    places[dim] = index
-    np.add.at(out, tuple(places), src)
-    return out
-
-
 # networks
 
 

@@ -5,8 +5,10 @@ import pytest
 
 import fastdl
 import fastdl.functional as F
-from fastdl import autograd
-from fastdl.errors import AutogradError, IndexRangeError
+from fastdl import _core, autograd
+from fastdl.errors import AutogradError, DTypeError, IndexRangeError, ShapeError
+from tests.opcases import row as row_of
+from tests.oprow import DEVICES
 
 
 def leaf(*values, **options):
@@ -211,3 +213,80 @@ def test_gradients_flow_through_casts_and_views():
     (y * y).sum().backward()
     assert x.grad.dtype == fastdl.float32
     assert x.grad.tolist() == [[0.0, 12.0], [0.0, 24.0]]
+
+
+# the in-place form of every elementwise function
+
+EDITS = sorted(
+    row["name"]
+    for row in _core._signatures()
+    if row["module"] == "methods" and row["name"].endswith("_") and hasattr(F, row["name"][:-1])
+)
+
+
+def _edit_arguments(name, device):
+    """The first call of the op's row whose result fits: the tensor, and the other arguments."""
+    op = row_of(name[:-1])
+    for call in op.calls:
+        first, *rest = call.fill([fastdl.tensor(v, device=device) for v in call.draw(op.name)])
+        shape = op.function(first, *rest, **call.kwargs).shape
+        if isinstance(first, fastdl.Tensor) and len(first.shape) > 0 and first.shape == shape:
+            return op, first, rest, call.kwargs
+    raise AssertionError(name)
+
+
+def test_the_tables_have_in_place_forms():
+    for name in ("exp", "relu", "tanh", "clamp", "mul", "pow", "maximum", "leaky_relu"):
+        assert name + "_" in EDITS
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", EDITS)
+def test_edits_are_what_their_functions_compute(name, device):
+    """Values, strided targets, version, and the gradients of all operands."""
+    op, first, rest, kwargs = _edit_arguments(name, device)
+    wanted = op.function(first, *rest, **kwargs)
+    before = first._version
+    target = first.clone()
+    assert getattr(target, name)(*rest, **kwargs) is target
+    np.testing.assert_array_equal(target.cpu().numpy(), wanted.cpu().numpy())
+    assert target._version > before
+    wide = fastdl.zeros((*first.shape, 2), dtype=first.dtype, device=device)
+    strided = wide[..., 1]
+    strided.copy_(first)
+    getattr(strided, name)(*rest, **kwargs)
+    np.testing.assert_array_equal(wide.cpu().numpy()[..., 1], wanted.cpu().numpy())
+    assert not wide.cpu().numpy()[..., 0].any()
+
+    def gradients(edit):
+        leaves = [
+            t.clone().requires_grad_()
+            if isinstance(t, fastdl.Tensor) and t.dtype.is_floating_point
+            else t
+            for t in (first, *rest)
+        ]
+        y = leaves[0] * 1
+        y = (
+            getattr(y, name)(*leaves[1:], **kwargs)
+            if edit
+            else op.function(y, *leaves[1:], **kwargs)
+        )
+        inputs = [t for t in leaves if isinstance(t, fastdl.Tensor) and t.requires_grad]
+        return autograd.grad((y * y).sum(), inputs)
+
+    for got, expected in zip(gradients(True), gradients(False), strict=True):
+        np.testing.assert_array_equal(got.cpu().numpy(), expected.cpu().numpy())
+
+
+def test_edits_that_do_not_fit_are_refused():
+    x = fastdl.arange(3)
+    for edit in (x.exp_, lambda: x.div_(2), lambda: x.add_(fastdl.ones((2, 3)).long())):
+        with pytest.raises((DTypeError, ShapeError)):
+            edit()
+    assert x.tolist() == [0, 1, 2]
+    assert x.square_().neg_().tolist() == [0, -1, -4]
+    leaf_ = fastdl.ones((2,), requires_grad=True)
+    with pytest.raises(AutogradError, match="leaf"):
+        leaf_.relu_()
+    with fastdl.no_grad():
+        assert leaf_.mul_(-1).relu_().tolist() == [0, 0]

@@ -6,7 +6,6 @@
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/move.h"
-#include "ops/random.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -136,44 +135,10 @@ void define_filled(FunctionTable& t) {
       });
 }
 
-void define_random(FunctionTable& t) {
-  t.function(
-      "rand(shape: Shape, " FASTDL_PLACE
-      ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-      "", "Uniform in [0, 1). The same seed gives the same numbers on every device.",
-      [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
-        const Device d = device.value_or(Device{});
-        require_device(d);
-        return finish(uniform(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
-      });
-  t.function(
-      "randn(shape: Shape, " FASTDL_PLACE
-      ", generator: Generator | None = None, requires_grad: bool = False) -> Tensor",
-      "", "Normal with mean 0 and standard deviation 1 (Box and Muller, 1958).",
-      [](const Dims& shape, MaybeDType dtype, MaybeDevice device, Generator* g, bool wants_grad) {
-        const Device d = device.value_or(Device{});
-        require_device(d);
-        return finish(normal(shape, 0, 1, dtype.value_or(DType::f32), d, g), wants_grad);
-      });
-  t.function(
-      "randint(low: int, high: int, shape: Shape, device: DeviceLike | None = None, generator: "
-      "Generator | None = None) -> Tensor",
-      "", "int64, uniform in [low, high).",
-      [](int64_t low, int64_t high, const Dims& shape, MaybeDevice device, Generator* g) {
-        const Device d = device.value_or(Device{});
-        require_device(d);
-        return randint(low, high, shape, d, g);
-      });
-  t.function("randperm(n: int, generator: Generator | None = None) -> Tensor", "n: 0..",
-             "A random order of 0..n-1 as int64 (Fisher and Yates).",
-             [](int64_t n, Generator* g) { return randperm(n, g); });
-}
-
 }  // namespace
 
 void define_creation_functions(FunctionTable& t) {
   define_filled(t);
-  define_random(t);
   t.function("from_numpy(array: Any) -> Tensor", "",
              "A tensor that shares the array's memory (read-only if the array is).",
              [](const Tensor& x) { return x.alias(); });

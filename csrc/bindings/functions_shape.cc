@@ -47,19 +47,6 @@ void define_shape_functions(FunctionTable& t) {
   t.function("stack(tensors: Sequence[ArrayLike], dim: int = 0) -> Tensor", "",
              "Joins tensors of one shape along a new dimension `dim`.",
              [](const std::vector<Tensor>& tensors, int64_t dim) { return stack(tensors, dim); });
-  t.both(
-      "gather(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor",
-      "index: index; dim: dim of input",
-      "out[i][j][k] = input[i][index[i][j][k]][k] for dim 1 of three, and so on.\n\nindex is "
-      "int64, with the input's sizes outside `dim`; a value out of range raises\nIndexRangeError.",
-      [](const Tensor& x, int64_t dim, const Tensor& index) { return gather(x, dim, index); });
-  t.both("scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor",
-         "index: index; src: like input; dim: dim of input",
-         "A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).\n\nThe "
-         "additions to one element run in the order of src, so the result is deterministic.",
-         [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-           return scatter_add(x, dim, index, src);
-         });
   t.function("embedding(input: ArrayLike, weight: ArrayLike) -> Tensor",
              "input: index; weight: [entries, features]",
              "Rows of weight[entries, features] at the int64 indices of input[...]:\na tensor "

@@ -1,106 +1,252 @@
 #include "bindings/indexing.h"
 
+#include <pybind11/pybind11.h>
+
 #include "bindings/convert.h"
+#include "bindings/interop.h"
 #include "ops/common.h"
 #include "ops/copy.h"
-#include "ops/shape.h"
+#include "ops/selection.h"
 
 namespace fastdl::bindings {
 namespace {
 
 constexpr const char* kOp = "index";
 
-// A key as one window of x and the shape of what is left after ints and None.
-struct Selection {
-  Window window;
-  Dims shape;
+// One part of a key.
+struct Item {
+  enum Kind { integer, slice, none, ellipsis, index, mask } kind;
+  int64_t number = 0;
+  PyObject* object = nullptr;  // a slice
+  Tensor tensor;
+  int consumes() const {  // dimensions
+    return kind == none || kind == ellipsis ? 0 : kind == mask ? tensor.dim() : 1;
+  }
 };
 
-void select_all(const Tensor& x, Selection& s) {
-  const int d = s.window.start.n;
-  s.window.start.push(0);
-  s.window.step.push(1);
-  s.window.length.push(x.size(d));
-  s.shape.push(x.size(d));
+[[noreturn]] void throw_no_index(PyObject* o) {
+  PyErr_Format(PyExc_TypeError,
+               "index: a tensor is indexed by ints, slices, None, Ellipsis, and tensors, arrays or "
+               "lists of ints or bools, not %s",
+               Py_TYPE(o)->tp_name);
+  throw PythonError();
 }
 
-void select_one(const Tensor& x, int64_t i, Selection& s) {
-  const int d = s.window.start.n;
-  const int64_t size = x.size(d);
-  if (i < -size || i >= size)
-    throw Error(ErrorKind::index, kOp,
-                text("index ", i, " is out of range for dim ", d, " of size ", size))
-        .show("input", x)
-        .remedy(size ? text("use an index from ", -size, " to ", size - 1)
-                     : "the dimension is empty");
-  s.window.start.push(i < 0 ? i + size : i);
-  s.window.step.push(1);
-  s.window.length.push(1);
-}
-
-void select_slice(const Tensor& x, PyObject* slice, Selection& s) {
-  const int d = s.window.start.n;
-  Py_ssize_t start, stop, step;
-  if (PySlice_Unpack(slice, &start, &stop, &step) < 0) throw PythonError();
-  if (step < 1)
-    throw argument_error(kOp, text("slice step ", step, " is not positive"))
-        .show("input", x)
-        .remedy("use a step of 1 or more");
-  const Py_ssize_t length = PySlice_AdjustIndices(x.size(d), &start, &stop, step);
-  s.window.start.push(start);
-  s.window.step.push(length > 1 ? step : 1);  // any step does, and a huge one would overflow
-  s.window.length.push(length);
-  s.shape.push(length);
-}
-
-Selection parse(const Tensor& x, PyObject* key) {
-  const Owned tuple(PyTuple_Check(key) ? Py_NewRef(key) : check(PyTuple_Pack(1, key)));
-  const Py_ssize_t count = PyTuple_GET_SIZE(tuple.get());
-  int consumed = 0;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* part = PyTuple_GET_ITEM(tuple.get(), i);
-    if (part != Py_None && part != Py_Ellipsis) ++consumed;
+// An int, or anything with __index__ that is no tensor; an array of one dimension has none.
+bool as_integer(PyObject* o, int64_t& out) {
+  if (is_tensor(o) || PyBool_Check(o) || !PyIndex_Check(o)) return false;
+  const Owned number(PyNumber_Index(o));
+  if (!number.get()) {
+    if (PyLong_Check(o) || !PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError();
+    PyErr_Clear();
+    return false;
   }
+  out = from_python<int64_t>(number.get(), {kOp, "index"});
+  return true;
+}
+
+// A tensor, array, list or bool as a tensor beside x.
+Tensor as_tensor(PyObject* o, const Tensor& x) {
+  if (is_tensor(o)) return tensor_of(o);
+  Tensor t;
+  if (PyList_Check(o) || PyTuple_Check(o) || PyRange_Check(o) || PyBool_Check(o)) {
+    t = tensor_from_data(o, std::nullopt, std::nullopt);
+    if (t.numel() == 0) t = cast(t, DType::i64);  // NumPy makes floats of no items
+  } else {
+    t = tensor_from_array(o);
+    if (!t.defined()) throw_no_index(o);
+  }
+  return to_device(t, x.device());
+}
+
+Item item_of(PyObject* o, const Tensor& x) {
+  Item item;
+  if (o == Py_None) {
+    item.kind = Item::none;
+  } else if (o == Py_Ellipsis) {
+    item.kind = Item::ellipsis;
+  } else if (PySlice_Check(o)) {
+    item.kind = Item::slice;
+    item.object = o;
+  } else if (as_integer(o, item.number)) {
+    item.kind = Item::integer;
+  } else {
+    item.tensor = as_tensor(o, x);
+    item.kind = item.tensor.dtype() == DType::boolean ? Item::mask : Item::index;
+    if (is_floating(item.tensor.dtype()))
+      throw Error(ErrorKind::dtype, kOp, "indices are neither integers nor bools")
+          .show("index", item.tensor)
+          .remedy("convert them with .long(), or compare first to get a mask");
+  }
+  return item;
+}
+
+std::vector<Item> items_of(const Tensor& x, PyObject* key) {
+  const Owned tuple(PyTuple_Check(key) ? Py_NewRef(key) : check(PyTuple_Pack(1, key)));
+  std::vector<Item> items;
+  int consumed = 0, ellipses = 0;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple.get()); ++i) {
+    items.push_back(item_of(PyTuple_GET_ITEM(tuple.get(), i), x));
+    consumed += items.back().consumes();
+    ellipses += items.back().kind == Item::ellipsis;
+  }
+  if (ellipses > 1) throw argument_error(kOp, "more than one Ellipsis").remedy("use one");
   if (consumed > x.dim())
     throw Error(ErrorKind::index, kOp, text(consumed, " indices for ", x.dim(), " dimensions"))
         .show("input", x)
         .remedy("index fewer dimensions");
-  Selection s;
-  bool ellipsis = false;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* part = PyTuple_GET_ITEM(tuple.get(), i);
-    if (part == Py_None) {
-      s.shape.push(1);
-    } else if (part == Py_Ellipsis) {
-      if (ellipsis) throw argument_error(kOp, "more than one Ellipsis").remedy("use one");
-      ellipsis = true;
-      for (int skip = x.dim() - consumed; skip > 0; --skip) select_all(x, s);
-    } else if (PySlice_Check(part)) {
-      select_slice(x, part, s);
-    } else if (PyIndex_Check(part) && !PyBool_Check(part) &&
-               (!is_tensor(part) || tensor_of(part).dim() == 0)) {
-      select_one(x, from_python<int64_t>(part, {kOp, "index"}), s);
-    } else {
-      PyErr_Format(PyExc_TypeError,
-                   "index: a tensor is indexed by ints, slices, None and Ellipsis, not %s; for "
-                   "rows by an index tensor use fastdl.functional.embedding or gather",
-                   Py_TYPE(part)->tp_name);
-      throw PythonError();
-    }
-  }
-  while (s.window.start.n < x.dim()) select_all(x, s);
-  return s;
+  Item rest;
+  rest.kind = Item::ellipsis;
+  if (!ellipses) items.push_back(rest);
+  for (Item& item : items)
+    if (item.kind == Item::ellipsis) item.number = x.dim() - consumed;
+  return items;
 }
 
-Tensor select(const Tensor& x, const Selection& s) {
-  const Tensor window = slice(x, s.window);
-  return window.shape() == s.shape ? window : reshape(window, s.shape);
+// Takes the items of a key one by one, from the first dimension to the last.
+class Parser {
+ public:
+  Parser(const Tensor& x, const std::vector<Item>& items) : x_(x) {
+    bool advanced = false;
+    for (const Item& item : items) advanced |= item.kind == Item::index || item.kind == Item::mask;
+    for (const Item& item : items) {
+      take(item);
+      const bool is_index =
+          item.kind == Item::index || item.kind == Item::mask || item.kind == Item::integer;
+      if (advanced) place(is_index);
+    }
+    finish();
+  }
+
+  Selection selection;
+
+ private:
+  void take(const Item& item) {
+    switch (item.kind) {
+      case Item::none: return keep(1, false);
+      case Item::ellipsis:
+        for (int64_t i = 0; i < item.number; ++i) whole(false);
+        return;
+      case Item::slice: return slice(item.object);
+      case Item::integer: return one(item.number);
+      case Item::index:
+        selection.parts.push_back({item.tensor, x_.size(dim()), false, true});
+        return whole(true);
+      case Item::mask: return mask(item.tensor);
+    }
+  }
+
+  int dim() const { return selection.window.start.n; }
+
+  void window(int64_t start, int64_t step, int64_t length) {
+    selection.window.start.push(start);
+    selection.window.step.push(step);
+    selection.window.length.push(length);
+  }
+
+  void keep(int64_t size, bool indexed) {
+    (indexed ? indexed_ : rest_).push(selection.kept.n);
+    selection.kept.push(size);
+    if (indexed) selection.sizes.push(size);
+  }
+
+  void whole(bool indexed) {
+    keep(x_.size(dim()), indexed);
+    window(0, 1, x_.size(dim()));
+  }
+
+  void one(int64_t i) {
+    const int64_t size = x_.size(dim());
+    if (i < -size || i >= size)
+      throw Error(ErrorKind::index, kOp,
+                  text("index ", i, " is out of range for dim ", dim(), " of size ", size))
+          .show("input", x_)
+          .remedy(size ? text("use an index from ", -size, " to ", size - 1)
+                       : "the dimension is empty");
+    window(i < 0 ? i + size : i, 1, 1);
+  }
+
+  void slice(PyObject* slice) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(slice, &start, &stop, &step) < 0) throw PythonError();
+    const Py_ssize_t length = PySlice_AdjustIndices(x_.size(dim()), &start, &stop, step);
+    keep(length, false);
+    // any step does for one element, and a huge one would overflow
+    window(start, length > 1 ? step : 1, length);
+  }
+
+  void mask(const Tensor& mask) {
+    bool fits = true;
+    for (int i = 0; i < mask.dim(); ++i) fits &= mask.size(i) == x_.size(dim() + i);
+    if (!fits)
+      throw shape_error(kOp, text("the mask does not cover the dimensions from ", dim(), " on"))
+          .show("input", x_)
+          .show("mask", mask)
+          .remedy("give the mask the sizes of the dimensions that it selects from");
+    check_same_device(kOp, {{"input", x_}, {"mask", mask}});
+    ++masks_;
+    selection.parts.push_back(mask_part(mask));
+    if (mask.dim() == 0) keep(1, true);  // a dimension of its own
+    for (int i = 0; i < mask.dim(); ++i) whole(true);
+  }
+
+  // Indices that stand side by side leave their shape there, others in front.
+  void place(bool is_index) {
+    if (!is_index) {
+      if (state_ == State::inside) state_ = State::behind;
+    } else if (state_ == State::before) {
+      state_ = State::inside;
+      selection.place = rest_.n;
+    } else if (state_ == State::behind) {
+      state_ = State::apart;
+      selection.place = 0;
+    }
+  }
+
+  void finish() {
+    selection.order = indexed_;
+    for (int64_t d : rest_) selection.order.push(d);
+    selection.once = masks_ == 1 && selection.parts.size() == 1;
+  }
+
+  const Tensor& x_;
+  Dims indexed_, rest_;  // of the kept dimensions
+  int masks_ = 0;
+  enum class State { before, inside, behind, apart } state_ = State::before;
+};
+
+Selection parse(const Tensor& x, PyObject* key) { return Parser(x, items_of(x, key)).selection; }
+
+// The first part of a key that is a symbolic or a traced tensor, or null.
+PyObject* find_symbolic(PyObject* key) {
+  const pybind11::error_scope aside;  // looking for an attribute clears the exception that is set
+  for (Py_ssize_t i = 0; i < (PyTuple_Check(key) ? PyTuple_GET_SIZE(key) : 1); ++i) {
+    PyObject* part = PyTuple_Check(key) ? PyTuple_GET_ITEM(key, i) : key;
+    if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(part)), "__fastdl_function__"))
+      return part;
+  }
+  return nullptr;
+}
+
+// After a TypeError: with a symbolic tensor in the key the call is noted instead.
+PyObject* call_symbolic_item(PyObject* self, PyObject* key) {
+  if (!PyErr_ExceptionMatches(PyExc_TypeError)) return nullptr;
+  PyObject* const symbol = find_symbolic(key);
+  if (!symbol) return nullptr;
+  PyErr_Clear();
+  const Owned module(check(PyImport_ImportModule("operator")));
+  const Owned getitem(check(PyObject_GetAttrString(module.get(), "getitem")));
+  return check(PyObject_CallMethod(reinterpret_cast<PyObject*>(Py_TYPE(symbol)),
+                                   "__fastdl_function__", "OO(OO){}", symbol, getitem.get(), self,
+                                   key));
 }
 
 }  // namespace
 
 PyObject* get_item(PyObject* self, PyObject* key) {
-  return guarded([&] { return wrap(select(tensor_of(self), parse(tensor_of(self), key))); });
+  PyObject* const item = guarded(
+      [&] { return wrap(read_selected(kOp, tensor_of(self), parse(tensor_of(self), key))); });
+  return item ? item : guarded([&] { return call_symbolic_item(self, key); });
 }
 
 PyObject* get_row(PyObject* self, Py_ssize_t i) {
@@ -110,10 +256,10 @@ PyObject* get_row(PyObject* self, Py_ssize_t i) {
       PyErr_SetString(PyExc_TypeError, "a 0-d tensor has no items");
       return nullptr;
     }
-    Selection s;
-    select_one(x, i, s);
-    while (s.window.start.n < x.dim()) select_all(x, s);
-    return wrap(select(x, s));
+    Item row, rest;
+    row.kind = Item::integer, row.number = i;
+    rest.kind = Item::ellipsis, rest.number = x.dim() - 1;
+    return wrap(select_view(x, Parser(x, {row, rest}).selection));
   });
 }
 
@@ -126,8 +272,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     }
     const TensorOrNumber given = from_python<TensorOrNumber>(value, {kOp, "value"});
     const Tensor source = given.tensor.defined() ? given.tensor : scalar_like(given.number, x);
-    const Selection s = parse(x, key);
-    assign(x, s.window, s.shape, source);
+    write_selected("setitem", x, parse(x, key), source);
     return 0;
   });
 }

@@ -1,4 +1,5 @@
-// x[...] and x[...] = value, for ints, slices of positive step, None and Ellipsis.
+// x[...] and x[...] = value with NumPy's meaning, for ints, slices (also of negative step), None,
+// Ellipsis, and tensors, arrays and lists of ints or bools.
 #pragma once
 
 #include <Python.h>

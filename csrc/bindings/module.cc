@@ -45,6 +45,7 @@ void register_functions(py::module_& m) {
   define_sort_functions(functional);
   define_move_functions(functional);
   define_product_functions(functional);
+  define_index_functions(functional);
   define_network_functions(functional);
   define_conv_functions(functional);
   define_pool_functions(functional);
@@ -53,8 +54,11 @@ void register_functions(py::module_& m) {
   define_recurrent_functions(functional);
   define_loss_functions(functional);
   define_creation_functions(creation);
+  define_random_functions(creation);
   define_tensor_methods(methods);
   define_move_methods(methods);
+  define_index_edits(methods);
+  define_random_edits(methods);
   define_runtime_functions(runtime);
   define_fused_functions(fused);
   for (Signature& s : all_signatures()) {

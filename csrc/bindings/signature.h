@@ -158,6 +158,7 @@ void define_sort_functions(FunctionTable& table);
 void define_move_functions(FunctionTable& table);
 void define_move_methods(FunctionTable& table);
 void define_product_functions(FunctionTable& table);
+void define_index_functions(FunctionTable& table);
 void define_network_functions(FunctionTable& table);
 void define_conv_functions(FunctionTable& table);
 void define_pool_functions(FunctionTable& table);
@@ -166,7 +167,10 @@ void define_norm_functions(FunctionTable& table);
 void define_recurrent_functions(FunctionTable& table);
 void define_loss_functions(FunctionTable& table);
 void define_creation_functions(FunctionTable& table);
+void define_random_functions(FunctionTable& table);
+void define_random_edits(FunctionTable& table);
 void define_tensor_methods(FunctionTable& table);
+void define_index_edits(FunctionTable& table);
 void define_runtime_functions(FunctionTable& table);
 void define_fused_functions(FunctionTable& table);
 

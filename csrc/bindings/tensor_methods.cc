@@ -11,8 +11,10 @@
 #include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/edit.h"
 #include "ops/random.h"
 #include "ops/shape.h"
+#include "ops/unary.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -84,6 +86,12 @@ void define_conversions(FunctionTable& t) {
            [](const Tensor& x) { return cast(x, DType::i64); });
   t.method("int(self) -> Tensor", "", "As int32.",
            [](const Tensor& x) { return cast(x, DType::i32); });
+  t.method("byte(self) -> Tensor", "", "As uint8.",
+           [](const Tensor& x) { return cast(x, DType::u8); });
+  t.method("type_as(self, other: Tensor) -> Tensor", "", "In the dtype of other, on its device.",
+           [](const Tensor& x, const Tensor& other) {
+             return to_device(cast(x, other.dtype()), other.device());
+           });
   t.method("bool(self) -> Tensor", "", "As bool: true where not 0.",
            [](const Tensor& x) { return cast(x, DType::boolean); });
   t.method("item(self) -> Any", "", "The one element as a Python number.",
@@ -198,19 +206,44 @@ void define_gradients(FunctionTable& t) {
            });
 }
 
-#define FASTDL_INPLACE_ROW(python, op, doc)                               \
-  t.method(python "(self, other: ArrayLike | Number) -> Tensor", "", doc, \
-           [](PyObject* self, const TensorOrNumber& other) {              \
-             const TensorOrNumber me{tensor_of(self)};                    \
-             binary_(op, me.tensor, matched(me, other).second);           \
-             return Py_NewRef(self);                                      \
-           })
+// The in-place form of every elementwise function of the tables.
+void define_elementwise_edits(FunctionTable& t) {
+#define F(name, doc, value, gradient)                                                              \
+  if constexpr (sizeof(doc) > 1)                                                                   \
+    t.method(#name "_(self) -> Tensor", "", "In place, elementwise " doc ".", [](PyObject* self) { \
+      return unary_(Unary::name, tensor_of(self)), Py_NewRef(self);                                \
+    });
+  FASTDL_UNARY(F)
+#undef F
+#define G(name, python, parameters, arguments, doc, value, gradient)                      \
+  if constexpr (sizeof(doc) > 1)                                                          \
+    t.method(#name "_(self, " python ") -> Tensor", "", "In place, elementwise " doc ".", \
+             [](PyObject* self, FASTDL_UNWRAP parameters) {                               \
+               unary_(Unary::name, tensor_of(self), Numbers{FASTDL_UNWRAP arguments});    \
+               return Py_NewRef(self);                                                    \
+             });
+  FASTDL_UNARY_WITH_NUMBERS(G)
+#undef G
+#define F(name, value, ga, gb)                                                                   \
+  t.method(#name "_(self, other: ArrayLike | Number) -> Tensor", "", "In place; see " #name ".", \
+           [](PyObject* self, const TensorOrNumber& other) {                                     \
+             const TensorOrNumber me{tensor_of(self)};                                           \
+             binary_(Binary::name, me.tensor, matched(me, other).second);                        \
+             return Py_NewRef(self);                                                             \
+           });
+  FASTDL_BINARY(F)
+#undef F
+  t.method("clamp_(self, min: Number | None = None, max: Number | None = None) -> Tensor", "",
+           "In place; see clamp.",
+           [](PyObject* self, std::optional<double> low, std::optional<double> high) {
+             edit("clamp_", tensor_of(self), {},
+                  [&](const Tensor& x) { return clamp(x, low, high); });
+             return Py_NewRef(self);
+           });
+}
 
 void define_edits(FunctionTable& t) {
-  FASTDL_INPLACE_ROW("add_", Binary::add, "Adds in place.");
-  FASTDL_INPLACE_ROW("sub_", Binary::sub, "Subtracts in place.");
-  FASTDL_INPLACE_ROW("mul_", Binary::mul, "Multiplies in place.");
-  FASTDL_INPLACE_ROW("div_", Binary::div, "Divides in place.");
+  define_elementwise_edits(t);
   t.method("copy_(self, source: ArrayLike) -> Tensor", "",
            "Takes the values of `source`, which may broadcast, have another dtype or device.",
            [](PyObject* self, const Tensor& source) {

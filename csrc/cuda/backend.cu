@@ -85,7 +85,9 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_reduce(*registry);
   register_resize(*registry);
   register_roi(*registry);
+  register_sample(*registry);
   register_scan(*registry);
+  register_select(*registry);
   register_softmax(*registry);
   register_sort(*registry);
   register_triangle(*registry);

@@ -93,6 +93,11 @@ Tensor binary_(Binary op, const Tensor& a, const Tensor& b) {
         .show("input", a)
         .show("other", b)
         .remedy("use the operator that makes a new tensor");
+  if (!takes_integers(op) && !is_floating(a.dtype()))
+    throw Error(ErrorKind::dtype, name_of(op),
+                "the result is float32, which the tensor cannot hold")
+        .show("input", a)
+        .remedy("use the operator that makes a new tensor, or floor_divide_");
   check_editable(name_of(op), a);
   if (grad_enabled() && (requires_grad(a) || requires_grad(b))) {
     // Recorded on the old values and their history; `a` then takes over the new ones. What the

@@ -1,7 +1,9 @@
 #include "ops/index.h"
 
+#include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/selection.h"
 #include "ops/shape.h"
 
 namespace fastdl {
@@ -18,28 +20,36 @@ struct Lanes {
   int64_t outer = 1, inner = 1;
 };
 
-// gather and scatter agree with `x` in every size but `dim`.
-Lanes check_lanes(const char* op, const Tensor& x, int dim, const Tensor& index) {
+// The lanes of gather and scatter_add, whose index agrees with x in every size but `dim`.
+Lanes lanes_of(const Tensor& x, int dim) {
   Lanes l;
-  bool fits = x.dim() == index.dim() && x.dim() > 0;
-  for (int i = 0; fits && i < x.dim(); ++i) {
-    fits = i == dim || x.size(i) == index.size(i);
+  for (int i = 0; i < x.dim(); ++i)
     if (i != dim) (i < dim ? l.outer : l.inner) *= x.size(i);
-  }
-  if (!fits)
-    throw shape_error(op, text("sizes differ outside dim ", dim))
-        .show("input", x)
-        .show("index", index)
-        .remedy("give the index the input's sizes in every other dimension");
   return l;
 }
 
+// x's shape as far as the index reaches: outside `dim` it may be smaller.
+Dims reach_of(const char* op, const Tensor& x, int dim, const Tensor& index) {
+  bool fits = x.dim() == index.dim() && x.dim() > 0;
+  Dims reach = index.shape();
+  for (int i = 0; fits && i < x.dim(); ++i) fits = i == dim || index.size(i) <= x.size(i);
+  if (!fits)
+    throw shape_error(op, text("the index does not fit"))
+        .show("input", x)
+        .show("index", index)
+        .remedy(text("give it the input's dimensions, and outside dim ", dim,
+                     " no size above the input's"));
+  reach[dim] = x.size(dim);
+  return reach;
+}
+
 [[noreturn]] void throw_out_of_range(const char* op, const char* what, int64_t position,
-                                     int64_t value, int64_t limit, const std::string& index) {
+                                     int64_t value, int64_t low, int64_t limit,
+                                     const std::string& index) {
   throw Error(ErrorKind::index, op,
               text(what, " ", value, " at position ", position, " is out of range"))
       .show("index", index)
-      .show("valid", limit > 0 ? text("0 to ", limit - 1) : "none")
+      .show("valid", limit > low ? text(low, " to ", limit - 1) : "none")
       .remedy("check the values, or make the table larger");
 }
 
@@ -58,22 +68,23 @@ Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_s
 
 }  // namespace
 
-void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what) {
+void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
+                       int64_t low) {
   Tensor position = empty({}, DType::i64, index.device());
   launch<first_out_of_range>(op, index.device(), DType::i64, index.numel(), index.numel(),
-                             static_cast<const int64_t*>(index.data()), limit,
+                             static_cast<const int64_t*>(index.data()), low, limit,
                              position.as<int64_t>());
   if (!index.device().is_cpu()) {
     const int64_t bad = *to_device(position, Device{}).as<const int64_t>();
     if (bad < 0) return;
     const Tensor value = index.view({}, {}, index.offset() + bad);
-    throw_out_of_range(op, what, bad, *to_device(value, Device{}).as<const int64_t>(), limit,
+    throw_out_of_range(op, what, bad, *to_device(value, Device{}).as<const int64_t>(), low, limit,
                        describe(index));
   }
   on_host([=, at = position.as<const int64_t>(), values = index.as<const int64_t>(),
            shape = index.shape()] {
     if (*at >= 0)
-      throw_out_of_range(op, what, *at, values[*at], limit, name_of(DType::i64) + str(shape));
+      throw_out_of_range(op, what, *at, values[*at], low, limit, name_of(DType::i64) + str(shape));
   });
 }
 
@@ -99,7 +110,9 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   check_index_dtype("gather", index);
   check_same_device("gather", {{"input", x}, {"index", index}});
   const int d = normalize_dim("gather", dim, x.dim());
-  const Lanes l = check_lanes("gather", x, d, index);
+  if (const Dims reach = reach_of("gather", x, d, index); reach != x.shape())
+    return gather(narrowed(x, reach), d, index);
+  const Lanes l = lanes_of(x, d);
   const Tensor xs = contiguous(detach(x)), is = contiguous(index);
   check_index_range("gather", is, x.size(d), "index");
   Tensor y = empty(index.shape(), x.dtype(), x.device());
@@ -119,12 +132,18 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
   check_same_kind("scatter_add", {{"input", x}, {"src", src}});
   check_same_device("scatter_add", {{"input", x}, {"index", index}});
   const int d = normalize_dim("scatter_add", dim, x.dim());
-  const Lanes l = check_lanes("scatter_add", x, d, index);
-  if (src.shape() != index.shape())
-    throw shape_error("scatter_add", "src and index differ")
+  const Dims reach = reach_of("scatter_add", x, d, index);
+  bool fits = src.dim() == index.dim();
+  for (int i = 0; fits && i < src.dim(); ++i) fits = index.size(i) <= src.size(i);
+  if (!fits)
+    throw shape_error("scatter_add", "src does not cover index")
         .show("src", src)
         .show("index", index)
-        .remedy("give both one shape");
+        .remedy("give src a size of at least index's in every dimension");
+  if (src.shape() != index.shape()) return scatter_add(x, dim, index, narrowed(src, index.shape()));
+  if (reach != x.shape())
+    return add(x, add_selected("scatter_add", src, select_scattered(x, d, index), x.shape()));
+  const Lanes l = lanes_of(x, d);
   const Tensor ss = contiguous(detach(src)), is = contiguous(index);
   check_index_range("scatter_add", is, x.size(d), "index");
   Tensor y = clone(detach(x));

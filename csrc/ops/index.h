@@ -6,9 +6,9 @@
 
 namespace fastdl {
 
-// *position = that of the first index outside [0, limit), or -1, in the device's memory as all that
+// *position = that of the first index outside [low, limit), or -1, in the device's memory as all that
 // a kernel reads and writes: how ops refuse bad indices before a kernel would follow them.
-FASTDL_KERNEL(first_out_of_range, int64_t n, const int64_t* index, int64_t limit,
+FASTDL_KERNEL(first_out_of_range, int64_t n, const int64_t* index, int64_t low, int64_t limit,
               int64_t* position);
 // y[i, :] = x[index[i], :], rows of `width` elements. All dtypes.
 FASTDL_KERNEL(gather_rows, int64_t count, int64_t width, const void* x, const int64_t* index,
@@ -23,7 +23,9 @@ FASTDL_KERNEL(gather_forward, int64_t outer, int64_t n, int64_t m, int64_t inner
 FASTDL_KERNEL(scatter_add_forward, int64_t outer, int64_t n, int64_t m, int64_t inner,
               const void* x, const int64_t* index, void* y);
 
-void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what);
+// Throws IndexRangeError unless all of the contiguous `index` are in [low, limit).
+void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
+                       int64_t low = 0);
 Tensor embedding(const Tensor& index, const Tensor& weight);
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);

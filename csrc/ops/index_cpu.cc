@@ -19,11 +19,10 @@ int64_t grain_for(int64_t elements_per_item) {
 
 // kernels
 
-void first_bad(const Context& context, int64_t n, const int64_t* index, int64_t limit,
+void first_bad(const Context& context, int64_t n, const int64_t* index, int64_t low, int64_t limit,
                int64_t* position) {
-  const auto bad = [&](int64_t i) {
-    return static_cast<uint64_t>(index[i]) >= static_cast<uint64_t>(limit);
-  };
+  const uint64_t first = static_cast<uint64_t>(low), width = static_cast<uint64_t>(limit) - first;
+  const auto bad = [&](int64_t i) { return static_cast<uint64_t>(index[i]) - first >= width; };
   const int64_t chunks = (n + kWork - 1) / kWork;
   const auto count_bad = [&](int64_t begin, int64_t end) {
     int64_t count = 0;

@@ -36,10 +36,10 @@ __device__ inline T narrow(Sum<T> x) {
 struct FirstOutOfRange {
   using Acc = int64_t;
   static constexpr int64_t kNone = INT64_MAX;
-  uint64_t limit;
+  uint64_t low, width;
   __device__ Acc init() const { return kNone; }
   __device__ Acc add(Acc first, int64_t index, int64_t i) const {
-    return static_cast<uint64_t>(index) < limit ? first : min(first, i);
+    return static_cast<uint64_t>(index) - low < width ? first : min(first, i);
   }
   __device__ Acc combine(Acc a, Acc b) const { return min(a, b); }
   __device__ int64_t finish(Acc first) const { return first == kNone ? -1 : first; }
@@ -182,14 +182,16 @@ dim3 row_grid(int64_t rows, int64_t groups, dim3 block) {
               static_cast<unsigned>(std::min(ceil_div(groups, block.x), kMost)));
 }
 
-void first_out_of_range_launch(const Context& context, int64_t n, const int64_t* index,
+void first_out_of_range_launch(const Context& context, int64_t n, const int64_t* index, int64_t low,
                                int64_t limit, int64_t* position) {
+  const FirstOutOfRange bad{static_cast<uint64_t>(low),
+                            static_cast<uint64_t>(limit) - static_cast<uint64_t>(low)};
   Strided<2> kept;
   Strided<1> reduced;
   reduced.ndim = 1;
   reduced.numel = reduced.size[0] = n;
   reduced.stride[0][0] = 1;
-  reduce(context, kept, reduced, FirstOutOfRange{static_cast<uint64_t>(limit)}, index, position);
+  reduce(context, kept, reduced, bad, index, position);
 }
 
 // Moves bytes: one instance for every dtype of a size, and one for rows of whole 16-byte groups.

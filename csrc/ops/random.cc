@@ -1,5 +1,6 @@
 #include "ops/random.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "autograd/inplace.h"
@@ -18,6 +19,9 @@ uint64_t blocks(int64_t n, int64_t per_block) {
 Tensor uniform_(const Tensor& x, double low, double high, Generator* generator) {
   check_floating("uniform_", {"input", x});
   check_editable("uniform_", x);
+  if (!(low <= high) || !std::isfinite(high - low))
+    throw argument_error("uniform_", text("no finite range from ", low, " to ", high))
+        .remedy("give finite bounds with low <= high");
   if (!x.is_contiguous())
     throw argument_error("uniform_", "the tensor is not contiguous")
         .show("input", x)

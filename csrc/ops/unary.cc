@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ops/copy.h"
+#include "ops/edit.h"
 #include "ops/formula.h"
 
 namespace fastdl {
@@ -54,6 +55,19 @@ Tensor unary(Unary op, const Tensor& x, Numbers numbers) {
       pass.give(0, gradient(op, numbers, pass.grad(), x.get(pass), y.get(pass)));
     });
   return y;
+}
+
+Tensor unary_(Unary op, const Tensor& x, Numbers numbers) {
+  const bool records = grad_enabled() && requires_grad(x);
+  const bool other_dtype = !is_floating(x.dtype()) && !takes_integers(op);
+  if (records || other_dtype || !lies_in(layout_of(x), x))
+    return edit(name_of(op), x, {},
+                [&](const Tensor& before) { return unary(op, before, numbers); });
+  check_editable(name_of(op), x);
+  launch<unary_forward>(name_of(op), x.device(), x.dtype(), x.numel(), op, numbers,
+                        walk_over(x.shape(), x, x), x.data(), x.mutable_data());
+  bump_version(x);
+  return x;
 }
 
 #define F(name, doc, value, gradient) \

@@ -189,6 +189,7 @@ FASTDL_KERNEL(unary_backward, Unary op, Numbers numbers, const Strided<4>& walk,
               const void* x, const void* y, void* dx);
 
 Tensor unary(Unary op, const Tensor& x, Numbers numbers = {});
+Tensor unary_(Unary op, const Tensor& x, Numbers numbers = {});  // in place
 
 #define F(name, doc, value, gradient) Tensor name(const Tensor& x);
 FASTDL_UNARY(F)
