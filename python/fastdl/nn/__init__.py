@@ -114,7 +114,6 @@ from fastdl.nn.pixelshuffle import (
     SpaceToDepth,
 )
 from fastdl.nn.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.errors import ArgumentError
 from fastdl.nn.linear import require_positive
@@ -154,7 +155,7 @@ class GlobalAveragePool(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return composed.global_average_pool(input)
+        return F.global_average_pool(input)
 
 
 class GlobalMaxPool(Module):
@@ -164,7 +165,7 @@ class GlobalMaxPool(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return composed.global_max_pool(input)
+        return F.global_max_pool(input)
 
 
 class GlobalLpPool(Module):
@@ -182,7 +183,7 @@ class GlobalLpPool(Module):
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
-        return composed.global_lp_pool(input, self.p)
+        return F.global_lp_pool(input, self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -210,7 +211,7 @@ class SpatialPyramidPool(Module):
             require_positive("SpatialPyramidPool", level=level)
 
     def forward(self, input: Tensor) -> Tensor:
-        return composed.spatial_pyramid_pool(input, self.levels, self.mode)
+        return F.spatial_pyramid_pool(input, self.levels, self.mode)
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, mode={self.mode!r}"

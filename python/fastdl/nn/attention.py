@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastdl import _core, composed, init
+from fastdl import _core, init
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.composed.attention import attention_weights, causal_mask
 from fastdl.errors import ArgumentError, DTypeError, ShapeError
@@ -60,7 +61,7 @@ class AdditiveAttention(Module):
     ) -> tuple[Tensor, Tensor]:
         alone = query.ndim == 2
         projected = self.query_projection(query.unsqueeze(1) if alone else query)
-        context, weights = composed.additive_attention(
+        context, weights = F.additive_attention(
             projected, self.key_projection(key), key if value is None else value, self.weight, mask
         )
         return (context.squeeze(1), weights.squeeze(1)) if alone else (context, weights)
@@ -202,7 +203,7 @@ class MultiheadAttention(Module):
             weights = weights.mean(1) if average_attn_weights else weights
             weights = weights.squeeze(0) if alone else weights
         else:
-            output = composed.scaled_dot_product_attention(q, k, v, mask, dropout)
+            output = F.scaled_dot_product_attention(q, k, v, mask, dropout)
         output = self.out_proj(_core.flatten(output.transpose(1, 2), 2))
         if alone:
             return output.squeeze(0), weights

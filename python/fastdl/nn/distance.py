@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastdl import composed
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.nn.module import Module
 
@@ -24,7 +24,7 @@ class CosineSimilarity(Module):
         self.eps = eps
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        return composed.cosine_similarity(x1, x2, self.dim, self.eps)
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, eps={self.eps}"
@@ -47,7 +47,7 @@ class PairwiseDistance(Module):
         self.keepdim = keepdim
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
-        return composed.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+        return F.pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"

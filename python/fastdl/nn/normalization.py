@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.errors import ArgumentError, ShapeError
 from fastdl.nn.linear import require_positive
@@ -442,7 +443,7 @@ class AdaptiveInstanceNorm(Module):
         self.eps = eps
 
     def forward(self, input: Tensor, style: Tensor) -> Tensor:
-        return composed.adaptive_instance_norm(input, style, eps=self.eps)
+        return F.adaptive_instance_norm(input, style, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"eps={self.eps}"
@@ -464,7 +465,7 @@ class PixelNorm(Module):
         self.eps = eps
 
     def forward(self, input: Tensor) -> Tensor:
-        return composed.pixel_norm(input, self.eps)
+        return F.pixel_norm(input, self.eps)
 
     def extra_repr(self) -> str:
         return f"eps={self.eps}"

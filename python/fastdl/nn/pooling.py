@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.nn.module import Module
 
@@ -283,7 +284,7 @@ class LPPool1d(LPPool):
     Shapes: input [N, C, L] or [C, L], output [N, C, L'] or [C, L'].
     """
 
-    pool = staticmethod(composed.lp_pool1d)
+    pool = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(LPPool):
@@ -302,7 +303,7 @@ class LPPool2d(LPPool):
         ShapeError: the window is larger than the input.
     """
 
-    pool = staticmethod(composed.lp_pool2d)
+    pool = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(LPPool):
@@ -313,4 +314,4 @@ class LPPool3d(LPPool):
     Shapes: input [N, C, D, H, W] or [C, D, H, W], output [N, C, D', H', W'].
     """
 
-    pool = staticmethod(composed.lp_pool3d)
+    pool = staticmethod(F.lp_pool3d)

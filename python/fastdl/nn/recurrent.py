@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.nn.recurrent_base import RecurrentBase, Sequences, check_pair, known_nonlinearity
 
@@ -69,7 +70,7 @@ class RNN(RecurrentBase):
     def _function(self, *operands: Tensor) -> tuple[Tensor, ...]:
         x, h, w_ih, w_hh, *biases = operands
         b_ih, b_hh = biases or (None, None)
-        return composed.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
+        return F.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
 
     def forward(self, input: Sequences, state: Any = None) -> tuple[Sequences, Tensor]:
         output, (h_n,) = self._run(input, self._lone_state(state))
@@ -143,7 +144,7 @@ class LSTM(RecurrentBase):
         if not self.peephole:
             return _core.lstm(*operands)
         x, h, c, w_ih, w_hh, *biases, peephole = operands
-        return composed.peephole_lstm(x, h, c, w_ih, w_hh, peephole, *biases)
+        return F.peephole_lstm(x, h, c, w_ih, w_hh, peephole, *biases)
 
     def forward(
         self, input: Sequences, state: Any = None
@@ -210,7 +211,7 @@ class GRU(RecurrentBase):
         )  # fmt: skip
 
     def _function(self, *operands: Tensor) -> tuple[Tensor, ...]:
-        return (_core.gru if self.reset_after else composed.gru_reset_before)(*operands)
+        return (_core.gru if self.reset_after else F.gru_reset_before)(*operands)
 
     def forward(self, input: Sequences, state: Any = None) -> tuple[Sequences, Tensor]:
         output, (h_n,) = self._run(input, self._lone_state(state))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fastdl import _core, composed, init
+from fastdl import _core, init
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.errors import ShapeError
 from fastdl.nn.linear import require_positive
@@ -129,7 +130,7 @@ class RNNCell(_Cell):
 
     def _function(self, *operands: Any) -> tuple[Tensor, ...]:
         x, h, w_ih, w_hh, b_ih, b_hh = operands
-        return composed.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
+        return F.rnn(x, h, w_ih, w_hh, b_ih, b_hh, self.nonlinearity)
 
     def forward(self, input: Tensor, state: Tensor | None = None) -> Tensor:
         return self._step(input, None if state is None else (state,))[0]

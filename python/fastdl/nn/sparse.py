@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from fastdl import _core, composed, init
+from fastdl import _core, init
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.autograd import is_grad_enabled, no_grad
 from fastdl.composed.embedding_bag import padding_row
@@ -191,7 +192,7 @@ class EmbeddingBag(_Table):
         per_sample_weights: Tensor | None = None,
     ) -> Tensor:
         self._shorten(input)
-        return composed.embedding_bag(
+        return F.embedding_bag(
             input, self.weight, offsets, self.mode, per_sample_weights,
             self.include_last_offset, self.padding_idx,
         )  # fmt: skip

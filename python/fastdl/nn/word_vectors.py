@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdl import _core, composed, init
+from fastdl import _core, init
+from fastdl import functional as F
 from fastdl._core import Generator, Tensor
 from fastdl.errors import ArgumentError, ShapeError
 from fastdl.nn.linear import require_positive
@@ -97,7 +98,7 @@ class NegativeSampling(Module):
     def forward(self, input: Tensor, target: Tensor, generator: Generator | None = None) -> Tensor:
         noise = self.draw((target.shape[0], self.num_negatives), generator)
         found, drawn = _core.embedding(target, self.weight), _core.embedding(noise, self.weight)
-        return composed.negative_sampling_loss(input, found, drawn, self.reduction)
+        return F.negative_sampling_loss(input, found, drawn, self.reduction)
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.embedding_dim}, num_negatives={self.num_negatives}"

@@ -1,4 +1,4 @@
-"""What acts on parameters and gradients of modules: parametrisation, clipping, vectors, sequences."""
+"""What acts on modules and their data: parametrisation, clipping, vectors, packed sequences."""
 
 from fastdl.nn.utils import parametrizations, parametrize, rnn
 from fastdl.nn.utils.gradients import clip_grad_norm_, clip_grad_value_, get_total_norm

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastdl import _core, composed
+from fastdl import _core
+from fastdl import functional as F
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
 from fastdl.errors import ArgumentError
@@ -36,12 +37,12 @@ class SpectralNorm(Parametrization):
             matrix = self._matrix(weight.detach())
             for name, size in zip(("_u", "_v"), matrix.shape, strict=True):
                 start = _core.zeros((size,), dtype=weight.dtype, device=weight.device).normal_()
-                self.register_buffer(name, composed.normalize(start, dim=0, eps=eps))
+                self.register_buffer(name, F.normalize(start, dim=0, eps=eps))
             self._iterate(matrix, FIRST_ITERATIONS)
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim < 2:
-            return composed.normalize(weight, dim=0, eps=self.eps)
+            return F.normalize(weight, dim=0, eps=self.eps)
         matrix = self._matrix(weight)
         if self.training:
             with no_grad():
@@ -60,8 +61,8 @@ class SpectralNorm(Parametrization):
 
     def _iterate(self, matrix: Tensor, count: int) -> None:
         for _ in range(count):
-            self._u.copy_(composed.normalize(matrix @ self._v, dim=0, eps=self.eps))
-            self._v.copy_(composed.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
+            self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
+            self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
 
 
 class WeightNorm(Parametrization):
