@@ -135,7 +135,7 @@ def clause(text: str) -> Clause:
             c.low, c.above = float(words.pop(0)), True
         elif ".." in word:
             low, _, high = word.partition("..")
-            c.low = float(low) if low else float("-inf")
+            c.low = float(low.replace("window", str(WINDOW))) if low else float("-inf")
             if "/" in high:
                 c.high_of, _, divisor = high.partition("/")
                 c.high = 1 / float(divisor)

@@ -267,11 +267,13 @@ def gan_rows():
         functional(
             "discriminator_loss",
             *[call(distinct(6, 1), distinct(5), kind) for kind in kinds],
+            call(uniform(0), uniform(0), "wasserstein"),
             sized=lambda n: call(uniform(n), uniform(n)),
         ),
         functional(
             "generator_loss",
             *[call(distinct(6, 1), kind) for kind in kinds],
+            call(uniform(0), "hinge"),
             sized=lambda n: call(uniform(n)),
         ),
     ]

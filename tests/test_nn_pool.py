@@ -215,3 +215,14 @@ def test_nan_wins_in_regions():
     pooled = F.roi_pool(fastdl.tensor(image), np.array([[0.0, 0, 0, 5, 6]]), 1).numpy()
     assert np.isnan(pooled[0, 0, 0, 0])
     assert np.isfinite(pooled[0, 1:]).all()
+
+
+def test_global_max_and_lp_pooling_of_volumes():
+    x = np.random.default_rng(8).normal(size=(2, 3, 4, 6, 5))
+    np.testing.assert_array_equal(
+        F.global_max_pool(fastdl.tensor(x)).numpy(), x.max((2, 3, 4), keepdims=True)
+    )
+    windows = x[:, :, :, :, :4].reshape(2, 3, 2, 2, 3, 2, 2, 2)
+    expected = (np.abs(windows) ** 3).sum((3, 5, 7)) ** (1 / 3)
+    got = F.lp_pool3d(fastdl.tensor(np.abs(x)), 3.0, 2)
+    np.testing.assert_allclose(got.numpy(), expected, rtol=1e-12)

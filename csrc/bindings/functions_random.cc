@@ -116,7 +116,8 @@ Tensor draw_normal(const TensorOrNumber& mean, const TensorOrNumber& deviation,
 
 void define_distributions(FunctionTable& t) {
   t.function(
-      "normal(mean: ArrayLike | Number = 0.0, std: ArrayLike | Number = 1.0, size: Shape | None = "
+      "normal(mean: ArrayLike | Number = 0.0, std: ArrayLike | Number = 1.0, size: int | "
+      "Sequence[int] | None = "
       "None, " FASTDL_PLACE ", " FASTDL_GENERATOR ") -> Tensor",
       "",
       "Normal with a mean and a standard deviation of each element, which broadcast; of two "
