@@ -17,6 +17,10 @@ Dims with_sizes(const char* op, const Tensor& x, const Dims& out) {
       throw shape_error(op, text("dimension ", x.dim() - out.n + i, " of input is 0"))
           .show("input", x)
           .remedy("pass at least one element to pool");
+    if (!x.device().is_cpu() && checked_mul(op, size + 1, out[i] + 1) >= kAdaptiveLimit)
+      throw shape_error(op, text("windows of ", size, " elements to ", out[i], " are too many"))
+          .show("input", x)
+          .remedy("pool on the CPU, or in two steps");
     size = out[i];
   }
   checked_numel(op, shape);

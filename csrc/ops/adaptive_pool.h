@@ -20,9 +20,21 @@ struct AdaptiveWindow {
   int64_t first, last;  // [first, last)
 
   FASTDL_HD AdaptiveWindow(int64_t i, int64_t size, int64_t count)
-      : first(i * size / count), last(((i + 1) * size + count - 1) / count) {}
+      : first(divide(i * size, count)), last(divide((i + 1) * size + count - 1, count)) {}
   FASTDL_HD int64_t length() const { return last - first; }
+
+ private:
+  static FASTDL_HD int64_t divide(int64_t a, int64_t b) {
+#ifdef __CUDA_ARCH__  // 64 bits are a call there, which the registers of a loop do not survive
+    return static_cast<uint32_t>(a) / static_cast<uint32_t>(b);
+#else
+    return a / b;
+#endif
+  }
 };
+// What (count + 1) * (size + 1) of a dimension must stay below on CUDA, where windows are found in
+// 32 bits.
+inline constexpr int64_t kAdaptiveLimit = int64_t{1} << 32;
 
 // x[planes, in...] -> y[planes, out...]; unused dimensions, the first ones, are 1.
 struct AdaptiveShape {

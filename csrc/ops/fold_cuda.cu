@@ -10,6 +10,12 @@ namespace {
 
 // kernels
 
+// Of a coordinate that is not negative: sizes and paddings are below 2^25 (the door), and 64 bits
+// would be a call.
+__device__ inline int64_t quotient(int64_t a, int64_t b) {
+  return static_cast<uint32_t>(a) / static_cast<uint32_t>(b);
+}
+
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     fold_kernel(const __grid_constant__ FoldShape s, int64_t count, const T* x, T* y) {
@@ -21,12 +27,14 @@ __global__ void __launch_bounds__(kBlock)
     Compute<T> total(0);
     for (int64_t i = 0; i < s.kernel_h; ++i) {
       const int64_t down = h + s.pad_h - i * s.dilation_h;
-      const int64_t p = s.stride_h == 1 ? down : down / s.stride_h;
-      if (down < 0 || p >= s.p || p * s.stride_h != down) continue;
+      if (down < 0) continue;
+      const int64_t p = quotient(down, s.stride_h);
+      if (p >= s.p || p * s.stride_h != down) continue;
       for (int64_t j = 0; j < s.kernel_w; ++j) {
         const int64_t right = w + s.pad_w - j * s.dilation_w;
-        const int64_t q = s.stride_w == 1 ? right : right / s.stride_w;
-        if (right < 0 || q >= s.q || q * s.stride_w != right) continue;
+        if (right < 0) continue;
+        const int64_t q = quotient(right, s.stride_w);
+        if (q >= s.q || q * s.stride_w != right) continue;
         total += Compute<T>(image[i * s.x_row + j * s.x_column + p * s.x_p + q * s.x_q]);
       }
     }
