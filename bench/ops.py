@@ -29,40 +29,14 @@ LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_ent
 
 
 # Rows that PyTorch lacks, or that differ where the drawn arguments tie, repeat or are empty.
-UNTIMED = frozenset(
-    [
-        "additive_attention",
-        "batched_nms",
-        "blur2d",
-        "contrastive_loss",
-        "cosine_embedding_loss",
-        "cosine_similarity",
-        "ctc_loss",
-        "depth_to_space",
-        "dice_loss",
-        "discriminator_loss",
-        "focal_loss",
-        "generator_loss",
-        "gru_reset_before",
-        "hinge_loss",
-        "index_copy",
-        "margin_ranking_loss",
-        "max_unpool1d",
-        "max_unpool2d",
-        "max_unpool3d",
-        "negative_sampling_loss",
-        "nms",
-        "pad",
-        "peephole_lstm",
-        "repeat",
-        "rnn",
-        "roi_align",
-        "roi_pool",
-        "scatter",
-        "sigmoid_focal_loss",
-        "space_to_depth",
-    ]
-)
+UNTIMED = (
+    "additive_attention", "batched_nms", "blur2d", "contrastive_loss", "cosine_embedding_loss",
+    "cosine_similarity", "ctc_loss", "depth_to_space", "dice_loss", "discriminator_loss",
+    "focal_loss", "generator_loss", "gru_reset_before", "hinge_loss", "index_copy",
+    "margin_ranking_loss", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+    "negative_sampling_loss", "nms", "pad", "peephole_lstm", "repeat", "rnn", "roi_align",
+    "roi_pool", "scatter", "sigmoid_focal_loss", "space_to_depth",
+)  # fmt: skip
 
 
 def cases(short: bool) -> Iterator[Case]:

@@ -1,9 +1,12 @@
 """What the README shows works as it stands there."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+README_FILE = Path(__file__).resolve().parent.parent / "README.md"
+README = README_FILE.read_text(encoding="utf-8")
 
 
 def blocks(language):
@@ -34,3 +37,15 @@ def test_links_lead_somewhere():
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     assert links
     assert not [link for link in links if not (root / link).exists()]
+
+
+def test_the_page_of_functions_is_the_table_s():
+    """docs/ops.md; python tools/ops_page.py writes it anew."""
+    done = subprocess.run(
+        [sys.executable, "tools/ops_page.py", "--check"],
+        cwd=README_FILE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
