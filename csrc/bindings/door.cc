@@ -42,23 +42,31 @@ int64_t value_of(const Door::Term& t, const int64_t* sizes, const Value* values)
 
 }  // namespace
 
+// Shows every tensor, by the name of its argument.
+void Door::show(Error& e, const Value* values, bool devices) const {
+  for (size_t i = 0; i < names_.size(); ++i)
+    for (int64_t k = 0; values[i].kind == Value::tensors && k < values[i].count; ++k) {
+      const Tensor& t = values[i].tensor[k];
+      if (!t.defined()) continue;
+      const std::string name = values[i].count > 1 ? text(names_[i], "[", k, "]") : names_[i];
+      if (devices && t.device().is_cpu())
+        e.show(name, describe(t) + " on cpu");
+      else
+        e.show(name, t);
+    }
+}
+
 void Door::fail(ErrorKind kind, const char* op, const std::string& problem, const Value* values,
                 const std::string& remedy) const {
   Error e(kind, op, problem);
-  for (size_t i = 0; i < names_.size(); ++i)
-    for (int64_t k = 0; values[i].kind == Value::tensors && k < values[i].count; ++k)
-      e.show(values[i].count > 1 ? text(names_[i], "[", k, "]") : names_[i], values[i].tensor[k]);
+  show(e, values, false);
   throw e.remedy(remedy);
 }
 
 void Door::fail_devices(const char* op, const Value* values, const std::string& odd,
                         const Tensor& first) const {
   Error e(ErrorKind::device, op, "the operands are on different devices");
-  for (size_t i = 0; i < names_.size(); ++i)
-    for (int64_t k = 0; values[i].kind == Value::tensors && k < values[i].count; ++k) {
-      const Tensor& t = values[i].tensor[k];
-      if (t.defined()) e.show(names_[i], describe(t) + (t.device().is_cpu() ? " on cpu" : ""));
-    }
+  show(e, values, true);
   throw e.remedy(text("move ", odd, " with .to('", name_of(first.device()), "')"));
 }
 

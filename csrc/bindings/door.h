@@ -127,6 +127,7 @@ class Door {
   void check_dim(const char* op, const Clause& c, const Value* values) const;
   void match(const char* op, const Clause& c, const Tensor& t, const Value* values,
              Known& known) const;
+  void show(Error& e, const Value* values, bool devices) const;
   [[noreturn]] void fail_devices(const char* op, const Value* values, const std::string& odd,
                                  const Tensor& first) const;
   [[noreturn]] void fail(ErrorKind kind, const char* op, const std::string& problem,

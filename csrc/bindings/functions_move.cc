@@ -49,7 +49,7 @@ void define_repetitions(FunctionTable& t) {
          "A view in which sizes of 1 repeat and new dimensions come in front; see expand.",
          [](const Tensor& x, const Dims& shape) { return expand(x, shape); });
   t.function("meshgrid(tensors: Sequence[ArrayLike], indexing: str = 'ij') -> tuple[Tensor, ...]",
-             "indexing: one of ij xy",
+             "tensors: [...]; indexing: one of ij xy",
              "Vectors as coordinates of a grid: views of one shape, of which the i-th varies along "
              "dimension i\nalone; with indexing='xy' the first two dimensions change places.",
              [](const std::vector<Tensor>& tensors, const std::string& indexing) {

@@ -1,5 +1,6 @@
 // Pooling to a given size: one thread for one element of what is computed. Gradients gather, over the
-// windows that have the element, which are windows by the same formula.
+// windows that have the element, which are windows by the same formula. Loops are not unrolled: that
+// would take more registers than a thread has.
 #include "ops/adaptive_pool.h"
 
 #include <limits>
@@ -34,10 +35,10 @@ __device__ inline int64_t plane_size(const int64_t (&size)[3]) {
 
 // kernels: the result is [planes, ...to], what is read [planes, ...from]
 
-template <class T>
+template <bool turned, class T>
 __global__ void __launch_bounds__(kBlock)
     mean_kernel(const __grid_constant__ Cells cells, const __grid_constant__ AdaptiveShape s,
-                bool turned, const T* x, T* y) {
+                const T* x, T* y) {
   using C = Compute<T>;
   for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
     int64_t cell[4];
@@ -47,15 +48,20 @@ __global__ void __launch_bounds__(kBlock)
     const AdaptiveWindow width(cell[0], s.in[2], s.out[2]);
     const T* const plane = x + cell[3] * plane_size(s.in);
     C sum(0);
+#pragma unroll 1
     for (int64_t d = depth.first; d < depth.last; ++d)
+#pragma unroll 1
       for (int64_t h = height.first; h < height.last; ++h) {
-        const int64_t own = turned ? AdaptiveWindow(d, s.out[0], s.in[0]).length() *
-                                         AdaptiveWindow(h, s.out[1], s.in[1]).length()
-                                   : 1;
-        for (int64_t w = width.first; w < width.last; ++w) {
-          const C v = C(plane[place(s.in, d, h, w)]);
-          sum +=
-              turned ? v / static_cast<C>(own * AdaptiveWindow(w, s.out[2], s.in[2]).length()) : v;
+        const T* const row = plane + place(s.in, d, h, 0);
+        int own = 1;
+        if (turned)
+          own = static_cast<int>(AdaptiveWindow(d, s.out[0], s.in[0]).length() *
+                                 AdaptiveWindow(h, s.out[1], s.in[1]).length());
+#pragma unroll 1
+        for (int w = static_cast<int>(width.first); w < width.last; ++w) {
+          C v = C(row[w]);
+          if (turned) v /= static_cast<C>(own * AdaptiveWindow(w, s.out[2], s.in[2]).length());
+          sum += v;
         }
       }
     const int64_t count = turned ? 1 : depth.length() * height.length() * width.length();
@@ -78,8 +84,11 @@ __global__ void __launch_bounds__(kBlock)
     const T* const plane = x + cell[3] * plane_size(s.in);
     C best = -std::numeric_limits<C>::infinity();
     int64_t best_at = -1;
+#pragma unroll 1
     for (int64_t d = depth.first; d < depth.last; ++d)
+#pragma unroll 1
       for (int64_t h = height.first; h < height.last; ++h)
+#pragma unroll 1
         for (int64_t w = width.first; w < width.last; ++w) {
           const int64_t at = place(s.in, d, h, w);
           const C v = C(plane[at]);
@@ -107,8 +116,11 @@ __global__ void __launch_bounds__(kBlock)
     const int64_t position = place(s.in, cell[2], cell[1], cell[0]);
     const int64_t plane = cell[3] * plane_size(s.out);
     C sum(0);
+#pragma unroll 1
     for (int64_t d = depth.first; d < depth.last; ++d)
+#pragma unroll 1
       for (int64_t h = height.first; h < height.last; ++h)
+#pragma unroll 1
         for (int64_t w = width.first; w < width.last; ++w) {
           const int64_t out = plane + place(s.out, d, h, w);
           if (index[out] == position) sum += C(dy[out]);
@@ -139,8 +151,8 @@ void launch_cells(const Context& context, const AdaptiveShape& s, const int64_t 
 
 template <class T>
 void mean(const Context& context, const AdaptiveShape& s, bool turned, const void* x, void* y) {
-  launch_cells(context, s, s.out, mean_kernel<T>, turned, static_cast<const T*>(x),
-               static_cast<T*>(y));
+  launch_cells(context, s, s.out, turned ? mean_kernel<true, T> : mean_kernel<false, T>,
+               static_cast<const T*>(x), static_cast<T*>(y));
 }
 
 template <class T>
