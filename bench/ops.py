@@ -30,6 +30,7 @@ LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_ent
 
 # Rows that PyTorch lacks, or that differ where the drawn arguments tie, repeat or are empty.
 UNTIMED = (
+    "step", "bipolar_sigmoid", "clipped_relu", "maxout",
     "additive_attention", "batched_nms", "blur2d", "contrastive_loss", "cosine_embedding_loss",
     "cosine_similarity", "ctc_loss", "depth_to_space", "dice_loss", "discriminator_loss",
     "focal_loss", "generator_loss", "gru_reset_before", "hinge_loss", "index_copy",

@@ -13,6 +13,11 @@ R = torch.nn.functional
 
 # Functions that PyTorch does not have (or draws other numbers for), and why.
 NO_COUNTERPART = {
+    "step": "not in PyTorch",
+    "bipolar_sigmoid": "not in PyTorch",
+    "clipped_relu": "not in PyTorch",
+    "maxout": "not in PyTorch",
+    "gumbel_softmax": "draws other numbers",
     "adaptive_instance_norm": "not in PyTorch, or not as a function",
     "additive_attention": "not in PyTorch, or not as a function",
     "affine_grid": "drawn sizes fit nowhere; tests compare with NumPy",

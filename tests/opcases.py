@@ -31,6 +31,7 @@ TESTED_ELSEWHERE = {
     "global_average_pool": "test_nn_pool.py",
     "global_lp_pool": "test_nn_pool.py",
     "global_max_pool": "test_nn_pool.py",
+    "gumbel_softmax": "test_gates.py",
     "gradient_penalty": "test_losses.py",
     "lp_pool1d": "test_nn_pool.py",
     "lp_pool2d": "test_nn_pool.py",

@@ -301,6 +301,7 @@ def sequence_rows():
             sequences(3, 2, 4, 2, [3, 0], [2, 0], reduction="none"),
             sequences(2, 2, 4, 3, [2, 2], [3, 1], reduction="none", zero_infinity=True),
             call(x[0], index(3, below=2), [4, 3], [2, 1], blank=2),
+            call(uniform(4, 0, 3), index(0, 2, below=2), [], [], 2, "sum"),
             call(x[1], index(2, below=2), 4, 2, blank=2),
             sized=sized,
             tolerance=Tolerance(factor=64, scale="largest", reason="sums over all alignments"),

@@ -217,6 +217,13 @@ from fastdl._core import unsqueeze as unsqueeze
 from fastdl._core import var as var
 from fastdl._core import view as view
 from fastdl._core import where as where
+from fastdl.composed.activations import bipolar_sigmoid as bipolar_sigmoid
+from fastdl.composed.activations import clipped_relu as clipped_relu
+from fastdl.composed.activations import glu as glu
+from fastdl.composed.activations import gumbel_softmax as gumbel_softmax
+from fastdl.composed.activations import maxout as maxout
+from fastdl.composed.activations import prelu as prelu
+from fastdl.composed.activations import step as step
 from fastdl.composed.attention import additive_attention as additive_attention
 from fastdl.composed.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from fastdl.composed.boxes import box_area as box_area
@@ -307,6 +314,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bincount",
+    "bipolar_sigmoid",
     "blur2d",
     "bmm",
     "box_area",
@@ -323,6 +331,7 @@ __all__ = [
     "chunk",
     "clamp",
     "clip_boxes_to_image",
+    "clipped_relu",
     "contrastive_loss",
     "conv1d",
     "conv2d",
@@ -379,12 +388,14 @@ __all__ = [
     "global_average_pool",
     "global_lp_pool",
     "global_max_pool",
+    "glu",
     "gradient_penalty",
     "grid_sample",
     "group_norm",
     "gru",
     "gru_reset_before",
     "gt",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -437,6 +448,7 @@ __all__ = [
     "max_unpool2d",
     "max_unpool3d",
     "maximum",
+    "maxout",
     "mean",
     "median",
     "meshgrid",
@@ -470,6 +482,7 @@ __all__ = [
     "pixel_unshuffle",
     "poisson_nll_loss",
     "pow",
+    "prelu",
     "prod",
     "reciprocal",
     "relu",
@@ -511,6 +524,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "step",
     "stochastic_depth",
     "sub",
     "sum",

@@ -103,7 +103,7 @@ def lengths(
     if isinstance(given, _core.Tensor):
         given = given.cpu().numpy()
     sizes = np.atleast_1d(np.asarray(given))
-    if sizes.shape != (n,) or sizes.dtype.kind not in "iu":
+    if sizes.shape != (n,) or (n and sizes.dtype.kind not in "iu"):
         raise ShapeError(
             "ctc_loss",
             f"{name} has {sizes.size} elements of {sizes.dtype}, expected {n} integers",

@@ -53,6 +53,7 @@ from fastdl.nn.embedding_loss import (
     MarginRankingLoss,
     TripletMarginLoss,
 )
+from fastdl.nn.gates import GLU, BipolarSigmoid, ClippedReLU, GumbelSoftmax, Maxout, PReLU, Step
 from fastdl.nn.linear import Linear
 from fastdl.nn.loss import (
     BCELoss,
@@ -143,6 +144,14 @@ from fastdl.nn.regularization import (
 )
 from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
 from fastdl.nn.sparse import Embedding, EmbeddingBag
+from fastdl.nn.textbook import (
+    Addition,
+    ClassificationOutput,
+    DepthConcatenation,
+    ImageInput,
+    RegressionOutput,
+    SequenceInput,
+)
 from fastdl.nn.upsampling import Blur2d, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 from fastdl.nn.word_vectors import HierarchicalSoftmax, NegativeSampling
 
@@ -150,6 +159,7 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "GRU",
     "LSTM",
     "RNN",
@@ -161,6 +171,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "Addition",
     "AdditiveAttention",
     "AlphaDropout",
     "AvgPool1d",
@@ -171,12 +182,15 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "BipolarSigmoid",
     "Blur2d",
     "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
+    "ClassificationOutput",
+    "ClippedReLU",
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",
@@ -190,6 +204,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DepthConcatenation",
     "DepthToSpace",
     "DiceLoss",
     "DropPath",
@@ -211,6 +226,7 @@ __all__ = [
     "GlobalLpPool",
     "GlobalMaxPool",
     "GroupNorm",
+    "GumbelSoftmax",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -220,6 +236,7 @@ __all__ = [
     "HingeLoss",
     "HuberLoss",
     "Identity",
+    "ImageInput",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
@@ -243,6 +260,7 @@ __all__ = [
     "MaxUnpool1d",
     "MaxUnpool2d",
     "MaxUnpool3d",
+    "Maxout",
     "Mish",
     "Module",
     "ModuleList",
@@ -250,6 +268,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "NegativeSampling",
+    "PReLU",
     "PairwiseDistance",
     "Parameter",
     "PixelNorm",
@@ -263,11 +282,13 @@ __all__ = [
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReflectionPad3d",
+    "RegressionOutput",
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
     "RoIAlign",
     "RoIPool",
+    "SequenceInput",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -279,6 +300,7 @@ __all__ = [
     "Softsign",
     "SpaceToDepth",
     "SpatialPyramidPool",
+    "Step",
     "StochasticDepth",
     "Tanh",
     "Tanhshrink",
