@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fastdl import nn
+
+PADDING = ("Zero", "Constant", "Reflection", "Replication", "Circular")
 README_FILE = Path(__file__).resolve().parent.parent / "README.md"
 README = README_FILE.read_text(encoding="utf-8")
 
@@ -49,3 +52,13 @@ def test_the_page_of_functions_is_the_table_s():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_layers_has_every_layer():
+    page = (README_FILE.parent / "docs" / "layers.md").read_text(encoding="utf-8")
+    dimensions = {f"{k}Pad{d}d" for k in PADDING for d in (1, 2, 3)}  # "`ZeroPad1d` to `3d`"
+    beside = {"Module", "Parameter", "utils"}
+    named = set(re.findall(r"`(\w+)`", page)) | dimensions | beside
+    assert not set(nn.__all__) - named
+    classes = {name for name in named if name[0].isupper()}
+    assert not {name for name in classes if not hasattr(nn, name)}
