@@ -183,20 +183,20 @@ def triplet_margin_loss(
 
 def discriminator_loss(real, fake, kind="non_saturating"):
     if kind in ("minimax", "non_saturating"):
-        return softplus(-real).mean() + softplus(fake).mean()
+        return reduce(softplus(-real)) + reduce(softplus(fake))
     if kind == "least_squares":
-        return ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
+        return reduce((real - 1) ** 2) / 2 + reduce(fake**2) / 2
     if kind == "wasserstein":
-        return fake.mean() - real.mean()
-    return np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean()
+        return reduce(fake) - reduce(real)
+    return reduce(np.maximum(0, 1 - real)) + reduce(np.maximum(0, 1 + fake))
 
 
 def generator_loss(fake, kind="non_saturating"):
     if kind == "minimax":
-        return -softplus(fake).mean()
+        return -reduce(softplus(fake))
     if kind == "non_saturating":
-        return softplus(-fake).mean()
-    return ((fake - 1) ** 2).mean() / 2 if kind == "least_squares" else -fake.mean()
+        return reduce(softplus(-fake))
+    return reduce((fake - 1) ** 2) / 2 if kind == "least_squares" else -reduce(fake)
 
 
 def ctc_loss(

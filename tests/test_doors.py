@@ -93,7 +93,7 @@ def test_a_fault_in_a_text_is_found_at_import():
         "input: like",
     ):
         with pytest.raises(RuntimeError, match="door"):
-            _core._Door("f", text, ["input"], [True])
+            _core._Door("f", text, ["input"], [True], ())
 
 
 def test_every_composed_function_is_exported():

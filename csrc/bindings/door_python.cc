@@ -13,8 +13,12 @@ namespace py = pybind11;
 class PythonDoor {
  public:
   PythonDoor(std::string op, const std::string& asks, const std::vector<std::string>& names,
-             std::vector<bool> arrays)
-      : op_(std::move(op)), names_(names), arrays_(std::move(arrays)), door_(asks, names) {
+             std::vector<bool> arrays, py::tuple defaults)
+      : op_(std::move(op)),
+        names_(names),
+        arrays_(std::move(arrays)),
+        defaults_(std::move(defaults)),
+        door_(asks, names) {
     for (const std::string& name : names_) keys_.emplace_back(name);
   }
 
@@ -32,6 +36,7 @@ class PythonDoor {
         o = PyTuple_GET_ITEM(args.ptr(), static_cast<Py_ssize_t>(i));
       else
         o = PyDict_GetItemWithError(kwargs.ptr(), keys_[i].ptr());
+      if (!o && i < defaults_.size()) o = defaults_[i].ptr();  // None where there is none
       if (!o || o == Py_None) continue;
       if (arrays_[i] && !is_tensor(o)) {
         if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__"))
@@ -101,6 +106,7 @@ class PythonDoor {
   std::vector<std::string> names_;
   std::vector<py::str> keys_;
   std::vector<bool> arrays_;
+  py::tuple defaults_;
   Door door_;
 };
 
@@ -109,7 +115,7 @@ class PythonDoor {
 void register_door(py::module_& m) {
   py::class_<PythonDoor>(m, "_Door", "Checks the arguments of a function composed in Python.")
       .def(py::init<std::string, const std::string&, const std::vector<std::string>&,
-                    std::vector<bool>>())
+                    std::vector<bool>, py::tuple>())
       .def("enter", &PythonDoor::enter);
 }
 

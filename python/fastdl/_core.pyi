@@ -69,7 +69,12 @@ class device:
 class _Door:
     """Checks the arguments of a function composed in Python."""
     def __init__(
-        self, op: str, asks: str, names: Sequence[str], arrays: Sequence[bool]
+        self,
+        op: str,
+        asks: str,
+        names: Sequence[str],
+        arrays: Sequence[bool],
+        defaults: tuple[Any, ...],
     ) -> None: ...
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """(args, kwargs) with arrays as tensors, or None where an argument is symbolic."""

@@ -34,7 +34,8 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         parameters = inspect.signature(function).parameters
         arrays = [str(p.annotation).startswith("ArrayLike") for p in parameters.values()]
-        door = _core._Door(function.__name__, asks, list(parameters), arrays)
+        defaults = [None if p.default is p.empty else p.default for p in parameters.values()]
+        door = _core._Door(function.__name__, asks, list(parameters), arrays, tuple(defaults))
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
