@@ -30,6 +30,7 @@ LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_ent
 
 # Rows that PyTorch lacks, or that differ where the drawn arguments tie, repeat or are empty.
 UNTIMED = (
+    "kl_div", "grid_sample", "affine_grid", "meshgrid", "stochastic_depth",
     "step", "bipolar_sigmoid", "clipped_relu", "maxout",
     "additive_attention", "batched_nms", "blur2d", "contrastive_loss", "cosine_embedding_loss",
     "cosine_similarity", "ctc_loss", "depth_to_space", "dice_loss", "discriminator_loss",
