@@ -4,12 +4,28 @@ A function is here, and not in C++, where composing it costs neither speed nor a
 door (`fastdl.composed.door`), so that bad arguments are refused under its own name.
 """
 
-from importlib import import_module
-from pkgutil import iter_modules
-
+from fastdl.composed import (
+    activations,
+    attention,
+    boxes,
+    contraction,
+    ctc,
+    distance,
+    einsum,
+    embedding_bag,
+    embedding_losses,
+    gan_losses,
+    losses,
+    normalization,
+    pooling,
+    recurrent,
+    word_vectors,
+)
 from fastdl.composed.door import COMPOSED
 
-__all__ = ["COMPOSED"]
-
-for _subject in iter_modules(__path__):
-    import_module(f"fastdl.composed.{_subject.name}")
+# fmt: off
+__all__ = [
+    "COMPOSED", "activations", "attention", "boxes", "contraction", "ctc", "distance", "einsum",
+    "embedding_bag", "embedding_losses", "gan_losses", "losses", "normalization", "pooling",
+    "recurrent", "word_vectors",
+]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -32,10 +31,17 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        parameters = inspect.signature(function).parameters
-        arrays = [str(p.annotation).startswith("ArrayLike") for p in parameters.values()]
-        defaults = [None if p.default is p.empty else p.default for p in parameters.values()]
-        door = _core._Door(function.__name__, asks, list(parameters), arrays, tuple(defaults))
+        # By hand: `inspect` would take a third of the time of importing fastdl.
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        notes = function.__annotations__
+        arrays = [str(notes.get(name, "")).startswith("ArrayLike") for name in names]
+        given = function.__defaults__ or ()
+        first = code.co_argcount - len(given)
+        named = dict(zip(names[first : code.co_argcount], given, strict=True))
+        named |= function.__kwdefaults__ or {}
+        defaults = tuple(named.get(name) for name in names)
+        door = _core._Door(function.__name__, asks, names, arrays, defaults)
 
         @functools.wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
