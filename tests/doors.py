@@ -6,6 +6,7 @@ other: `tests/fuzz_doors.py` draws arguments by this one and calls functions tha
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,8 +65,6 @@ def functions() -> dict[str, Function]:
             parameters = signature_parameters(row["signature"])
             found[row["name"]] = (parameters, row["door"])
     for name, (function, asks) in COMPOSED.items():
-        import inspect
-
         parameters = [
             (p.name, str(p.annotation), None if p.default is p.empty else repr(p.default))
             for p in inspect.signature(function).parameters.values()

@@ -19,6 +19,7 @@ import fastdl
 import fastdl.functional as F
 from fastdl import _core
 from fastdl.composed import COMPOSED
+from tests.doors import signature_parameters
 from tests.opcases import OPS
 from tests.oprow import to_tensor
 
@@ -181,17 +182,7 @@ def _parameters(name, row=None):
     if row is None and name in COMPOSED:
         return list(inspect.signature(getattr(F, name)).parameters)
     row = row or next(s for s in _core._signatures() if s["name"] == name)
-    inside = row["signature"].split("(", 1)[1].rsplit(") ->", 1)[0]
-    parts, depth, part = [], 0, ""
-    for c in inside:
-        depth += (c in "[(") - (c in "])")
-        if c == "," and depth == 0:
-            parts.append(part)
-            part = ""
-        else:
-            part += c
-    names = [p.split(":")[0].strip() for p in [*parts, part]]
-    return [n for n in names if n and n != "*"]
+    return [parameter[0] for parameter in signature_parameters(row["signature"])]
 
 
 def _is_huge_shape(value):

@@ -32,12 +32,7 @@ void define_unary(FunctionTable& t) {
              "Gimpel,\n2016): x * (1 + erf(x / sqrt(2))) / 2, or with approximate='tanh'\n"
              "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2.",
              [](const Tensor& x, const std::string& approximate) {
-               if (approximate == "tanh") return gelu_tanh(x);
-               if (approximate == "none") return gelu(x);
-               throw Error(ErrorKind::argument, "gelu",
-                           "there is no approximation '" + approximate + "'")
-                   .show("input", x)
-                   .remedy("approximate is 'none' or 'tanh'");
+               return approximate == "tanh" ? gelu_tanh(x) : gelu(x);
              });
   t.both("clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor",
          "",
