@@ -49,6 +49,7 @@ class Array:
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         count = int(np.prod(self.shape, dtype=np.int64))
+        values: np.ndarray
         if self.kind == "uniform":
             values = rng.uniform(self.low, self.high, count)
         elif self.kind == "distinct":
@@ -164,7 +165,9 @@ class Call:
         return tuple(_fill(a, rest) for a in self.args)
 
 
-def call(*args: Any, note: str = "", gradient: bool = True, wide_only: bool = False, **kwargs: Any):
+def call(
+    *args: Any, note: str = "", gradient: bool = True, wide_only: bool = False, **kwargs: Any
+) -> Call:
     return Call(args, kwargs, note, gradient, wide_only)
 
 
@@ -253,7 +256,9 @@ class Op:
     # "result", "gradient" (over broadcast dimensions), or nothing.
     follows_strides: str = ""
 
-    def make(self, size: int, dtype: str = "float32", device: str = "cpu"):
+    def make(
+        self, size: int, dtype: str = "float32", device: str = "cpu"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) of one call over about `size` elements, as tensors."""
         one = self.sized(size)
         tensors = [to_tensor(a, dtype, device) for a in one.draw(self.name)]
@@ -288,7 +293,8 @@ def results(returned: Any) -> list[Any]:
 def to_array(t: fastdl.Tensor) -> np.ndarray:
     """The values in float64, or the integer or bool dtype that they have."""
     t = t.detach().cpu()
-    return t.double().numpy() if t.dtype.is_floating_point else t.numpy()
+    values: np.ndarray = (t.double() if t.dtype.is_floating_point else t).numpy()
+    return values
 
 
 def check(got: fastdl.Tensor, expected: np.ndarray, dtype: str, tolerance: Tolerance) -> None:
