@@ -96,12 +96,37 @@ void gemm_wide(const Gemm<T>& g) {
   if (n < g.n) gemm_serial(part_of(g, 0, g.m, n, g.n - n));
 }
 
+// Sums are added up in the order of a wide tile, so that who computes does not show in the bits.
+template <class T>
+void gemm_streamed(const Gemm<T>& g) {
+  constexpr int64_t kSize = Vec<T>::size;
+  alignas(64) T sums[kStreamCols<T>];
+  const int64_t n = g.n / kSize * kSize, step = block_k<T>(g.k);
+  const int64_t width = round_up(even(n, kStreamCols<T>), kSize);
+  for (int64_t j = 0; j < n; j += width) {
+    const int64_t cols = std::min(width, n - j);
+    T* const c = g.c + j;
+    for (int64_t p = 0; p < g.k; p += step) {
+      std::fill_n(sums, cols, T(0));
+      add_rows(std::min(step, g.k - p), cols, g.a + p * g.a_col, g.a_col, g.b + p * g.b_row + j,
+               g.b_row, sums);
+      if (g.accumulate || p > 0)
+        for (int64_t i = 0; i < cols; ++i) c[i] += sums[i];
+      else
+        std::copy_n(sums, cols, c);
+    }
+    finish(g, 0, 1, j, cols);
+  }
+  if (n < g.n) gemm_wide(part_of(g, 0, 1, n, g.n - n));
+}
+
 }  // namespace
 
 template <class T, class S>
 void gemm_serial(const Gemm<T, S>& g) {
   if constexpr (std::is_same_v<T, S>) {
     if (is_dots(g)) return has_vector(g) ? gemm_vector_serial(g) : gemm_dots_serial(g);
+    if (is_streamed(g)) return gemm_streamed(g);
     if (is_wide(g)) return gemm_wide(g);
   }
   constexpr int64_t kCols = kTileCols<T>;
@@ -148,10 +173,6 @@ void gemm_serial(const Gemm<T, S>& g) {
     p0 += step;
   } while (p0 < g.k);
 }
-
-// launchers
-
-namespace {}  // namespace
 
 // launchers
 
@@ -385,7 +406,9 @@ void gemm_thin(const Context& context, const Gemm<T>& g) {
 // One or two groups of rows by a B with contiguous rows, which is read in place.
 template <class T>
 void gemm_in_place(const Context& context, const Gemm<T>& g) {
-  const int64_t width = is_wide(g) ? wide_cols<T>(g.m, g.n) : kTileCols<T>;
+  const int64_t width = is_streamed(g) ? kStreamCols<T> / 4
+                        : is_wide(g)   ? wide_cols<T>(g.m, g.n)
+                                       : kTileCols<T>;
   const int64_t share = std::min(kChunkMacs / g.m, kSkinnyChunk) / std::max<int64_t>(g.k, 1);
   const int64_t grain = std::max<int64_t>(share / width, 1) * width;
   context.parallel_for(g.n, grain, [&](int64_t begin, int64_t end) {

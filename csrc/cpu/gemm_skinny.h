@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/context.h"
+#include "cpu/cache.h"
 #include "cpu/dot_tile.h"
 #include "cpu/gemm.h"
 
@@ -70,6 +71,37 @@ void gemm_vector_serial(const Gemm<T>& g) {
       c = g.accumulate ? c + sum : sum;
     }
   finish(g, 0, g.m, 0, g.n);
+}
+
+// A row by a matrix that comes from beyond the second-level cache: it is read as it lies, row after row,
+// while the sums stay in the first-level cache. A tile has the sums in registers, and so reads narrow
+// pieces of rows, at each of which the hardware's prefetching begins anew.
+template <class T>
+inline constexpr int64_t kStreamCols = 2048;  // of a piece, at most; at least a quarter
+
+template <class T>
+bool is_streamed(const Gemm<T>& g) {
+  return g.m == 1 && g.b_col == 1 && g.n >= kStreamCols<T> / 4 &&
+         g.k * g.n * static_cast<int64_t>(sizeof(T)) > cache_sizes().l2 / 2;
+}
+
+// sums[j] += a[0] b[j] + a[a_col] b[b_row + j] + ... over k rows; n is a multiple of the registers.
+template <class T>
+void add_rows(int64_t k, int64_t n, const T* a, int64_t a_col, const T* b, int64_t b_row, T* sums) {
+  constexpr int64_t kSize = Vec<T>::size, kAhead = 1024 / sizeof(T);
+  for (int64_t p = 0; p < k; ++p, b += b_row) {
+    const Vec<T> factor(a[p * a_col]);
+    const auto add = [&](int64_t from, int64_t to, const T* ahead) {
+      for (int64_t j = from; j < to; j += kSize) {
+        __builtin_prefetch(ahead + j);
+        Vec<T> sum = Vec<T>::load(sums + j);
+        sum += factor * Vec<T>::load(b + j);
+        sum.store(sums + j);
+      }
+    };
+    add(0, n - kAhead, b + kAhead);
+    add(n - kAhead, n, b + b_row + kAhead - n);  // of the next row
+  }
 }
 
 template <class T>
