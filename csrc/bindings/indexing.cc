@@ -7,6 +7,7 @@
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/selection.h"
+#include "ops/shape.h"
 
 namespace fastdl::bindings {
 namespace {
@@ -81,6 +82,18 @@ Item item_of(PyObject* o, const Tensor& x) {
   return item;
 }
 
+// An index of dimension `dim`, from its end if negative, as one from its start.
+int64_t in_range(const Tensor& x, int dim, int64_t i) {
+  const int64_t size = x.size(dim);
+  if (i < -size || i >= size)
+    throw Error(ErrorKind::index, kOp,
+                text("index ", i, " is out of range for dim ", dim, " of size ", size))
+        .show("input", x)
+        .remedy(size ? text("use an index from ", -size, " to ", size - 1)
+                     : "the dimension is empty");
+  return i < 0 ? i + size : i;
+}
+
 std::vector<Item> items_of(const Tensor& x, PyObject* key) {
   const Owned tuple(PyTuple_Check(key) ? Py_NewRef(key) : check(PyTuple_Pack(1, key)));
   std::vector<Item> items;
@@ -128,7 +141,7 @@ class Parser {
         for (int64_t i = 0; i < item.number; ++i) whole(false);
         return;
       case Item::slice: return slice(item.object);
-      case Item::integer: return one(item.number);
+      case Item::integer: return window(in_range(x_, dim(), item.number), 1, 1);
       case Item::index:
         selection.parts.push_back({item.tensor, x_.size(dim()), false, true});
         return whole(true);
@@ -153,17 +166,6 @@ class Parser {
   void whole(bool indexed) {
     keep(x_.size(dim()), indexed);
     window(0, 1, x_.size(dim()));
-  }
-
-  void one(int64_t i) {
-    const int64_t size = x_.size(dim());
-    if (i < -size || i >= size)
-      throw Error(ErrorKind::index, kOp,
-                  text("index ", i, " is out of range for dim ", dim(), " of size ", size))
-          .show("input", x_)
-          .remedy(size ? text("use an index from ", -size, " to ", size - 1)
-                       : "the dimension is empty");
-    window(i < 0 ? i + size : i, 1, 1);
   }
 
   void slice(PyObject* slice) {
@@ -244,8 +246,12 @@ PyObject* call_symbolic_item(PyObject* self, PyObject* key) {
 }  // namespace
 
 PyObject* get_item(PyObject* self, PyObject* key) {
-  PyObject* const item = guarded(
-      [&] { return wrap(read_selected(kOp, tensor_of(self), parse(tensor_of(self), key))); });
+  PyObject* const item = guarded([&] {
+    const Tensor& x = tensor_of(self);
+    if (int64_t i; PyLong_CheckExact(key) && x.dim() > 0 && as_integer(key, i))
+      return wrap(row(x, in_range(x, 0, i)));
+    return wrap(read_selected(kOp, x, parse(x, key)));
+  });
   return item ? item : guarded([&] { return call_symbolic_item(self, key); });
 }
 
@@ -256,10 +262,7 @@ PyObject* get_row(PyObject* self, Py_ssize_t i) {
       PyErr_SetString(PyExc_TypeError, "a 0-d tensor has no items");
       return nullptr;
     }
-    Item row, rest;
-    row.kind = Item::integer, row.number = i;
-    rest.kind = Item::ellipsis, rest.number = x.dim() - 1;
-    return wrap(select_view(x, Parser(x, {row, rest}).selection));
+    return wrap(row(x, in_range(x, 0, i)));
   });
 }
 

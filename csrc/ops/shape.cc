@@ -201,6 +201,23 @@ Tensor slice(const Tensor& x, const Window& w) {
                      [w, from = x.shape()](const Tensor& g) { return embed(g, w, from); });
 }
 
+Tensor row(const Tensor& x, int64_t i) {
+  Dims shape = x.shape(), stride = x.stride();
+  shape.erase(0);
+  stride.erase(0);
+  const int64_t offset = x.offset() + (x.numel() > 0 ? i * x.stride()[0] : 0);
+  return record_view("index", x, x.view(shape, stride, offset),
+                     [i, n = x.size(0)](const Tensor& g) {
+                       Dims shape = g.shape();
+                       shape.insert(0, 1);
+                       Window w{Dims::filled(shape.n, 0), Dims::filled(shape.n, 1), shape};
+                       w.start[0] = i;
+                       Dims from = shape;
+                       from[0] = n;
+                       return embed(reshape(g, shape), w, from);
+                     });
+}
+
 Tensor embed(const Tensor& g, const Window& w, const Dims& shape) {
   Tensor y = full(shape, 0, g.dtype(), g.device());
   {

@@ -25,6 +25,7 @@ struct Window {
   Dims start, step, length;
 };
 Tensor slice(const Tensor& x, const Window& window);
+Tensor row(const Tensor& x, int64_t i);  // x[i], 0 <= i < x.size(0)
 // Zeros of `shape` with g in the window: the gradient of slice.
 Tensor embed(const Tensor& g, const Window& window, const Dims& shape);
 
