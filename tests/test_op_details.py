@@ -185,14 +185,37 @@ def test_floor_division_of_floats_is_pythons():
                 assert got == expected or (got != got and expected != expected), (x, y, got)
 
 
-def test_masks_have_operators_and_numbers_do_not():
+def test_operators_of_bits():
     a, b = fastdl.tensor([True, True, False, False]), fastdl.tensor([True, False, True, False])
     assert (a & b).tolist() == [True, False, False, False]
     assert (a | b).tolist() == [True, True, True, False]
     assert (a ^ b).tolist() == [False, True, True, False]
     assert (~a).tolist() == [False, False, True, True]
-    with pytest.raises(errors.DTypeError, match="bool"):
-        fastdl.tensor([1, 2]) & fastdl.tensor([1, 2])
+    with pytest.raises(errors.DTypeError, match="bitwise_and: input is not a tensor of integers"):
+        fastdl.ones(2) & fastdl.ones(2)
+    with pytest.raises(errors.DTypeError, match="bitwise_left_shift"):
+        a << b
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_bits_of_every_integer(dtype):
+    values = np.array([0, 1, 5, 100, 127, -1, -128], "int64").astype(dtype)
+    x, bits = fastdl.tensor(values), 8 * values.dtype.itemsize
+    for name in ("and", "or", "xor", "lshift", "rshift"):
+        operation = getattr(operator, f"__{name}__")
+        assert operation(x, 3).tolist() == operation(values, values.dtype.type(3)).tolist()
+    assert (~x).tolist() == (~values).tolist()
+    # A shift that leaves no bit, which C++ does not define.
+    for by in (bits, 100) if dtype == "uint8" else (bits, 100, -1):
+        assert (x << by).tolist() == [0] * len(values)
+        assert (x >> by).tolist() == [-int(v < 0) for v in values]
+
+
+def test_a_number_takes_a_format():
+    assert f"{fastdl.tensor(1.25):.3f} {fastdl.tensor(7):04d}" == "1.250 0007"
+    assert f"{fastdl.tensor([1, 2])}" == "tensor([1, 2])"
+    with pytest.raises(errors.ArgumentError, match="without dimensions"):
+        f"{fastdl.tensor([1.0]):.3f}"
 
 
 def test_gelu_and_clamp_refuse_what_they_do_not_know():

@@ -1,6 +1,7 @@
 // Rows of the function table: arithmetic, comparisons, reductions, matrix products.
 #include "bindings/signature.h"
 #include "ops/binary.h"
+#include "ops/bitwise.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/matmul.h"
@@ -106,6 +107,23 @@ void define_binary(FunctionTable& t) {
   FASTDL_BINARY_ROW(logical_and, "Whether both are not 0, elementwise, as bool.");
   FASTDL_BINARY_ROW(logical_or, "Whether either is not 0, elementwise, as bool.");
   FASTDL_BINARY_ROW(logical_xor, "Whether just one is not 0, elementwise, as bool.");
+  FASTDL_BINARY_ROW(
+      bitwise_and,
+      "The bits that both have, elementwise, as input & other; of bools, whether both "
+      "are true.\n\nFor integers and bools (DTypeError); see add.");
+  FASTDL_BINARY_ROW(bitwise_or, "The bits that either has, as input | other; see bitwise_and.");
+  FASTDL_BINARY_ROW(bitwise_xor, "The bits that just one has, as input ^ other; see bitwise_and.");
+  FASTDL_BINARY_ROW(bitwise_left_shift,
+                    "The bits of input moved up by other, as input << other; see add.\n\nFor "
+                    "integers (DTypeError). A shift below 0, or by all bits and more, gives 0.");
+  FASTDL_BINARY_ROW(bitwise_right_shift,
+                    "The bits of input moved down by other, as input >> other; see add.\n\nFor "
+                    "integers (DTypeError). The sign is kept: a shift below 0, or by all bits and "
+                    "more,\nleaves -1 of a negative number and 0 of another.");
+  t.both("bitwise_not(input: ArrayLike) -> Tensor", "",
+         "The other bits, elementwise, as ~input; of bools, the other truth.\n\nFor integers and "
+         "bools (DTypeError).",
+         [](const Tensor& x) { return bitwise_not(x); });
   t.function(
       "where(condition: ArrayLike, input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",
       "condition: bool", "input where condition (bool) is true, else other; all three broadcast.",

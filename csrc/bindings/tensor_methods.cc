@@ -134,6 +134,10 @@ void define_queries(FunctionTable& t) {
   t.method("stride(self) -> tuple[int, ...]", "",
            "The distance between neighbours per dimension, in elements.",
            [](const Tensor& x) { return wrap(x.stride()); });
+  t.method("element_size(self) -> int", "", "Bytes of an element.",
+           [](const Tensor& x) { return static_cast<int64_t>(item_size(x.dtype())); });
+  t.method("is_floating_point(self) -> bool", "", "Whether the dtype is one of floats.",
+           [](const Tensor& x) { return is_floating(x.dtype()); });
   t.method("is_contiguous(self, memory_format: memory_format | None = None) -> bool", "",
            "Whether the elements are in order without gaps. An image of one channel or pixel is so "
            "in\neither memory format.",
@@ -300,6 +304,18 @@ void define_protocols(FunctionTable& t) {
                throw PythonError();
              }
              return converted.release();
+           });
+  t.method("__format__(self, format_spec: Any) -> str", "",
+           "The number of a tensor without dimensions, as in f'{loss:.4f}'; without a format, str.",
+           [](PyObject* self, PyObject* format) {
+             const Tensor& x = tensor_of(self);
+             if (x.dim() > 0 && PyObject_IsTrue(format) == 1)
+               throw argument_error("format", "only a tensor without dimensions takes a format")
+                   .show("input", x)
+                   .remedy("format its elements, or a sum such as x.mean()");
+             if (x.dim() > 0) return check(PyObject_Str(self));
+             const Owned number(item(x));
+             return check(PyObject_Format(number.get(), format));
            });
   t.method("__deepcopy__(self, memo: Any) -> Tensor", "", "A leaf with a copy of the memory.",
            [](PyObject* self, PyObject*) {

@@ -11,6 +11,7 @@
 #include "bindings/signature.h"
 #include "core/capture.h"
 #include "ops/binary.h"
+#include "ops/bitwise.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/matmul.h"
@@ -94,25 +95,6 @@ PyObject* unary_slot(PyObject* self) {
   return guarded([&] { return wrap(op(tensor_of(self))); });
 }
 
-// The operators & | ^ ~ are those of masks.
-void check_masks(const char* op, const Tensor& a, const Tensor& b) {
-  if (a.dtype() == DType::boolean && b.dtype() == DType::boolean) return;
-  throw Error(ErrorKind::dtype, op, "the operator is for bool tensors")
-      .show("input", a)
-      .show("other", b)
-      .remedy("compare first, as in x > 0, or use logical_and, logical_or, logical_xor");
-}
-Tensor mask_and(const Tensor& a, const Tensor& b) {
-  return check_masks("and", a, b), logical_and(a, b);
-}
-Tensor mask_or(const Tensor& a, const Tensor& b) {
-  return check_masks("or", a, b), logical_or(a, b);
-}
-Tensor mask_xor(const Tensor& a, const Tensor& b) {
-  return check_masks("xor", a, b), logical_xor(a, b);
-}
-Tensor mask_not(const Tensor& a) { return check_masks("not", a, a), logical_not(a); }
-
 PyObject* power(PyObject* a, PyObject* b, PyObject*) {
   int overflow = 0;
   if (is_tensor(a) && PyLong_Check(b) && PyLong_AsLongAndOverflow(b, &overflow) == 2)
@@ -181,6 +163,10 @@ PyObject* get_shape(PyObject* self, void*) { return wrap(tensor_of(self).shape()
 PyObject* get_dtype(PyObject* self, void*) { return wrap(tensor_of(self).dtype()); }
 PyObject* get_device(PyObject* self, void*) { return wrap(tensor_of(self).device()); }
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(tensor_of(self).dim()); }
+PyObject* get_nbytes(PyObject* self, void*) {
+  const Tensor& x = tensor_of(self);
+  return PyLong_FromLongLong(x.numel() * static_cast<int64_t>(item_size(x.dtype())));
+}
 PyObject* get_requires_grad(PyObject* self, void*) {
   return PyBool_FromLong(requires_grad(tensor_of(self)));
 }
@@ -249,6 +235,7 @@ PyGetSetDef attributes[] = {
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
     {"device", get_device, nullptr, "Where the elements are.", nullptr},
     {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
+    {"nbytes", get_nbytes, nullptr, "Bytes of all elements.", nullptr},
     {"requires_grad", get_requires_grad, assign_requires_grad,
      "Whether gradients flow to this tensor; settable on leaves.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() has added up, or None.", nullptr},
@@ -273,10 +260,12 @@ PyNumberMethods numbers = [] {
   n.nb_matrix_multiply = binary_slot<matmul>;
   n.nb_negative = unary_slot<neg>;
   n.nb_absolute = unary_slot<abs>;
-  n.nb_and = binary_slot<mask_and>;
-  n.nb_or = binary_slot<mask_or>;
-  n.nb_xor = binary_slot<mask_xor>;
-  n.nb_invert = unary_slot<mask_not>;
+  n.nb_and = binary_slot<bitwise_and>;
+  n.nb_or = binary_slot<bitwise_or>;
+  n.nb_xor = binary_slot<bitwise_xor>;
+  n.nb_invert = unary_slot<bitwise_not>;
+  n.nb_lshift = binary_slot<bitwise_left_shift>;
+  n.nb_rshift = binary_slot<bitwise_right_shift>;
   n.nb_inplace_add = inplace_slot<Binary::add>;
   n.nb_inplace_subtract = inplace_slot<Binary::sub>;
   n.nb_inplace_multiply = inplace_slot<Binary::mul>;

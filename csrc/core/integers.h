@@ -61,5 +61,20 @@ FASTDL_HD constexpr T power(T a, T b) {
   }
   return static_cast<T>(result);
 }
+// Shifts by less than 0, or by all bits and more, leave nothing; to the right, the sign.
+template <class T>
+FASTDL_HD constexpr bool shifts_out(T n) {
+  return static_cast<Wide<T>>(n) >= 8 * sizeof(T);
+}
+template <class T>
+FASTDL_HD constexpr T left_shift(T a, T n) {
+  return shifts_out(n) ? 0 : static_cast<T>(static_cast<Wide<T>>(a) << n);
+}
+template <class T>
+FASTDL_HD constexpr T right_shift(T a, T n) {
+  if (!shifts_out(n)) return static_cast<T>(a >> n);
+  if constexpr (std::is_signed_v<T>) return a < 0 ? -1 : 0;
+  return 0;
+}
 
 }  // namespace fastdl::integers

@@ -10,6 +10,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   for (const auto family : {register_adaptive_pool,
                             register_batch_norm,
                             register_binary,
+                            register_bitwise,
                             register_conv2d,
                             register_conv3d,
                             register_copy,

@@ -65,6 +65,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_adaptive_pool(*registry);
   register_batch_norm(*registry);
   register_binary(*registry);
+  register_bitwise(*registry);
   register_conv2d(*registry);
   register_conv3d(*registry);
   register_copy(*registry);

@@ -8,6 +8,7 @@ namespace fastdl::cuda {
 void register_adaptive_pool(Registry& registry);
 void register_batch_norm(Registry& registry);
 void register_binary(Registry& registry);
+void register_bitwise(Registry& registry);
 void register_conv2d(Registry& registry);
 void register_conv3d(Registry& registry);
 void register_copy(Registry& registry);

@@ -517,6 +517,33 @@ def bincount(input: ArrayLike, weights: ArrayLike | None = None, minlength: int 
 
     Raises IndexRangeError for negative numbers. Differentiable in weights."""
 
+def bitwise_and(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The bits that both have, elementwise, as input & other; of bools, whether both are true.
+
+    For integers and bools (DTypeError); see add."""
+
+def bitwise_left_shift(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The bits of input moved up by other, as input << other; see add.
+
+    For integers (DTypeError). A shift below 0, or by all bits and more, gives 0."""
+
+def bitwise_not(input: ArrayLike) -> Tensor:
+    """The other bits, elementwise, as ~input; of bools, the other truth.
+
+    For integers and bools (DTypeError)."""
+
+def bitwise_or(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The bits that either has, as input | other; see bitwise_and."""
+
+def bitwise_right_shift(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The bits of input moved down by other, as input >> other; see add.
+
+    For integers (DTypeError). The sign is kept: a shift below 0, or by all bits and more,
+    leaves -1 of a negative number and 0 of another."""
+
+def bitwise_xor(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
+    """The bits that just one has, as input ^ other; see bitwise_and."""
+
 def blur2d(input: ArrayLike, stride: int | Sequence[int] = 1) -> Tensor:
     """Each channel filtered by [1, 2, 1] / 4 along rows and columns, zeros beyond the border.
 
@@ -1918,6 +1945,9 @@ class Tensor:
     def device(self) -> _Device:
         """Where the elements are."""
     @property
+    def nbytes(self) -> _Int:
+        """Bytes of all elements."""
+    @property
     def ndim(self) -> _Int:
         """The number of dimensions."""
     @property
@@ -1952,6 +1982,7 @@ class Tensor:
     def __float__(self) -> builtins.float: ...
     def __neg__(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
+    def __invert__(self) -> Tensor: ...
     def __add__(self, other: ArrayLike | Number) -> Tensor: ...
     def __radd__(self, other: ArrayLike | Number) -> Tensor: ...
     def __iadd__(self, other: ArrayLike | Number) -> Tensor: ...
@@ -1964,6 +1995,20 @@ class Tensor:
     def __truediv__(self, other: ArrayLike | Number) -> Tensor: ...
     def __rtruediv__(self, other: ArrayLike | Number) -> Tensor: ...
     def __itruediv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __floordiv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rfloordiv__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __mod__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rmod__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __and__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rand__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __or__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __ror__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __xor__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rxor__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __lshift__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rlshift__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rshift__(self, other: ArrayLike | Number) -> Tensor: ...
+    def __rrshift__(self, other: ArrayLike | Number) -> Tensor: ...
     def __pow__(self, other: ArrayLike | Number) -> Tensor: ...
     def __rpow__(self, other: ArrayLike | Number) -> Tensor: ...
     def __matmul__(self, other: ArrayLike) -> Tensor: ...
@@ -1991,6 +2036,8 @@ class Tensor:
         """The DLPack capsule that other libraries read this tensor's memory through."""
     def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
         """DLPack's code of the device, and its index."""
+    def __format__(self, format_spec: Any) -> str:
+        """The number of a tensor without dimensions, as in f'{loss:.4f}'; without a format, str."""
     def _add_hook(self, hook: Any) -> builtins.int:
         """Calls hook(gradient) in every backward pass; see register_hook."""
     def _remove_hook(self, id: builtins.int) -> None:
@@ -2115,6 +2162,27 @@ class Tensor:
         int64; or the sum of the weights there, in their dtype and the order of the input.
 
         Raises IndexRangeError for negative numbers. Differentiable in weights."""
+    def bitwise_and(self, other: ArrayLike | Number) -> Tensor:
+        """The bits that both have, elementwise, as input & other; of bools, whether both are true.
+
+        For integers and bools (DTypeError); see add."""
+    def bitwise_left_shift(self, other: ArrayLike | Number) -> Tensor:
+        """The bits of input moved up by other, as input << other; see add.
+
+        For integers (DTypeError). A shift below 0, or by all bits and more, gives 0."""
+    def bitwise_not(self) -> Tensor:
+        """The other bits, elementwise, as ~input; of bools, the other truth.
+
+        For integers and bools (DTypeError)."""
+    def bitwise_or(self, other: ArrayLike | Number) -> Tensor:
+        """The bits that either has, as input | other; see bitwise_and."""
+    def bitwise_right_shift(self, other: ArrayLike | Number) -> Tensor:
+        """The bits of input moved down by other, as input >> other; see add.
+
+        For integers (DTypeError). The sign is kept: a shift below 0, or by all bits and more,
+        leaves -1 of a negative number and 0 of another."""
+    def bitwise_xor(self, other: ArrayLike | Number) -> Tensor:
+        """The bits that just one has, as input ^ other; see bitwise_and."""
     def bmm(self, mat2: ArrayLike) -> Tensor:
         """The products of two batches of matrices, [B, N, P]; nothing broadcasts."""
     def bool(self) -> Tensor:
@@ -2187,6 +2255,8 @@ class Tensor:
         """The scalar product of two vectors."""
     def double(self) -> Tensor:
         """As float64."""
+    def element_size(self) -> builtins.int:
+        """Bytes of an element."""
     def elu_(self, alpha: builtins.float = 1.0) -> Tensor:
         """In place, elementwise x above 0, alpha * (exp(x) - 1) below (Clevert, Unterthiner and Hochreiter, 2015)."""
     def eq(self, other: ArrayLike | Number) -> Tensor:
@@ -2309,6 +2379,8 @@ class Tensor:
     def is_contiguous(self, memory_format: memory_format | None = None) -> builtins.bool:
         """Whether the elements are in order without gaps. An image of one channel or pixel is so in
         either memory format."""
+    def is_floating_point(self) -> builtins.bool:
+        """Whether the dtype is one of floats."""
     def is_pinned(self) -> builtins.bool:
         """Whether the memory is page-locked by pin_memory."""
     def isfinite(self) -> Tensor:

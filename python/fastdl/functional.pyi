@@ -35,6 +35,12 @@ from fastdl._core import batched_nms as batched_nms
 from fastdl._core import binary_cross_entropy as binary_cross_entropy
 from fastdl._core import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from fastdl._core import bincount as bincount
+from fastdl._core import bitwise_and as bitwise_and
+from fastdl._core import bitwise_left_shift as bitwise_left_shift
+from fastdl._core import bitwise_not as bitwise_not
+from fastdl._core import bitwise_or as bitwise_or
+from fastdl._core import bitwise_right_shift as bitwise_right_shift
+from fastdl._core import bitwise_xor as bitwise_xor
 from fastdl._core import blur2d as blur2d
 from fastdl._core import bmm as bmm
 from fastdl._core import broadcast_to as broadcast_to
@@ -315,6 +321,12 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "bincount",
     "bipolar_sigmoid",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
     "blur2d",
     "bmm",
     "box_area",
