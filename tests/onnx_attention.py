@@ -81,7 +81,7 @@ def attention(inputs, attributes):
     scale = attributes.get("scale") or 1 / math.sqrt(q.shape[-1])
     precision = attributes.get("softmax_precision")
     if not cap and attributes["outputs"] < 4 and precision is None:
-        y = F.scaled_dot_product_attention(q, keys, values, mask, scale=scale)
+        y = F.scaled_dot_product_attention(q, k, v, mask, scale=scale, enable_gqa=True)
     else:
         steps = [q * scale @ keys.transpose(-2, -1)]
         steps.append(cap * F.tanh(steps[0] / cap) if cap else steps[0])
