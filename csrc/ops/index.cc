@@ -243,9 +243,10 @@ Tensor scatter_mean(const Tensor& x, int64_t dim, const Tensor& index, const Ten
                     bool include_self) {
   constexpr const char* op = "scatter_reduce";
   const int d = normalize_dim(op, dim, x.dim());
-  if (item_size(x.dtype()) == 2)
-    return cast(scatter_mean(cast(x, DType::f32), dim, index, cast(src, DType::f32), include_self),
-                x.dtype());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& a,
+                          const Tensor& b) { return scatter_mean(a, d, index, b, include_self); },
+                      x, src);
   const Tensor total = scatter_reduce(op, Reduce::sum, x, dim, index, src, include_self);
   Tensor count = count_of(d, index, x.shape());
   count = include_self ? count + 1 : maximum(count, scalar_like(1, count));
