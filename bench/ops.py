@@ -34,9 +34,10 @@ UNTIMED = (
     "step", "bipolar_sigmoid", "clipped_relu", "maxout",
     "additive_attention", "batched_nms", "blur2d", "contrastive_loss", "cosine_embedding_loss",
     "cosine_similarity", "ctc_loss", "depth_to_space", "dice_loss", "discriminator_loss",
-    "focal_loss", "generator_loss", "gru_reset_before", "hinge_loss", "index_copy",
+    "focal_loss", "generator_loss", "gru_reset_before", "hinge_loss", "histogram", "index_copy",
+    "index_put",
     "margin_ranking_loss", "max_unpool1d", "max_unpool2d", "max_unpool3d",
-    "negative_sampling_loss", "nms", "pad", "peephole_lstm", "repeat", "rnn", "roi_align",
+    "negative_sampling_loss", "nms", "pad", "peephole_lstm", "put", "repeat", "rnn", "roi_align",
     "roi_pool", "scatter", "sigmoid_focal_loss", "space_to_depth",
 )  # fmt: skip
 
@@ -174,7 +175,10 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "broadcast_to": torch.broadcast_to,
     "unflatten": torch.unflatten,
     "expand": lambda x, shape: x.expand(shape),
+    "cummax": lambda x, dim: tuple(torch.cummax(x, dim)),
+    "cummin": lambda x, dim: tuple(torch.cummin(x, dim)),
     "scatter_add": torch.scatter_add,
+    "scatter_reduce": torch.scatter_reduce,
     "layer_norm": _row_norm(R.layer_norm),
     "rms_norm": _row_norm(R.rms_norm),
     "adaptive_instance_norm": _adaptive_instance_norm,
