@@ -6,7 +6,7 @@ import math
 
 import fastdl
 import fastdl.functional as F
-from tests.onnx_common import reject, scalar
+from tests.onnx_common import scalar
 
 
 def from_start(index, size):
@@ -27,12 +27,19 @@ def elements(inputs, attributes):
     return F.gather(x, axis, from_start(index, x.shape[axis]))
 
 
+def scattered(x, axis, index, updates, how):
+    """Updates put at an index, or reduced with what is there."""
+    if how == "none":
+        return F.scatter(x, axis, index, updates)
+    names = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
+    return F.scatter_reduce(x, axis, index, updates, names[how])
+
+
 def scatter_elements(inputs, attributes):
     x, index, updates = inputs
-    how, axis = attributes.get("reduction", "none"), attributes.get("axis", 0)
+    axis = attributes.get("axis", 0)
     index = from_start(index, x.shape[axis])
-    reject(how not in ("none", "add"), "scatter that reduces")
-    return (F.scatter_add if how == "add" else F.scatter)(x, axis, index, updates)
+    return scattered(x, axis, index, updates, attributes.get("reduction", "none"))
 
 
 def rows_of(index, shape):
@@ -59,12 +66,11 @@ def gather_nd(inputs, attributes):
 
 def scatter_nd(inputs, attributes):
     x, index, updates = inputs
-    how, k = attributes.get("reduction", "none"), index.shape[-1]
-    reject(how not in ("none", "add"), "scatter that reduces")
-    rows, flat = rows_of(index, x.shape[:k]).reshape(-1), x.reshape([-1, *x.shape[k:]])
-    updates = updates.reshape([-1, *x.shape[k:]])
-    function = F.index_add if how == "add" else F.index_copy
-    return function(flat, 0, rows, updates).reshape(x.shape)
+    k, rest = index.shape[-1], x.shape[index.shape[-1] :]
+    rows, flat = rows_of(index, x.shape[:k]), x.reshape([-1, *rest])
+    updates = updates.reshape([-1, *rest])
+    rows = rows.reshape([-1, *[1] * len(rest)]).expand(updates.shape)
+    return scattered(flat, 0, rows, updates, attributes.get("reduction", "none")).reshape(x.shape)
 
 
 def compress(inputs, attributes):

@@ -90,11 +90,7 @@ def run_graph(graph, outer, inputs):
     for node in graph.node:
         attributes = {a.name: _attribute(a, values) for a in node.attribute}
         attributes["outputs"] = len(node.output)
-        try:
-            results = OPERATORS[node.op_type]([values[n] for n in node.input], attributes)
-        except fastdl.errors.DTypeError as error:
-            reject("is not supported on cpu" in error.problem, "no kernel for float16 on the CPU")
-            raise
+        results = OPERATORS[node.op_type]([values[n] for n in node.input], attributes)
         results = results if isinstance(results, tuple) else (results,)
         values.update(zip(node.output, results, strict=False))
     return [values[o.name] for o in graph.output]
