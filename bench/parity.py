@@ -70,6 +70,7 @@ NO_COUNTERPART = {
     "meshgrid": "takes tensors one by one in PyTorch",
     "negative_sampling_loss": "not in PyTorch, or not as a function",
     "nms": "in torchvision",
+    "deform_conv2d": "in torchvision",
     "peephole_lstm": "not in PyTorch, or not as a function",
     "pixel_norm": "not in PyTorch, or not as a function",
     "put": "with repeated indices, which are drawn, the last wins; PyTorch does not say",

@@ -44,7 +44,6 @@ LEFT_OUT = {
         "decoding images": "ImageDecoder",
         "training by operators; fastdl.optim has these": "Adagrad Adam Momentum",
         "functions of matrices": "Det",
-        "deformable convolution": "DeformConv",
         "draws other numbers": "Bernoulli RandomUniformLike",
     }.items()
 }

@@ -46,6 +46,13 @@ def conv(inputs, attributes):
                     groups=attributes.get("group", 1))  # fmt: skip
 
 
+def deform_conv(inputs, attributes):
+    x, w, offset, bias, mask = [*inputs, None, None][:5]
+    pads, strides, dilations = window(x, list(w.shape[2:]), attributes)
+    x, padding = with_pads(x, pads, 0.0)
+    return F.deform_conv2d(x, offset, w, bias, strides, padding, dilations, mask)
+
+
 def conv_transpose(inputs, attributes):
     x, w, *bias = inputs
     n = w.ndim - 2
@@ -153,6 +160,6 @@ def window_sums(x, kernel, strides, dilations, ceil):
 
 
 OPERATORS = {
-    "Conv": conv, "ConvTranspose": conv_transpose, "MaxPool": max_pool, "MaxUnpool": max_unpool,
-    "AveragePool": average_pool, "LpPool": lp_pool,
+    "Conv": conv, "DeformConv": deform_conv, "ConvTranspose": conv_transpose,
+    "MaxPool": max_pool, "MaxUnpool": max_unpool, "AveragePool": average_pool, "LpPool": lp_pool,
 }  # fmt: skip
