@@ -199,6 +199,14 @@ def test_other_dtypes(dtype):
     assert made.released == 1
 
 
+def test_sizes_that_are_null():
+    made = Made()
+    made.managed.view.shape = None
+    with pytest.raises(ShapeError, match="without sizes"):
+        fastdl.from_dlpack(made.capsule)
+    assert made.released == 1
+
+
 def test_memory_that_is_null_or_not_aligned():
     made = Made(memory=False)
     with pytest.raises(ArgumentError, match="null memory"):

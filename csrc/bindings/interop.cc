@@ -142,6 +142,9 @@ Tensor adopt(M* managed, bool readonly) {
   if (v.ndim < 0 || v.ndim > kMaxDims)
     throw shape_error("from_dlpack", text(v.ndim, " dimensions, expected 0 to ", kMaxDims))
         .remedy("reshape first");
+  if (v.ndim > 0 && !v.shape)
+    throw shape_error("from_dlpack", text(v.ndim, " dimensions without sizes"))
+        .remedy("pass an array that has a shape");
   const Device device = device_of(v.device);
   require_device(device);
   const DType dtype = dtype_of(v.dtype);
