@@ -10,8 +10,15 @@ import onnx
 
 import fastdl
 import fastdl.functional as F
+from tests import (
+    onnx_attention,
+    onnx_control,
+    onnx_images,
+    onnx_indices,
+    onnx_sequences,
+    onnx_windows,
+)
 from tests.onnx_common import DTYPES, numbers, reject, scalar
-from tests.onnx_windows import average_pool, conv, conv_transpose, lp_pool, max_pool
 
 
 def unary(function, **renamed):
@@ -191,6 +198,10 @@ def hardmax(inputs, attributes):
     return F.scatter(x * 0, axis, F.argmax(x, axis, True), 1.0)
 
 
+def swish(inputs, attributes):
+    return inputs[0] * F.sigmoid(inputs[0] * attributes.get("alpha", 1.0))
+
+
 def clip(inputs, attributes):
     x, low, high = [*inputs, None, None][:3]
     x = x if low is None else F.maximum(x, low)
@@ -220,7 +231,7 @@ def squeeze(inputs, attributes):
 
 
 def unsqueeze(inputs, attributes):
-    x, axes = inputs[0], numbers(inputs[1])
+    x, axes = inputs[0], numbers(inputs[1]) if len(inputs) > 1 else attributes["axes"]
     rank = x.ndim + len(axes)
     at = {a % rank for a in axes}
     rest = iter(x.shape)
@@ -265,58 +276,9 @@ def pad(inputs, attributes):
     return F.pad(x, around, mode, float(value)) if mode == "constant" else F.pad(x, around, mode)
 
 
-def gather(inputs, attributes):
-    x, index = inputs
-    axis = attributes.get("axis", 0) % x.ndim
-    index = F.where(index < 0, index + x.shape[axis], index).long()
-    flat = F.index_select(x, axis, index.reshape(-1))
-    return flat.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
-
-
-def elements(inputs, attributes):
-    x, index = inputs
-    axis = attributes.get("axis", 0)
-    return F.gather(x, axis, F.where(index < 0, index + x.shape[axis], index).long())
-
-
-def scatter_elements(inputs, attributes):
-    x, index, updates = inputs
-    reject(attributes.get("reduction", "none") not in ("none", "add"), "scatter that reduces")
-    axis = attributes.get("axis", 0)
-    index = F.where(index < 0, index + x.shape[axis], index).long()
-    add = attributes.get("reduction") == "add"
-    return (F.scatter_add if add else F.scatter)(x, axis, index, updates)
-
-
-def one_hot(inputs, attributes):
-    index, depth, values = inputs
-    depth = int(scalar(depth))
-    index = index.long()
-    index = F.where(index < 0, index + depth, index)
-    inside = (index >= 0).logical_and(index < depth)
-    hot = F.one_hot(F.where(inside, index, 0), depth) * inside.long().unsqueeze(-1)
-    axis = attributes.get("axis", -1)
-    hot = F.movedim(hot, -1, axis) if axis != -1 else hot
-    off, on = values.tolist()
-    return F.where(hot == 1, on, off).to(values.dtype)
-
-
-def top_k(inputs, attributes):
-    largest, ordered = bool(attributes.get("largest", 1)), bool(attributes.get("sorted", 1))
-    return F.topk(inputs[0], int(scalar(inputs[1])), attributes.get("axis", -1), largest, ordered)
-
-
 def trilu(inputs, attributes):
     k = int(scalar(inputs[1])) if len(inputs) > 1 else 0
     return (F.triu if attributes.get("upper", 1) else F.tril)(inputs[0], k)
-
-
-def nonzero(inputs, attributes):
-    return F.nonzero(inputs[0]).T
-
-
-def depth_to_space(inputs, attributes):
-    return F.depth_to_space(inputs[0], attributes["blocksize"], attributes.get("mode", "DCR"))
 
 
 def range_(inputs, attributes):
@@ -339,39 +301,6 @@ def eye_like(inputs, attributes):
     ones = fastdl.ones((rows, columns))
     k = attributes.get("k", 0)
     return F.tril(F.triu(ones, k), k).to(getattr(fastdl, dtype.replace("bool", "bool_")))
-
-
-def interpolate(inputs, attributes):
-    x, _, scales, sizes = [*inputs, None, None, None][:4]
-    mode = attributes.get("mode", "nearest")
-    where = attributes.get("coordinate_transformation_mode", "half_pixel")
-    rounding = attributes.get("nearest_mode", "round_prefer_floor")
-    reject("axes" in attributes or attributes.get("antialias"), "axes or antialias of Resize")
-    reject(attributes.get("exclude_outside"), "exclude_outside of Resize")
-    reject(attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch", "aspect ratio")
-    if sizes is not None and sizes.numel():
-        size = numbers(sizes)
-        scale = [n / m for n, m in zip(size, x.shape, strict=True)]
-    else:
-        scale = scales.numpy().tolist()
-        size = [int(np.floor(n * s)) for n, s in zip(x.shape, scale, strict=True)]
-    reject(size[:2] != list(x.shape[:2]), "Resize of batch or channels")
-    exact = all(abs(n * s - m) < 1e-6 for n, s, m in zip(x.shape, scale, size, strict=True))
-    reject(not exact, "a scale that is not the ratio of the sizes")
-    if mode == "nearest":
-        reject((where, rounding) != ("asymmetric", "floor"), f"nearest {where} {rounding}")
-        return F.interpolate(x, size[2:], mode="nearest")
-    reject(where not in ("half_pixel", "align_corners"), f"Resize by {where}")
-    names = {"linear": ("linear", "bilinear", "trilinear"), "cubic": ("", "bicubic", "")}
-    reject(mode == "cubic" and attributes.get("cubic_coeff_a", -0.75) != -0.75, "another cubic")
-    return F.interpolate(x, size[2:], mode=names[mode][x.ndim - 3],
-                         align_corners=where == "align_corners")  # fmt: skip
-
-
-def grid_sample(inputs, attributes):
-    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(*2 * (attributes.get("mode", "linear"),))
-    return F.grid_sample(inputs[0], inputs[1], mode, attributes.get("padding_mode", "zeros"),
-                         bool(attributes.get("align_corners", 0)))  # fmt: skip
 
 
 def lp_normalization(inputs, attributes):
@@ -424,6 +353,8 @@ PLAIN = (
 )  # fmt: skip
 
 OPERATORS = {
+    **onnx_attention.OPERATORS, **onnx_control.OPERATORS, **onnx_images.OPERATORS,
+    **onnx_indices.OPERATORS, **onnx_sequences.OPERATORS, **onnx_windows.OPERATORS,
     **{n: unary(getattr(F, n.lower())) for n in PLAIN},
     "Add": binary(F.add), "Sub": binary(F.sub), "Mul": binary(F.mul), "Div": divide,
     "And": binary(F.logical_and), "Or": binary(F.logical_or), "Xor": binary(F.logical_xor),
@@ -438,7 +369,7 @@ OPERATORS = {
     "HardSigmoid": lambda i, a: F.clamp(
         i[0] * a.get("alpha", 0.2) + a.get("beta", 0.5), 0.0, 1.0),
     "HardSwish": unary(F.hardswish), "Gelu": unary(F.gelu, approximate="approximate"),
-    "Swish": lambda i, a: i[0] * F.sigmoid(i[0] * a.get("alpha", 1.0)),
+    "Swish": swish, "SwiGLU": lambda i, a: swish(i, a) * i[1],
     "Shrink": lambda i, a: F.where(
         i[0] < -a.get("lambd", 0.5), i[0] + a.get("bias", 0.0),
         F.where(i[0] > a.get("lambd", 0.5), i[0] - a.get("bias", 0.0), i[0] * 0)),
@@ -454,8 +385,6 @@ OPERATORS = {
     "ReduceLogSum": reduction(F.sum, finish=F.log), "ReduceLogSumExp": reduction(F.logsumexp),
     "ArgMax": arg_extreme(True), "ArgMin": arg_extreme(False),
     "CumSum": running(F.cumsum), "CumProd": running(F.cumprod),
-    "Conv": conv, "ConvTranspose": conv_transpose, "MaxPool": max_pool,
-    "AveragePool": average_pool, "LpPool": lp_pool,
     "GlobalAveragePool": unary(F.global_average_pool), "GlobalMaxPool": unary(F.global_max_pool),
     "Gemm": gemm, "Einsum": lambda i, a: F.einsum(a["equation"], *i),
     "BatchNormalization": batch_normalization, "LayerNormalization": layer_normalization,
@@ -466,15 +395,10 @@ OPERATORS = {
     "Transpose": lambda i, a: i[0].permute(a.get("perm", list(range(i[0].ndim))[::-1])),
     "Expand": lambda i, a: i[0] + fastdl.zeros(tuple(numbers(i[1]))).to(i[0].dtype),
     "Tile": lambda i, a: F.tile(i[0], numbers(i[1])), "Concat": lambda i, a: F.cat(i, a["axis"]),
-    "Slice": slice_, "Split": split, "Pad": pad, "Gather": gather, "GatherElements": elements,
-    "Scatter": scatter_elements, "ScatterElements": scatter_elements, "OneHot": one_hot,
-    "TopK": top_k, "Trilu": trilu, "NonZero": nonzero, "DepthToSpace": depth_to_space,
-    "SpaceToDepth": lambda i, a: F.space_to_depth(
-        i[0], a["blocksize"], a.get("mode", "DCR")),
+    "Slice": slice_, "Split": split, "Pad": pad, "Trilu": trilu,
     "Range": range_, "ConstantOfShape": constant_of_shape, "EyeLike": eye_like,
     "Constant": lambda i, a: fastdl.tensor(a["value"]) if "value" in a else _constant(a),
     "Shape": shape_of, "Size": lambda i, a: fastdl.tensor(np.int64(i[0].numel())),
-    "Resize": interpolate, "GridSample": grid_sample,
     "NegativeLogLikelihoodLoss": negative_log_likelihood,
     "SoftmaxCrossEntropyLoss": softmax_cross_entropy,
 }  # fmt: skip

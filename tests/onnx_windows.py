@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 import fastdl
 import fastdl.functional as F
-from tests.onnx_common import reject
+from tests.onnx_common import numbers, reject
 
 
 def window(x, kernel, attributes):
@@ -28,7 +28,7 @@ def window(x, kernel, attributes):
 
 
 def with_pads(x, pads, value, always=False):
-    """Padded by numpy's hand where the two sides differ, and the padding that is left."""
+    """Padded beforehand where the two sides differ, and the padding that is left."""
     n = len(pads) // 2
     if pads[:n] == pads[n:] and not always:
         return x, pads[:n]
@@ -44,6 +44,13 @@ def conv(inputs, attributes):
     function = (F.conv1d, F.conv2d, F.conv3d)[len(kernel) - 1]
     return function(x, w, *bias, stride=strides, padding=padding, dilation=dilations,
                     groups=attributes.get("group", 1))  # fmt: skip
+
+
+def deform_conv(inputs, attributes):
+    x, w, offset, bias, mask = [*inputs, None, None][:5]
+    pads, strides, dilations = window(x, list(w.shape[2:]), attributes)
+    x, padding = with_pads(x, pads, 0.0)
+    return F.deform_conv2d(x, offset, w, bias, strides, padding, dilations, mask)
 
 
 def conv_transpose(inputs, attributes):
@@ -77,7 +84,6 @@ def conv_transpose(inputs, attributes):
 def max_pool(inputs, attributes):
     x, kernel = inputs[0], attributes["kernel_shape"]
     reject(not x.dtype.is_floating_point, f"dtype {x.dtype.name} of a pooling")
-    reject(attributes.get("storage_order"), "indices in column-major order")
     pads, strides, dilations = window(x, kernel, attributes)
     n = len(kernel)
     wide = any(2 * p > k for p, k in zip(pads, kernel * 2, strict=True))
@@ -86,32 +92,74 @@ def max_pool(inputs, attributes):
     function = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[n - 1]
     y, where = function(x, kernel, strides, pads[:n], dilations, return_indices=True,
                         ceil_mode=bool(attributes.get("ceil_mode")))  # fmt: skip
-    planes = int(np.prod(x.shape[:2]))
-    size = int(np.prod(x.shape[2:]))
-    shape = [*x.shape[:2], *[1] * n]
-    return y, where + fastdl.arange(planes).reshape(shape) * size
+    if attributes.get("storage_order"):  # of the plane, column by column
+        reject(n != 2, "indices in column-major order")
+        rows, columns = x.shape[2:]
+        where = where % columns * rows + F.floor_divide(where, columns).long()
+    return y, where + first_of_planes(x.shape, math.prod(x.shape[2:]))
+
+
+def first_of_planes(shape, size):
+    """Which element of all is the first of each plane of so many."""
+    planes = fastdl.arange(shape[0] * shape[1])
+    return planes.reshape([*shape[:2], *[1] * (len(shape) - 2)]) * size
+
+
+def max_unpool(inputs, attributes):
+    x, where, *shape = inputs
+    kernel, n = attributes["kernel_shape"], x.ndim - 2
+    pads, strides = attributes.get("pads", [0] * 2 * n), attributes.get("strides", [1] * n)
+    reject(pads[:n] != pads[n:], "uneven padding of MaxUnpool")
+    size = [(m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], strides, pads, kernel,
+            strict=False)]  # fmt: skip
+    where = where - first_of_planes(x.shape, math.prod(size))
+    function = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[n - 1]
+    y = function(x, where, kernel, strides, pads[:n])
+    if not shape:
+        return y
+    more = [a - b for a, b in zip(numbers(shape[0]), y.shape, strict=True)]
+    return F.pad(y, [v for m in reversed(more[2:]) for v in (0, m)])
 
 
 def average_pool(inputs, attributes):
     x, kernel = inputs[0], attributes["kernel_shape"]
     pads, strides, dilations = window(x, kernel, attributes)
     n = len(kernel)
-    counts = bool(attributes.get("count_include_pad"))
-    reject(any(d != 1 for d in dilations), "dilation of an average")
-    reject(pads[:n] != pads[n:] and not counts, "an average of uneven padding that does not count")
-    ceil = bool(attributes.get("ceil_mode"))
-    reject(ceil and pads[:n] != pads[n:], "an average of uneven padding, rounded up")
-    x, padding = with_pads(x, pads, 0.0)
-    reject(any(2 * p > k for p, k in zip(padding, kernel, strict=True)), "padding above half")
-    function = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[n - 1]
-    return function(x, kernel, strides, padding, ceil, counts)
+    counts, ceil = (bool(attributes.get(k)) for k in ("count_include_pad", "ceil_mode"))
+    wide = any(2 * p > k for p, k in zip(pads, kernel * 2, strict=True))
+    if pads[:n] == pads[n:] and not wide and set(dilations) == {1}:
+        pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[n - 1]
+        return pool(x, kernel, strides, pads[:n], ceil, counts)
+    padded, _ = with_pads(x, pads, 0.0, always=True)
+    counted, _ = with_pads(x * 0 + 1, pads, 1.0 if counts else 0.0, always=True)
+    sums, elements = (window_sums(t, kernel, strides, dilations, ceil) for t in (padded, counted))
+    return sums / elements
 
 
 def lp_pool(inputs, attributes):
-    x, kernel = inputs[0], attributes["kernel_shape"]
+    x, kernel, p = F.abs(inputs[0]), attributes["kernel_shape"], float(attributes.get("p", 2))
     pads, strides, dilations = window(x, kernel, attributes)
-    reject(any(d != 1 for d in dilations), "dilation of a norm")
-    n = len(kernel)
-    around = [v for i in reversed(range(n)) for v in (pads[i], pads[n + i])]
-    function = (F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)[n - 1]
-    return function(F.pad(F.abs(x), around), float(attributes.get("p", 2)), kernel, strides)
+    padded, _ = with_pads(x, pads, 0.0, always=True)
+    if set(dilations) != {1}:
+        return F.pow(window_sums(F.pow(padded, p), kernel, strides, dilations, False), 1 / p)
+    function = (F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)[len(kernel) - 1]
+    return function(padded, p, kernel, strides)
+
+
+def window_sums(x, kernel, strides, dilations, ceil):
+    """The sums over windows, with gaps as a convolution has them and pooling has not."""
+    n, channels = len(kernel), x.shape[1]
+    more = [0] * n
+    for i in range(n):
+        steps = x.shape[i - n] - dilations[i] * (kernel[i] - 1) - 1
+        more[i] = -steps % strides[i] if ceil else 0
+    x = F.pad(x, [v for m in reversed(more) for v in (0, m)])
+    function = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
+    ones = fastdl.ones((channels, 1, *kernel)).to(x.dtype)
+    return function(x, ones, stride=strides, dilation=dilations, groups=channels)
+
+
+OPERATORS = {
+    "Conv": conv, "DeformConv": deform_conv, "ConvTranspose": conv_transpose,
+    "MaxPool": max_pool, "MaxUnpool": max_unpool, "AveragePool": average_pool, "LpPool": lp_pool,
+}  # fmt: skip

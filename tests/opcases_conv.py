@@ -2,7 +2,7 @@
 
 import fastdl.functional as F
 from tests import references_conv as ref
-from tests.oprow import WIDE_FLOATS, Op, Tolerance, call, large, uniform
+from tests.oprow import Op, Tolerance, call, large, uniform
 
 TOLERANCE = Tolerance(
     factor=16,
@@ -21,7 +21,6 @@ def rows():
 def convolution(name, *calls, **fields):
     fields = {
         "reference": ref.conv_transpose if "transpose" in name else ref.conv,
-        "dtypes": WIDE_FLOATS,
         "tolerance": TOLERANCE,
     } | fields
     return Op(name=name, function=getattr(F, name), calls=calls, **fields)

@@ -94,7 +94,7 @@ def resizing_rows():
             large(uniform(2, 16, 61, 67), stride=2),
             sized=lambda n: call(uniform(1, 16, side(n, 16), side(n, 16))),
             tolerance=Tolerance(factor=4, half=2, scale="largest"),
-            dtypes=WIDE_FLOATS,
+            dtypes=FLOATS,
         ),
     ]
 

@@ -4,14 +4,26 @@ import numpy as np
 
 import fastdl.functional as F
 from tests import references_index as ref
-from tests.oprow import EXACT, INTEGERS, Op, Tolerance, call, grid, index, large, mask, uniform
+from tests.oprow import (
+    EXACT,
+    INTEGERS,
+    Op,
+    Tolerance,
+    call,
+    distinct,
+    grid,
+    index,
+    large,
+    mask,
+    uniform,
+)
 
 ADDED = Tolerance(factor=8, half=4, scale="largest", reason="several terms may cancel")
 
 
 def rows():
     """All rows of this file."""
-    return [*mask_rows(), *read_rows(), *write_rows()]
+    return [*mask_rows(), *read_rows(), *put_rows(), *write_rows()]
 
 
 def mask_rows():
@@ -47,6 +59,23 @@ def mask_rows():
                 large(uniform(300, 401), mask(300, 401)),
             ),
             sized=lambda n: call(uniform(n), mask(n)),
+            tolerance=EXACT,
+            integers=INTEGERS,
+        ),
+        Op(
+            name="masked_scatter",
+            function=F.masked_scatter,
+            reference=ref.masked_scatter,
+            calls=(
+                call(uniform(4, 3), mask(4, 3), uniform(12)),
+                call(uniform(4, 3), mask(3), uniform(4, 4)),
+                call(uniform(3), mask(4, 3), uniform(2, 7)),
+                call(uniform(2, 5, 3), mask(2, 1, 3), uniform(30)),
+                call(uniform(), mask(), uniform(1)),
+                call(uniform(0, 3), mask(0, 3), uniform(0)),
+                large(uniform(300, 401), mask(300, 401), uniform(120_300)),
+            ),
+            sized=lambda n: call(uniform(n), mask(n), uniform(n)),
             tolerance=EXACT,
             integers=INTEGERS,
         ),
@@ -175,8 +204,100 @@ def read_rows():
     ]
 
 
+def put_rows():
+    return [
+        Op(
+            name="index_put",
+            function=F.index_put,
+            reference=ref.index_put,
+            calls=(
+                call(uniform(5), [index(9, below=5)], uniform(9)),
+                call(uniform(4, 3), [index(6, below=4)], uniform(3)),
+                call(uniform(4, 3), [index(6, below=4)], uniform(6, 3), accumulate=True),
+                call(uniform(4, 3), [index(6, below=4), index(6, below=3)], uniform(6), True),
+                call(uniform(4, 3), [index(2, 1, below=4), index(5, below=3)], uniform(5)),
+                call(uniform(4, 5, 3), [None, index(6, below=5)], uniform(6, 1), True),
+                call(uniform(4, 5, 3), [index(2, below=4), None, index(2, below=3)], uniform(5)),
+                call(uniform(4, 3), [mask(4, 3)], uniform()),
+                call(uniform(4, 3), [mask(4)], 0.5, True),
+                call(uniform(4, 3), [index(0, below=4)], uniform(0, 3), True),
+                large(uniform(300, 401), [index(500, below=300)], uniform(500, 401)),
+                large(uniform(300, 401), [index(500, below=300)], uniform(500, 401), True),
+            ),
+            sized=lambda n: call(
+                uniform(n // 64, 64), [index(n // 64, below=n // 64)], uniform(n // 64, 64)
+            ),
+            tolerance=ADDED,
+        ),
+        Op(
+            name="put",
+            function=F.put,
+            reference=ref.put,
+            calls=(
+                call(uniform(5), index(9, below=5), uniform(9)),
+                call(uniform(4, 3), index(2, 3, below=12), uniform(6)),
+                call(uniform(4, 3), index(2, 3, below=12), uniform(3, 2), accumulate=True),
+                call(uniform(), index(2, below=1), uniform(2), True),
+                call(uniform(), index(below=1), uniform()),
+                call(uniform(4, 3), index(0, 2, below=12), uniform(0)),
+                large(uniform(300, 401), index(90_001, below=120_300), uniform(90_001), True),
+            ),
+            sized=lambda n: call(uniform(n), index(n, below=n), uniform(n)),
+            tolerance=ADDED,
+            integers=INTEGERS,
+        ),
+    ]
+
+
+def reduce_row():
+    """Without ties: which of two equal extremes a finite difference moves would decide."""
+    shapes = [
+        (uniform, "sum", {}),
+        (uniform, "sum", {"include_self": False}),
+        (uniform, "mean", {}),
+        (uniform, "mean", {"include_self": False}),
+        (distinct, "amax", {}),
+        (distinct, "amax", {"include_self": False}),
+        (distinct, "amin", {}),
+        (distinct, "amin", {"include_self": False}),
+        (factors, "prod", {}),
+        (factors, "prod", {"include_self": False}),
+    ]
+    calls = []
+    for draw, reduce, more in shapes:
+        calls += [
+            call(draw(5), 0, index(9, below=5), draw(9), reduce, **more),
+            call(draw(4, 5, 3), 1, index(2, 6, 2, below=5), draw(2, 6, 4), reduce, **more),
+        ]
+    return Op(
+        name="scatter_reduce",
+        function=F.scatter_reduce,
+        reference=ref.scatter_reduce,
+        calls=(
+            *calls,
+            call(uniform(2, 3), 1, index(2, 9, below=3), grid(2, 9), "prod"),
+            call(grid(2, 3), 1, index(2, 9, below=3), grid(2, 9), "amax", gradient=False),
+            call(uniform(0, 3), 1, index(0, 2, below=3), uniform(0, 2), "amax"),
+            call(uniform(4, 3), 1, index(4, 0, below=3), uniform(4, 0), "mean", False),
+            large(distinct(20, 900), 1, index(20, 2000, below=900), distinct(20, 2000), "amin"),
+            large(uniform(20, 900), 1, index(20, 2000, below=900), uniform(20, 2000), "mean"),
+        ),
+        sized=lambda n: call(
+            distinct(n // 64, 64), 1, index(n // 64, 64, below=64), distinct(n // 64, 64), "amax"
+        ),
+        tolerance=Tolerance(factor=8, half=24, scale="largest", reason="terms cancel"),
+        integers=INTEGERS,
+    )
+
+
+def factors(*shape):
+    """Near 1, so that products stay in range."""
+    return uniform(*shape, low=0.6, high=1.4)
+
+
 def write_rows():
     return [
+        reduce_row(),
         Op(
             name="scatter",
             function=F.scatter,
@@ -188,6 +309,8 @@ def write_rows():
                 call(uniform(4, 5, 3), 1, index(2, 4, 3, below=5), uniform(3, 4, 4)),
                 call(uniform(4, 3), 1, index(4, 2, below=3), 0.5),
                 call(uniform(4, 3), 1, index(4, 2, below=3), uniform()),
+                call(uniform(4, 3), 1, index(4, 1, below=3), uniform(4, 1), "multiply"),
+                call(uniform(4, 3), 1, index(2, 1, below=3), 2, reduce="add"),
                 call(uniform(0, 3), 1, index(0, 2, below=3), uniform(0, 2)),
                 call(uniform(4, 3), 1, index(4, 0, below=3), uniform(4, 0)),
                 large(uniform(300, 50), 1, index(300, 200, below=50), uniform(300, 200)),
@@ -218,7 +341,7 @@ def write_rows():
                 uniform(n // 64, 64), 1, index(n // 64, 64, below=64), uniform(n // 64, 64)
             ),
             tolerance=ADDED,
-            integers=("int64",),
+            integers=INTEGERS,
         ),
         Op(
             name="index_add",
@@ -237,7 +360,7 @@ def write_rows():
                 uniform(n // 64, 64), 0, index(n // 64, below=n // 64), uniform(n // 64, 64)
             ),
             tolerance=ADDED,
-            integers=("int64",),
+            integers=("int64", "int32"),
         ),
         Op(
             name="index_copy",

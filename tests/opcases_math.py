@@ -318,9 +318,12 @@ def reduction(
     )
 
 
-def running(name, reference, draw, **fields):
+def running(name, reference, draw, chooses=False, **fields):
     shapes = (((7,), 0), ((3, 5), 0), ((3, 5), -1), ((2, 33, 4), 1), ((2, 3, 40), 2), ((0, 3), 0))
     calls = [call(draw(*shape), dim) for shape, dim in (*shapes, ((2, 0), 0), ((), 0))]
+    if chooses:  # of equal elements, and of NaN
+        calls += [call(grid(3, 270), 1, gradient=False), call(grid(70, 3), 0, gradient=False)]
+        calls.append(call(special(2, 45), 1, note="special", gradient=False, wide_only=True))
     calls += [call(draw(3, 270), 1), large(draw(300, 401), 0), large(draw(401, 300), -1)]
     return Op(
         name=name,
@@ -328,7 +331,7 @@ def running(name, reference, draw, **fields):
         reference=reference,
         calls=tuple(calls),
         sized=lambda n: call(draw(max(1, n // 32), 32), 1),
-        integers=SIGNED[:1],
+        integers=INTEGERS if chooses else SIGNED[:1],
         **fields,
     )
 
@@ -365,6 +368,8 @@ def reduction_rows():
         reduction("all", ref.all_of, **truth),
         running("cumsum", ref.cumsum, uniform, tolerance=cancelling),
         running("cumprod", ref.cumprod, factors, tolerance=multiplied),
+        running("cummax", ref.cummax, distinct, True, tolerance=EXACT),
+        running("cummin", ref.cummin, distinct, True, tolerance=EXACT),
         reduction("amax", ref.amax, integers=INTEGERS, **choice),
         reduction("amin", ref.amin, integers=INTEGERS, **choice),
         reduction("argmax", ref.argmax, integers=INTEGERS, **place),

@@ -208,6 +208,7 @@ def layer_rows():
             large(*sequence(3, 35, 20, 36)),
             sized=lambda n: call(*sequence(8, 8, max(1, n // 256), 32)),
             tolerance=sums(32, 73),
+            dtypes=FLOATS,
         ),
         functional(
             "gru",
@@ -223,5 +224,6 @@ def layer_rows():
             large(*units(3, 35, 20, 36)),
             sized=lambda n: call(*units(8, 8, max(1, n // 256), 32)),
             tolerance=sums(32, 73),
+            dtypes=FLOATS,
         ),
     ]

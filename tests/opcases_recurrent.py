@@ -80,6 +80,8 @@ def attention_rows():
             call(uniform(2, 3, 4), uniform(5, 4), uniform(1, 5, 3)),
             call(*parts((2,), 0, 4, 5, 6)),
             call(*parts((2,), 3, 4, 5, 0)),
+            call(uniform(2, 6, 3, 4), uniform(2, 2, 5, 4), uniform(2, 3, 5, 2), enable_gqa=True),
+            call(uniform(4, 3, 2), *[uniform(1, 3, 2)] * 2, is_causal=True, enable_gqa=True),
             large(*parts((2, 3), 65, 130, 33, 20), is_causal=True),
             sized=lambda n: call(*parts((max(1, n // 4096),), 64, 64, 64, 64)),
             tolerance=sums(64, 130),

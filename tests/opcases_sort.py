@@ -10,6 +10,7 @@ from tests.oprow import (
     Op,
     Tolerance,
     call,
+    constant,
     distinct,
     grid,
     index,
@@ -108,6 +109,10 @@ def ascending(bounds):
     return np.sort(bounds, -1) if isinstance(bounds, np.ndarray) else F.sort(bounds)[0]
 
 
+def edges(bins):
+    return bins if isinstance(bins, int) else ascending(bins)
+
+
 def search_rows():
     calls = [
         ((9,), (7,), {}),
@@ -184,6 +189,26 @@ def counting_rows():
             sized=lambda n: call(uniform(n), 100, -2.0, 2.0),
             tolerance=EXACT,
             differentiable=False,
+        ),
+        Op(
+            name="histogram",
+            function=lambda x, bins, *a, **o: F.histogram(x, edges(bins), *a, **o),
+            reference=lambda x, bins, *a, **o: ref.histogram(x, edges(bins), *a, **o),
+            calls=(
+                call(uniform(37), 5, wide_only=True, **PLAIN),
+                call(uniform(3, 40), 7, (-1.0, 1.5), density=True, wide_only=True, **PLAIN),
+                call(grid(50), 4, (-2.0, 2.0), **PLAIN),
+                call(grid(5, 10), 8, (-2.0, 2.0), uniform(5, 10)),
+                call(grid(5, 10), 4, (-2.0, 2.0), uniform(5, 10, low=0.5), True),
+                call(grid(40), constant(uniform(4)), density=True, **PLAIN),
+                call(grid(4, 9), constant(uniform(5)), None, uniform(4, 9)),
+                call(special(45), 6, (-1.5, 2.0), note="special", gradient=False, wide_only=True),
+                call(grid(0), 3, (0.0, 1.0), **PLAIN),
+                call(grid(0), 3, None, uniform(0)),
+                large(grid(300, 301), 40, (-2.5, 2.5)),
+            ),
+            sized=lambda n: call(grid(n), 40, (-2.5, 2.5)),
+            tolerance=SUMMED,
         ),
         Op(
             name="unique",

@@ -148,6 +148,26 @@ def cumprod(x, dim):
     return np.cumprod(x, axis=dim) if x.ndim else x
 
 
+def _running_extreme(x, dim, better):
+    if x.ndim == 0:
+        return x, np.zeros((), np.int64)
+    lanes = np.moveaxis(x, dim, 0)
+    at = np.zeros(lanes.shape, np.int64)
+    for i in range(1, len(lanes)):
+        before = np.take_along_axis(lanes, at[i - 1 : i], 0)[0]
+        with np.errstate(invalid="ignore"):
+            at[i] = np.where(better(lanes[i], before) | (lanes[i] != lanes[i]), i, at[i - 1])
+    return np.take_along_axis(x, np.moveaxis(at, 0, dim), dim), np.moveaxis(at, 0, dim)
+
+
+def cummax(x, dim):
+    return _running_extreme(x, dim, np.greater_equal)
+
+
+def cummin(x, dim):
+    return _running_extreme(x, dim, np.less_equal)
+
+
 def logsumexp(x, dim=None, keepdim=False):
     if x.size == 0:
         return np.log(np.sum(x, axis=_axes(dim), keepdims=keepdim))

@@ -37,7 +37,10 @@ def _places(index, dim):
     return tuple(places)
 
 
-def scatter(x, dim, index, src):
+def scatter(x, dim, index, src, reduce=None):
+    if reduce is not None:
+        src = np.broadcast_to(src, index.shape) if np.ndim(src) == 0 else src
+        return scatter_reduce(x, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce])
     out = x.copy()
     if np.ndim(src):
         src = src[tuple(slice(n) for n in index.shape)]
@@ -71,3 +74,47 @@ def one_hot(labels, num_classes=-1):
     if num_classes < 0:
         num_classes = int(labels.max()) + 1
     return (labels[..., None] == np.arange(num_classes)).astype(np.int64)
+
+
+def index_put(x, indices, values, accumulate=False):
+    out = x.copy()
+    place = tuple(slice(None) if i is None else i for i in indices)
+    if accumulate:
+        np.add.at(out, place, values)
+    else:
+        out[place] = values
+    return out
+
+
+def put(x, index, source, accumulate=False):
+    out = x.reshape(-1).copy()
+    if accumulate:
+        np.add.at(out, index.reshape(-1), source.reshape(-1))
+    else:
+        out[index.reshape(-1)] = source.reshape(-1)
+    return out.reshape(x.shape)
+
+
+def masked_scatter(x, mask, source):
+    x, mask = np.broadcast_arrays(x, mask)
+    out = x.copy()
+    out[mask] = source.reshape(-1)[: int(mask.sum())]
+    return out
+
+
+def scatter_reduce(x, dim, index, src, reduce, include_self=True):
+    """Element by element: the list of what meets in each place, and what becomes of it."""
+    met = {}
+    for place in np.ndindex(index.shape):
+        to = list(place)
+        to[dim] = int(index[place])
+        met.setdefault(tuple(to), []).append(src[place])
+    out = x.copy()
+    for place, values in met.items():
+        every = np.array([x[place], *values] if include_self else values, x.dtype)
+        if reduce == "mean":
+            total = every.sum()
+            out[place] = total / len(every) if x.dtype.kind == "f" else total // len(every)
+        else:
+            out[place] = getattr(every, {"amax": "max", "amin": "min"}.get(reduce, reduce))()
+    return out

@@ -69,7 +69,11 @@ def softmax_of_some(scores, mask):
     return e / np.where(total == 0, 1, total)
 
 
-def scaled_dot_product_attention(q, k, v, attn_mask=None, is_causal=False, scale=None):
+def scaled_dot_product_attention(
+    q, k, v, attn_mask=None, is_causal=False, scale=None, enable_gqa=False
+):
+    if enable_gqa:
+        k, v = (np.repeat(t, q.shape[-3] // t.shape[-3], -3) for t in (k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = scale * (q @ np.swapaxes(k, -1, -2))
     mask = np.ones(scores.shape, bool)

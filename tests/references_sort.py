@@ -91,3 +91,9 @@ def unique(x, sorted=True, return_inverse=False, return_counts=False, dim=None):
     if return_counts:
         found.append(counts)
     return tuple(found) if len(found) > 1 else values
+
+
+def histogram(x, bins, range=None, weight=None, density=False):
+    weights = None if weight is None else weight.reshape(-1)
+    hist, edges = np.histogram(x.reshape(-1), bins, range, density, weights)
+    return hist.astype(np.float64), edges

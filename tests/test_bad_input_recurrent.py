@@ -112,6 +112,16 @@ class TestAttention:
             with pytest.raises(errors.ArgumentError, match="dropout_p"):
                 F.scaled_dot_product_attention(self.Q, self.K, self.K, dropout_p=p)
 
+    def test_heads_that_do_not_share(self):
+        q = fastdl.zeros((2, 6, 3, 4))
+        for groups in (4, 5, 12, 0):
+            k, good = fastdl.zeros((2, groups, 5, 4)), fastdl.zeros((2, 2, 5, 4))
+            for keys, values in ((k, good), (good, k)):
+                with pytest.raises(errors.ShapeError, match="the heads of the query"):
+                    F.scaled_dot_product_attention(q, keys, values, enable_gqa=True)
+        with pytest.raises(errors.ShapeError, match="the heads of the query"):
+            F.scaled_dot_product_attention(q[0, 0], self.K, self.K, enable_gqa=True)
+
     def test_heads(self):
         layer = nn.MultiheadAttention(4, 2, batch_first=True)
         with pytest.raises(errors.ShapeError, match=r"key_padding_mask has shape \[5, 2\]"):

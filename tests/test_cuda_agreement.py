@@ -66,6 +66,12 @@ MORE = {
         call(uniform(9000), 0, index(6000, below=9000), uniform(6000)),
         call(uniform(3, 20000), 0, index(5, 20000, below=3), uniform(5, 20000)),
     ],
+    "scatter_reduce": [
+        call(uniform(300, 40), 0, index(500, 40, below=300), uniform(500, 40), "amin", False),
+        call(uniform(9000), 0, index(6000, below=9000), uniform(6000), "amax"),
+        call(uniform(9000), 0, index(6000, below=9000), uniform(6000, low=0.9, high=1.1), "prod"),
+    ],
+    "cummax": [call(uniform(3, 70000), 1), call(uniform(3000, 40), 0)],
     "sum": [call(uniform(70000)), call(uniform(3000, 40), 0), call(uniform(40, 3000), 1)],
     "amax": [call(uniform(70000)), call(uniform(3000, 40), 0), call(uniform(40, 3000), 1)],
     "argmax": [call(uniform(70000)), call(uniform(3000, 40), 0), call(uniform(40, 3000), 1)],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastdl
+import fastdl.functional as F
 from fastdl import autograd
 from fastdl.errors import (
     ArgumentError,
@@ -334,3 +335,40 @@ def test_tensors_on_another_device_are_refused():
     with pytest.raises(DeviceError):
         t[fastdl.tensor([0])]
     assert t[[0, 1]].shape == (2,)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("put", (np.array([[1, -1], [1, 5]]), np.arange(4.0))),
+        ("put", (np.array([1, -1, 1]), np.arange(3.0), True)),
+        ("index_put", ((np.array([2, 0, 2]),), np.arange(9.0).reshape(3, 3))),
+        ("index_put", ((None, np.array([2, 0, 2])), np.arange(3.0), True)),
+        ("masked_scatter", (np.array([True, False, True]), np.arange(8.0))),
+        ("scatter_reduce", (0, np.array([[3, 3, 0], [3, 1, 0]]), np.ones((2, 3)), "amax", False)),
+    ],
+)
+def test_edits_in_place_are_the_functions(name, args, device):
+    """The same values, and the same gradients of what was edited and of what was put in."""
+
+    def there(a):
+        if isinstance(a, tuple):
+            return tuple(map(there, a))
+        return fastdl.tensor(a, device=device) if isinstance(a, np.ndarray) else a
+
+    found = []
+    for edit in (False, True):
+        x = fastdl.tensor(np.arange(12.0).reshape(4, 3), device=device, requires_grad=True)
+        given = [there(a) for a in args]
+        source = next(
+            a for a in given if isinstance(a, fastdl.Tensor) and a.dtype == fastdl.float64
+        )
+        source.requires_grad = True
+        y = x * 1
+        z = getattr(y, name + "_")(*given) if edit else getattr(F, name)(y, *given)
+        assert (z is y) == edit
+        (z * z).sum().backward()
+        found.append([t.detach().cpu().numpy() for t in (z, x.grad, source.grad)])
+    for once, again in zip(*found, strict=True):
+        np.testing.assert_array_equal(once, again)

@@ -243,7 +243,7 @@ def test_a_capsule_is_consumed_once():
     t = fastdl.ones((2,))
     capsule = t.__dlpack__()
     assert fastdl.from_dlpack(capsule).tolist() == [1, 1]
-    with pytest.raises((ValueError, TypeError, BufferError, Error)):
+    with pytest.raises(ArgumentError, match="consumed already"):
         fastdl.from_dlpack(capsule)
 
 

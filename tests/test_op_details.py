@@ -225,3 +225,32 @@ def test_gelu_and_clamp_refuse_what_they_do_not_know():
         F.clamp(fastdl.zeros(3))
     assert F.clamp(fastdl.tensor([1, 5, 9]), 2, 6).tolist() == [2, 5, 6]
     assert math.isnan(F.clamp(fastdl.tensor([math.nan]), 0, 1).item())
+
+
+SIXTEEN_BITS = {
+    "conv1d": ((2, 3, 9), (4, 3, 3), (4,)),
+    "conv2d": ((2, 3, 6, 5), (4, 3, 3, 2), (4,)),
+    "conv3d": ((1, 2, 4, 5, 3), (3, 2, 2, 3, 1), (3,)),
+    "conv_transpose2d": ((2, 3, 4, 5), (3, 2, 3, 2), (2,)),
+    "lstm": ((4, 2, 3), (2, 5), (2, 5), (20, 3), (20, 5), (20,), (20,)),
+    "gru": ((4, 2, 3), (2, 5), (15, 3), (15, 5), (15,), (15,)),
+}
+
+
+@pytest.mark.parametrize("dtype", [fastdl.float16, fastdl.bfloat16])
+@pytest.mark.parametrize("name", SIXTEEN_BITS)
+def test_sixteen_bits_are_computed_in_float32_and_rounded_once(name, dtype):
+    """Results and gradients on the CPU, where these functions have no kernels for 16 bits."""
+    rng = np.random.default_rng(5)
+    drawn = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in SIXTEEN_BITS[name]]
+    rounded = [fastdl.tensor(a).to(dtype) for a in drawn]
+    found = []
+    for kind in (dtype, fastdl.float32):
+        operands = [fastdl.tensor(t.to(kind), requires_grad=True) for t in rounded]
+        y = getattr(F, name)(*operands)
+        first = y[0] if isinstance(y, tuple) else y
+        first.sum().backward()  # with a gradient of 1, which has no digits to lose
+        found.append([first.detach(), *(t.grad for t in operands)])
+    for narrow, wide in zip(*found, strict=True):
+        assert narrow.dtype == dtype
+        np.testing.assert_array_equal(narrow.float().numpy(), wide.to(dtype).float().numpy())

@@ -2,8 +2,10 @@
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/variable.h"
+#include "bindings/convert.h"
 #include "bindings/module.h"
 #include "core/error.h"
+#include "ops/common.h"
 
 #include <pybind11/stl.h>
 
@@ -12,22 +14,34 @@ namespace {
 
 namespace py = pybind11;
 
-std::vector<Tensor> tensors_of(const py::object& o) {
-  if (o.is_none()) return {};
-  if (is_tensor(o.ptr())) return {tensor_of(o.ptr())};
-  return py::cast<std::vector<Tensor>>(o);
+// One tensor or several; of the gradients some or all may be None.
+std::vector<Tensor> tensors_of(const py::object& o, const char* argument, bool optional = false) {
+  if (optional && o.is_none()) return {};
+  const Place at{"grad", argument};
+  const bool several = PyList_Check(o.ptr()) || PyTuple_Check(o.ptr()) || PyIter_Check(o.ptr());
+  if (!several) return {from_python<Tensor>(o.ptr(), at)};
+  std::vector<Tensor> out;
+  for (const py::handle item : o)
+    out.push_back(optional ? from_python<OptionalTensor>(item.ptr(), at).tensor
+                           : from_python<Tensor>(item.ptr(), at));
+  return out;
 }
 
 py::tuple grad(const py::object& outputs, const py::object& inputs, const py::object& grad_outputs,
                std::optional<bool> retain_graph, bool create_graph, bool allow_unused) {
-  const std::vector<Tensor> xs = tensors_of(inputs);
+  const std::vector<Tensor> xs = tensors_of(inputs, "inputs");
+  const std::vector<Tensor> ys = tensors_of(outputs, "outputs");
+  const std::vector<Tensor> starts = tensors_of(grad_outputs, "grad_outputs", true);
+  if (!starts.empty() && starts.size() != ys.size())
+    throw argument_error("grad", text(starts.size(), " gradients for ", ys.size(), " outputs"))
+        .remedy("pass one of grad_outputs for each of outputs, or none");
   for (const Tensor& x : xs)
     if (!x.defined() || !requires_grad(x))
       throw Error(ErrorKind::autograd, "grad", "an input does not require a gradient")
           .show("input", x)
           .remedy("set requires_grad=True on it before the forward pass");
-  const std::vector<Tensor> found = gradients(tensors_of(outputs), tensors_of(grad_outputs), xs,
-                                              retain_graph.value_or(create_graph), create_graph);
+  const std::vector<Tensor> found =
+      gradients(ys, starts, xs, retain_graph.value_or(create_graph), create_graph);
   py::tuple out(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i].defined() && !allow_unused)

@@ -115,9 +115,14 @@ bool from_python<bool>(PyObject* o, const Place&) {
 template <>
 std::string from_python<std::string>(PyObject* o, const Place& at) {
   if (!PyUnicode_Check(o)) throw_type_error(at, "a str", o);
-  const char* s = PyUnicode_AsUTF8(o);
-  if (!s) throw PythonError();
-  return s;
+  Py_ssize_t size;
+  const char* s = PyUnicode_AsUTF8AndSize(o, &size);
+  if (!s) {  // half of a surrogate pair
+    PyErr_Clear();
+    throw argument_error(at.op, text(at.argument, " is no text in Unicode"))
+        .remedy("pass a word that the documentation names");
+  }
+  return {s, static_cast<size_t>(size)};
 }
 
 template <>

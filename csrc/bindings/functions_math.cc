@@ -228,6 +228,14 @@ void define_reductions(FunctionTable& t) {
          "The running product along `dim`: each element and all before it. Integers and bool "
          "multiply\nas int64.",
          [](const Tensor& x, int64_t dim) { return cumprod(x, dim); });
+  t.both("cummax(input: ArrayLike, dim: int) -> tuple[Tensor, Tensor]",
+         "input: number; dim: dim of input",
+         "The largest element so far along `dim`: the pair (values, indices), indices int64.\n\nOf "
+         "equal elements the last one counts; NaN wins. The gradient goes to the elements chosen.",
+         [](const Tensor& x, int64_t dim) { return cummax(x, dim); });
+  t.both("cummin(input: ArrayLike, dim: int) -> tuple[Tensor, Tensor]",
+         "input: number; dim: dim of input", "The smallest element so far along `dim`; see cummax.",
+         [](const Tensor& x, int64_t dim) { return cummin(x, dim); });
   t.both("argmax(input: ArrayLike, dim: int | None = None, keepdim: bool = False) -> Tensor",
          "dim: dim of input",
          "The index (int64) of the largest element along `dim`, the first of equals;\nNone: in the "

@@ -1,5 +1,7 @@
 // Rows of the function table: sorting, searching, counting.
 #include "bindings/signature.h"
+#include "ops/common.h"
+#include "ops/copy.h"
 #include "ops/count.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -94,6 +96,32 @@ void define_counting(FunctionTable& t) {
          [](const Tensor& x, int64_t bins, double low, double high) {
            return histc(x, bins, low, high);
          });
+  t.both(
+      "histogram(input: ArrayLike, bins: ArrayLike | Number, range: Sequence[float] | None = None, "
+      "weight: ArrayLike | None = None, density: bool = False) -> tuple[Tensor, Tensor]",
+      "input: floating [...S]; bins: 1..window like input [edges]; weight: like input [...S]",
+      "How many elements fall into each bin, or the sums of their weights: (hist, bin_edges), both "
+      "in "
+      "the\ninput's dtype.\n\n`bins` is their number, of equal width over range=(min, max) "
+      "(default: the smallest and the largest\nelement), or the ascending edges themselves, one "
+      "more "
+      "than bins; whether they ascend is not checked.\nA bin has its lower edge, the last one its "
+      "upper edge too; what lies outside, and NaN, is not counted.\nWith `density` the integral "
+      "over "
+      "the bins is 1. Differentiable in weight. Raises ArgumentError for a\nrange that is "
+      "infinite, "
+      "NaN or descending, or a number of bins that is not whole.",
+      [](const Tensor& x, const TensorOrNumber& bins,
+         const std::optional<std::vector<double>>& range, const OptionalTensor& weight,
+         bool density) {
+        if (!bins.tensor.defined() && bins.kind != TensorOrNumber::integral)
+          throw argument_error("histogram", text("bins is ", bins.number))
+              .remedy("pass an int, or a tensor of edges");
+        const Tensor edges =
+            bins.tensor.defined() ? bins.tensor : bin_edges(x, bins.integer, range);
+        return std::array<Tensor, 2>{histogram(x, edges, weight.tensor, density),
+                                     clone(detach(edges))};
+      });
   t.both(
       "unique(input: ArrayLike, sorted: bool = True, return_inverse: bool = False, return_counts: "
       "bool = False, dim: int | None = None) -> Any",

@@ -255,6 +255,26 @@ PyObject* get_item(PyObject* self, PyObject* key) {
   return item ? item : guarded([&] { return call_symbolic_item(self, key); });
 }
 
+Selection selection_of_indices(const char* op, const Tensor& x, PyObject* indices) {
+  if (!PyList_Check(indices) && !PyTuple_Check(indices))
+    throw_type_error({op, "indices"}, "a tuple or list of tensors", indices);
+  const Owned tuple(check(PySequence_Tuple(indices)));
+  const Owned key(check(PyTuple_New(PyTuple_GET_SIZE(tuple.get()))));
+  bool found = false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple.get()); ++i) {
+    PyObject* const one = PyTuple_GET_ITEM(tuple.get(), i);
+    found |= one != Py_None;
+    PyTuple_SET_ITEM(
+        key.get(), i,
+        one == Py_None ? check(PySlice_New(nullptr, nullptr, nullptr)) : wrap(as_tensor(one, x)));
+  }
+  if (!found)
+    throw argument_error(op, "there is no index among the indices")
+        .show("input", x)
+        .remedy("pass a tensor of integers or bools for a dimension");
+  return parse(x, key.get());
+}
+
 PyObject* get_row(PyObject* self, Py_ssize_t i) {
   return guarded([&]() -> PyObject* {
     const Tensor& x = tensor_of(self);

@@ -109,33 +109,60 @@ DType dtype_of(const dlpack::DataType& t) {
                       text("DLPack code ", int{t.code}, " with ", int{t.bits}, " bits"));
 }
 
+Device device_of(const dlpack::Device& d) {
+  if (d.type == 1 || d.type == 3) return {};
+  if (d.type == 2 && d.index >= 0 && d.index <= INT8_MAX)
+    return {DeviceType::cuda, static_cast<int8_t>(d.index)};
+  throw Error(ErrorKind::device, "from_dlpack",
+              text("unknown DLPack device ", d.type, ", number ", d.index))
+      .remedy("move the array to the CPU or to CUDA");
+}
+
+// Offsets within the array are int64: what lies further apart cannot be memory.
+void check_reach(const Dims& shape, const Dims& stride, size_t item) {
+  int64_t reach = 1;
+  for (int i = 0; i < shape.n; ++i) {
+    const bool least = stride[i] == INT64_MIN;
+    const int64_t step = least || stride[i] >= 0 ? stride[i] : -stride[i];
+    int64_t along;
+    if (least || __builtin_mul_overflow(shape[i] - 1, step, &along) ||
+        __builtin_add_overflow(reach, along, &reach))
+      throw shape_error("from_dlpack", text("strides ", str(stride), " of shape ", str(shape)))
+          .remedy("pass a copy");
+  }
+  checked_mul("from_dlpack", reach, static_cast<int64_t>(item));
+}
+
 template <class M>
 Tensor adopt(M* managed, bool readonly) {
   const dlpack::View& v = managed->view;
   std::unique_ptr<M, void (*)(M*)> owner(managed, [](M* m) {
     if (m->deleter) m->deleter(m);
   });
-  if (v.ndim > kMaxDims)
-    throw shape_error("from_dlpack", text("more than ", kMaxDims, " dimensions"))
+  if (v.ndim < 0 || v.ndim > kMaxDims)
+    throw shape_error("from_dlpack", text(v.ndim, " dimensions, expected 0 to ", kMaxDims))
         .remedy("reshape first");
-  Device device;
-  if (v.device.type == 2)
-    device = {DeviceType::cuda, static_cast<int8_t>(v.device.index)};
-  else if (v.device.type != 1 && v.device.type != 3)
-    throw Error(ErrorKind::device, "from_dlpack", text("unknown DLPack device ", v.device.type))
-        .remedy("move the array to the CPU or to CUDA");
+  if (v.ndim > 0 && !v.shape)
+    throw shape_error("from_dlpack", text(v.ndim, " dimensions without sizes"))
+        .remedy("pass an array that has a shape");
+  const Device device = device_of(v.device);
   require_device(device);
+  const DType dtype = dtype_of(v.dtype);
   Dims shape, stride;
   for (int i = 0; i < v.ndim; ++i) shape.push(v.shape[i]);
+  const int64_t bytes = checked_mul("from_dlpack", checked_numel("from_dlpack", shape),
+                                    static_cast<int64_t>(item_size(dtype)));
   stride = contiguous_strides(shape);
   for (int i = 0; v.strides && i < v.ndim; ++i) stride[i] = v.strides[i];
-  const DType dtype = dtype_of(v.dtype);
-  const auto bytes = static_cast<size_t>(checked_numel("from_dlpack", shape)) * item_size(dtype);
+  if (bytes) check_reach(shape, stride, item_size(dtype));
   void* data = static_cast<char*>(v.data) + v.byte_offset;
+  if (!v.data && bytes)
+    throw argument_error("from_dlpack", text("null memory for ", bytes, " bytes"))
+        .remedy("pass an array that has memory");
   if (reinterpret_cast<uintptr_t>(data) % item_size(dtype) != 0)
     throw argument_error("from_dlpack", "the elements are not aligned").remedy("pass a copy");
   return Tensor(Ref(new Storage(
-                    device, bytes, data, owner.release(),
+                    device, static_cast<size_t>(bytes), data, owner.release(),
                     [](void* m) {
                       const PyGILState_STATE state = PyGILState_Ensure();
                       if (static_cast<M*>(m)->deleter)
@@ -182,12 +209,18 @@ Tensor tensor_from_dlpack(PyObject* o) {
     auto* m = static_cast<dlpack::ManagedVersioned*>(
         PyCapsule_GetPointer(capsule.get(), "dltensor_versioned"));
     PyCapsule_SetName(capsule.get(), "used_dltensor_versioned");
+    if (m->major != 1) {  // of another layout, but for the deleter
+      const uint32_t major = m->major;
+      if (m->deleter) m->deleter(m);
+      throw argument_error("from_dlpack", text("a capsule of DLPack ", major, ", expected 1"))
+          .remedy("ask for __dlpack__(max_version=(1, 0))");
+    }
     return adopt(m, m->flags & 1);
   }
-  auto* m = static_cast<dlpack::Managed*>(
-      check(static_cast<PyObject*>(PyCapsule_GetPointer(capsule.get(), "dltensor")))
-          ? PyCapsule_GetPointer(capsule.get(), "dltensor")
-          : nullptr);
+  if (!PyCapsule_IsValid(capsule.get(), "dltensor"))
+    throw argument_error("from_dlpack", "no DLPack capsule, or one that was consumed already")
+        .remedy("pass the array itself, or call its __dlpack__() again");
+  auto* m = static_cast<dlpack::Managed*>(PyCapsule_GetPointer(capsule.get(), "dltensor"));
   PyCapsule_SetName(capsule.get(), "used_dltensor");
   return adopt(m, false);
 }

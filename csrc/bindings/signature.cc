@@ -79,8 +79,11 @@ void Signature::bind(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
     while (i < total && parameters[i].interned != name) ++i;
     if (i == total)  // not interned, or unknown
       for (i = 0; i < total && PyUnicode_Compare(parameters[i].interned, name) != 0;) ++i;
-    if (i == total)
-      throw_call_error(*this, std::string("unknown argument '") + PyUnicode_AsUTF8(name) + "'");
+    if (i == total) {
+      const char* shown = PyUnicode_AsUTF8(name);
+      if (!shown) throw PythonError();  // half of a surrogate pair
+      throw_call_error(*this, std::string("unknown argument '") + shown + "'");
+    }
     if (i < positional || out[i])
       throw_call_error(*this, "argument '" + parameters[i].name + "' is given twice");
     out[i] = args[count + k];

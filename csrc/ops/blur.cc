@@ -1,7 +1,7 @@
 #include "ops/blur.h"
 
 #include "ops/common.h"
-#include "ops/conv2d.h"
+#include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
 #include "ops/shape.h"
@@ -16,8 +16,8 @@ Tensor blur2d(const Tensor& x, int64_t stride_h, int64_t stride_w) {
         .remedy("pass images [N, C, H, W] of at least one channel, row and column");
   const Tensor taps = (2 - abs(arange(-1, 2, 1, x.dtype(), x.device()))) / 4;
   const Tensor weight = reshape(taps, {3, 1}) * taps;
-  return conv2d("blur2d", x, expand(reshape(weight, {1, 1, 3, 3}), {c, 1, 3, 3}), {},
-                {{stride_h, stride_w}, {1, 1}, {1, 1}, c});
+  return conv("blur2d", x, expand(reshape(weight, {1, 1, 3, 3}), {c, 1, 3, 3}), {},
+              {{stride_h, stride_w}, {1, 1}, {1, 1}, c});
 }
 
 }  // namespace fastdl

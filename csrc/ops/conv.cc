@@ -5,10 +5,14 @@
 #include "ops/common.h"
 #include "ops/conv2d.h"
 #include "ops/conv3d.h"
+#include "ops/copy.h"
 #include "ops/shape.h"
 
 namespace fastdl {
 namespace {
+
+// CUDA's kernels take 16 bits, and round once too.
+bool computes_in_float32(const Tensor& x) { return has_16_bits(x) && x.device().is_cpu(); }
 
 // x with zeros behind it.
 Tensor enlarged(const Tensor& x, const Dims& shape) {
@@ -113,6 +117,10 @@ void check_windows(const char* op, const Tensor& x, const Tensor& weight, const 
 
 Tensor conv(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
             const ConvOptions& o) {
+  if (computes_in_float32(x))
+    return in_float32(
+        [&](const Tensor& xs, const Tensor& w, const Tensor& b) { return conv(op, xs, w, b, o); },
+        x, weight, bias);
   const int rank = o.stride.n;
   if (x.dim() == rank + 1) return squeeze(conv(op, unsqueeze(x, 0), weight, bias, o), 0);
   if (o.same) {
@@ -128,6 +136,12 @@ Tensor conv(const char* op, const Tensor& x, const Tensor& weight, const Tensor&
 
 Tensor conv_transpose(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                       const Dims& output_padding, const ConvOptions& o) {
+  if (computes_in_float32(x))
+    return in_float32(
+        [&](const Tensor& xs, const Tensor& w, const Tensor& b) {
+          return conv_transpose(op, xs, w, b, output_padding, o);
+        },
+        x, weight, bias);
   const int rank = o.stride.n;
   if (x.dim() == rank + 1)
     return squeeze(conv_transpose(op, unsqueeze(x, 0), weight, bias, output_padding, o), 0);

@@ -150,6 +150,10 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
     throw Error(ErrorKind::device, "conv2d_fused", "fused convolution is the CPU's")
         .show("input", x)
         .remedy("use conv2d and the separate ops");
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& xs, const Tensor& w, const Tensor& b,
+                          const Tensor& r) { return conv2d_fused(xs, w, b, r, fused, options); },
+                      x, weight, bias, residual);
   ConvOptions o = options;
   const Tensor xs = pad_same("conv2d_fused", x, weight, o);
   check_windows("conv2d_fused", xs, weight, o);

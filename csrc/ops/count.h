@@ -1,6 +1,9 @@
 // Counting: histograms.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "core/fwd.h"
 #include "core/half.h"
 #include "core/kernel.h"
@@ -28,5 +31,10 @@ FASTDL_KERNEL(count_forward, int64_t n, const Bins& bins, const void* x, int64_t
 // `weights` may be undefined.
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength);
 Tensor histc(const Tensor& x, int64_t bins, double low, double high);
+// Ascending borders of bins of equal width; without a range from the smallest to the largest of x.
+Tensor bin_edges(const Tensor& x, int64_t bins, const std::optional<std::vector<double>>& range);
+// Of x between the ascending `edges`, or the sums of the weights there; `weight` may be undefined. As a
+// density its integral is 1.
+Tensor histogram(const Tensor& x, const Tensor& edges, const Tensor& weight, bool density);
 
 }  // namespace fastdl

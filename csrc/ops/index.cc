@@ -1,8 +1,11 @@
 #include "ops/index.h"
 
+#include <limits>
+
 #include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
+#include "ops/formula.h"
 #include "ops/selection.h"
 #include "ops/shape.h"
 
@@ -51,6 +54,67 @@ Dims reach_of(const char* op, const Tensor& x, int dim, const Tensor& index) {
       .show("index", index)
       .show("valid", limit > low ? text(low, " to ", limit - 1) : "none")
       .remedy("check the values, or make the table larger");
+}
+
+void check_covered(const char* op, const Tensor& src, const Tensor& index) {
+  bool fits = src.dim() == index.dim();
+  for (int i = 0; fits && i < src.dim(); ++i) fits = index.size(i) <= src.size(i);
+  if (!fits)
+    throw shape_error(op, "src does not cover index")
+        .show("src", src)
+        .show("index", index)
+        .remedy("give src a size of at least index's in every dimension");
+}
+
+// How many sources each element of `shape` has.
+Tensor count_of(int d, const Tensor& index, const Dims& shape) {
+  return scatter_add(full(shape, 0, DType::i64, index.device()), d, index,
+                     full(index.shape(), 1, DType::i64, index.device()));
+}
+
+// What a reduction of nothing starts with.
+Tensor identity_of(Reduce reduce, const Tensor& x) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  if (reduce == Reduce::sum || reduce == Reduce::prod)
+    return scalar_like(reduce == Reduce::sum ? 0 : 1, x);
+  if (is_floating(x.dtype())) return scalar_like(reduce == Reduce::amax ? -inf : inf, x);
+  if (x.dtype() == DType::u8) return scalar_like(reduce == Reduce::amax ? 0 : 255, x);
+  const Tensor least = scalar_like(x.dtype() == DType::i32 ? -0x1p31 : -0x1p63, x);
+  return reduce == Reduce::amax ? least : -1 - least;
+}
+
+// The product over the product without one factor. Of zeros the first formula would make NaN: where
+// a product has one zero, that factor alone has a gradient, of the product without it.
+void product_gradient(Backward& pass, const Tensor& x, int d, const Tensor& index,
+                      const Tensor& src) {
+  const auto product = [&](const Tensor& a, const Tensor& b) {
+    return scatter_reduce("scatter_reduce", Reduce::prod, a, d, index, b, true);
+  };
+  const Tensor& g = pass.grad();
+  if (pass.needs(0)) {
+    const Tensor factor = select(x == 0, 1, x);
+    pass.give(0, g * product(factor, src) / factor);
+  }
+  if (!pass.needs(1)) return;
+  const Tensor zero = src == 0;
+  const Tensor zeros =
+      scatter_add(full(x.shape(), 0, DType::i64, x.device()), d, index, cast(zero, DType::i64));
+  const Tensor alone = logical_and(zero, gather(zeros, d, index) == 1);
+  const Tensor rest = gather(g * product(x, select(alone, 1, src)), d, index);
+  const Tensor others = gather(g * product(x, src), d, index) / select(zero, 1, src);
+  pass.give(1, select(alone, rest, others));
+}
+
+// Those that are the extreme share its gradient.
+void extreme_gradient(Backward& pass, const Tensor& x, int d, const Tensor& index,
+                      const Tensor& src, const Tensor& y) {
+  const Tensor& g = pass.grad();
+  const Tensor from_x = cast(x == y, DType::i64);
+  const Tensor from_src = cast(src == gather(detach(y), d, index), DType::i64);
+  const Tensor count = scatter_add(from_x, d, index, from_src);
+  const Tensor share = g / cast(maximum(count, scalar_like(1, count)), g.dtype());  // NaN: none
+  if (pass.needs(0)) pass.give(0, share * cast(from_x, g.dtype()));
+  if (pass.needs(1)) pass.give(1, gather(share, d, index) * cast(from_src, g.dtype()));
 }
 
 Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_shape) {
@@ -128,34 +192,66 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
 }
 
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-  check_index_dtype("scatter_add", index);
-  check_same_kind("scatter_add", {{"input", x}, {"src", src}});
-  check_same_device("scatter_add", {{"input", x}, {"index", index}});
-  const int d = normalize_dim("scatter_add", dim, x.dim());
-  const Dims reach = reach_of("scatter_add", x, d, index);
-  bool fits = src.dim() == index.dim();
-  for (int i = 0; fits && i < src.dim(); ++i) fits = index.size(i) <= src.size(i);
-  if (!fits)
-    throw shape_error("scatter_add", "src does not cover index")
-        .show("src", src)
-        .show("index", index)
-        .remedy("give src a size of at least index's in every dimension");
-  if (src.shape() != index.shape()) return scatter_add(x, dim, index, narrowed(src, index.shape()));
-  if (reach != x.shape())
-    return add(x, add_selected("scatter_add", src, select_scattered(x, d, index), x.shape()));
-  const Lanes l = lanes_of(x, d);
+  return scatter_reduce("scatter_add", Reduce::sum, x, dim, index, src, true);
+}
+
+Tensor scatter_reduce(const char* op, Reduce reduce, const Tensor& x, int64_t dim,
+                      const Tensor& index, const Tensor& src, bool include_self) {
+  const int d = normalize_dim(op, dim, x.dim());
+  const Dims reach = reach_of(op, x, d, index);
+  check_covered(op, src, index);
+  if (src.shape() != index.shape())
+    return scatter_reduce(op, reduce, x, d, index, narrowed(src, index.shape()), include_self);
+  if (reach != x.shape()) {
+    const Tensor y = clone(x), part = narrowed(x, reach);
+    const Window window{Dims::filled(x.dim(), 0), Dims::filled(x.dim(), 1), reach};
+    assign(y, window, reach, scatter_reduce(op, reduce, part, d, index, src, include_self));
+    return y;
+  }
+  if (!include_self) {
+    const Tensor start = where(count_of(d, index, x.shape()) == 0, x, identity_of(reduce, x));
+    return scatter_reduce(op, reduce, start, d, index, src, true);
+  }
   const Tensor ss = contiguous(detach(src)), is = contiguous(index);
-  check_index_range("scatter_add", is, x.size(d), "index");
+  check_index_range(op, is, x.size(d), "index");
   Tensor y = clone(detach(x));
-  launch<scatter_add_forward>("scatter_add", x.device(), x.dtype(), src.numel(), l.outer, x.size(d),
-                              index.size(d), l.inner, ss.data(),
-                              static_cast<const int64_t*>(is.data()), y.mutable_data());
-  if (Recording r{"scatter_add", {&x, &src}})
-    r.result(y, [d, index = Saved(is)](Backward& pass) {
+  const Lanes l = lanes_of(x, d);
+  launch<scatter_reduce_forward>(op, x.device(), x.dtype(), src.numel(), reduce, l.outer, x.size(d),
+                                 index.size(d), l.inner, ss.data(),
+                                 static_cast<const int64_t*>(is.data()), y.mutable_data());
+  Recording r{op, {&x, &src}};
+  if (!r) return y;
+  const Saved kept(is);
+  if (reduce == Reduce::sum)
+    r.result(y, [d, index = kept](Backward& pass) {
       if (pass.needs(0)) pass.give(0, pass.grad());
       if (pass.needs(1)) pass.give(1, gather(pass.grad(), d, index.get(pass)));
     });
+  else if (reduce == Reduce::prod)
+    r.result(y, [d, index = kept, x = Saved(x), src = Saved(src)](Backward& pass) {
+      product_gradient(pass, x.get(pass), d, index.get(pass), src.get(pass));
+    });
+  else
+    r.result(
+        y, [d, index = kept, x = Saved(x), src = Saved(src), y = Saved::result(y)](Backward& pass) {
+          extreme_gradient(pass, x.get(pass), d, index.get(pass), src.get(pass), y.get(pass));
+        });
   return y;
+}
+
+Tensor scatter_mean(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                    bool include_self) {
+  constexpr const char* op = "scatter_reduce";
+  const int d = normalize_dim(op, dim, x.dim());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& a,
+                          const Tensor& b) { return scatter_mean(a, d, index, b, include_self); },
+                      x, src);
+  const Tensor total = scatter_reduce(op, Reduce::sum, x, dim, index, src, include_self);
+  Tensor count = count_of(d, index, x.shape());
+  count = include_self ? count + 1 : maximum(count, scalar_like(1, count));
+  count = cast(count, x.dtype());
+  return is_floating(x.dtype()) ? div(total, count) : floor_divide(total, count);
 }
 
 }  // namespace fastdl

@@ -1,4 +1,4 @@
-// Reading and adding by index. Adding is shared out by destination, never by source, so that every
+// Reading and reducing by index. Reducing is shared out by destination, never by source, so that every
 // sum runs in the order of the source whatever the number of threads.
 #include <algorithm>
 #include <cstring>
@@ -64,14 +64,19 @@ void gather_rows_launch(const Context& context, int64_t count, int64_t width, co
   });
 }
 
-// y += x in the arithmetic of T, integers wrapping around.
-template <class T>
-inline void add_to(T* y, T x) {
-  if constexpr (std::is_integral_v<T>)
-    *y = static_cast<T>(static_cast<std::make_unsigned_t<T>>(*y) +
-                        static_cast<std::make_unsigned_t<T>>(x));
-  else
-    *y = T(static_cast<Compute<T>>(*y) + static_cast<Compute<T>>(x));
+// y = op(y, x) in the arithmetic of T, integers wrapping around.
+template <Reduce op, class T>
+inline void reduce_to(T* y, T x) {
+  using C = Compute<T>;
+  const C a = static_cast<C>(*y), b = static_cast<C>(x);
+  if constexpr (op == Reduce::amax || op == Reduce::amin) {
+    if ((op == Reduce::amax ? b > a : b < a) || b != b) *y = x;
+  } else if constexpr (std::is_integral_v<T>) {
+    const uint64_t u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
+    *y = static_cast<T>(op == Reduce::sum ? u + v : u * v);
+  } else {
+    *y = T(op == Reduce::sum ? a + b : a * b);
+  }
 }
 
 template <class T>
@@ -82,7 +87,7 @@ void scatter_add_rows_launch(const Context& context, int64_t count, int64_t widt
   const auto add_row = [&](int64_t i, int64_t first, int64_t last) {
     T* const to = y + index[i] * width;
     const T* const from = x + i * width;
-    for (int64_t j = first; j < last; ++j) add_to(to + j, from[j]);
+    for (int64_t j = first; j < last; ++j) reduce_to<Reduce::sum>(to + j, from[j]);
   };
   if (count * width <= kWork) {
     for (int64_t i = 0; i < count; ++i) add_row(i, 0, width);
@@ -125,11 +130,9 @@ void gather_launch(const Context& context, int64_t outer, int64_t n, int64_t m, 
   });
 }
 
-template <class T>
-void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
-                        const void* x_, const int64_t* index, void* y_) {
-  const T* const x = static_cast<const T*>(x_);
-  T* const y = static_cast<T*>(y_);
+template <Reduce op, class T>
+void scatter_reduce(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
+                    const T* x, const int64_t* index, T* y) {
   // Columns are independent of each other: threads share out (outer, blocks of inner).
   const int64_t width = std::min<int64_t>(inner, 1024);
   const int64_t blocks = width == 0 ? 0 : (inner + width - 1) / width;
@@ -138,13 +141,27 @@ void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_
       const int64_t o = item / blocks, first = item % blocks * width;
       const int64_t last = std::min(inner, first + width);
       T* const to = y + o * n * inner;
+      if (inner == 1) {
+        for (int64_t j = o * m; j < (o + 1) * m; ++j) reduce_to<op>(to + index[j], x[j]);
+        continue;
+      }
       for (int64_t j = 0; j < m; ++j) {
         const int64_t line = (o * m + j) * inner;
         for (int64_t i = first; i < last; ++i)
-          add_to(to + index[line + i] * inner + i, x[line + i]);
+          reduce_to<op>(to + index[line + i] * inner + i, x[line + i]);
       }
     }
   });
+}
+
+template <class T>
+void scatter_reduce_launch(const Context& context, Reduce op, int64_t outer, int64_t n, int64_t m,
+                           int64_t inner, const void* x, const int64_t* index, void* y) {
+  const auto run = op == Reduce::sum    ? scatter_reduce<Reduce::sum, T>
+                   : op == Reduce::prod ? scatter_reduce<Reduce::prod, T>
+                   : op == Reduce::amax ? scatter_reduce<Reduce::amax, T>
+                                        : scatter_reduce<Reduce::amin, T>;
+  run(context, outer, n, m, inner, static_cast<const T*>(x), index, static_cast<T*>(y));
 }
 
 }  // namespace
@@ -156,10 +173,10 @@ void register_index(Registry& registry) {
     registry.add<gather_rows>(dtype_of<T>::value, gather_rows_launch<Bytes<T>>);
     registry.add<gather_forward>(dtype_of<T>::value, gather_launch<Bytes<T>>);
   });
-  for_types<Half, BFloat16, float, double, int64_t>([&](auto tag) {
+  for_types<Half, BFloat16, float, double, int32_t, int64_t, uint8_t>([&](auto tag) {
     using T = typename decltype(tag)::type;
     registry.add<scatter_add_rows>(dtype_of<T>::value, scatter_add_rows_launch<T>);
-    registry.add<scatter_add_forward>(dtype_of<T>::value, scatter_add_launch<T>);
+    registry.add<scatter_reduce_forward>(dtype_of<T>::value, scatter_reduce_launch<T>);
   });
 }
 

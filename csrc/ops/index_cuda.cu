@@ -1,6 +1,6 @@
-// Reading and adding by index.
+// Reading and reducing by index.
 //
-// Sums run in the order of the source, without atomics. Where there are columns enough, a thread
+// Sums and the like run in the order of the source, without atomics. Where there are columns enough, a thread
 // owns a column of the table and walks down its sources. Else the destinations are sorted, stably
 // (cuda/sort.cuh): the sources of a destination are then neighbours, in order, and a group of
 // threads adds them up. A destination with very many sources is one long sum, in parallel along the
@@ -17,17 +17,25 @@
 namespace fastdl::cuda {
 namespace {
 
-// What sums of T are formed in: wrapping integers, float for 16-bit floats.
-template <class T>
-using Sum = typename wrapping_type<Compute<T>>::type;
+// What reductions of T are formed in: float for 16-bit floats, and for sums and products integers that
+// wrap around.
+template <Reduce op, class T>
+using Total = std::conditional_t<op == Reduce::sum || op == Reduce::prod,
+                                 typename wrapping_type<Compute<T>>::type, Compute<T>>;
 
-template <class T>
-__device__ inline Sum<T> widen(T x) {
-  return static_cast<Sum<T>>(static_cast<Compute<T>>(x));
+template <Reduce op, class T>
+__device__ inline Total<op, T> widen(T x) {
+  return static_cast<Total<op, T>>(static_cast<Compute<T>>(x));
 }
-template <class T>
-__device__ inline T narrow(Sum<T> x) {
+template <Reduce op, class T>
+__device__ inline T narrow(Total<op, T> x) {
   return T(static_cast<Compute<T>>(x));
+}
+template <Reduce op, class C>
+__device__ inline C combined(C a, C b) {
+  if constexpr (op == Reduce::sum) return a + b;
+  if constexpr (op == Reduce::prod) return a * b;
+  return (op == Reduce::amax ? b > a : b < a) || b != b ? b : a;
 }
 
 // kernels
@@ -75,10 +83,10 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 // A thread per column (o, i): `walk` gives the offsets of (o, 0, i) in x and index, and in y.
-template <class T>
+template <Reduce op, class T>
 __global__ void __launch_bounds__(kBlock)
-    add_columns_kernel(const __grid_constant__ Index<2> walk, uint32_t columns, int64_t m,
-                       int64_t inner, const T* x, const int64_t* index, T* y) {
+    reduce_columns_kernel(const __grid_constant__ Index<2> walk, uint32_t columns, int64_t m,
+                          int64_t inner, const T* x, const int64_t* index, T* y) {
   for (uint32_t e = blockIdx.x * kBlock + threadIdx.x; e < columns; e += gridDim.x * kBlock) {
     int64_t at[2];
     walk.offsets(e, at);
@@ -86,7 +94,7 @@ __global__ void __launch_bounds__(kBlock)
     for (int64_t j = 0; j < m; ++j) {
       const int64_t from = at[0] + j * inner;
       T* const to = y + at[1] + index[from] * inner;
-      *to = narrow<T>(widen(*to) + widen(x[from]));
+      *to = narrow<op, T>(combined<op>(widen<op>(*to), widen<op>(x[from])));
     }
   }
 }
@@ -103,12 +111,12 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-// y[keys[s], :] += x[positions[s], :] for every run of equal keys, in order. Rows and blocks as in
+// y[keys[s], :] = op(that, x[positions[s], :]) for every run of equal keys, in order. Rows and blocks as in
 // gather_rows_kernel. The threads of the run's first key see to it.
-template <int V, class T, class Word>
+template <Reduce op, int V, class T, class Word>
 __global__ void __launch_bounds__(kBlock, 2)
-    add_runs_kernel(int64_t count, int64_t groups, const Word* keys, const Word* positions,
-                    const T* x, T* y) {
+    reduce_runs_kernel(int64_t count, int64_t groups, const Word* keys, const Word* positions,
+                       const T* x, T* y) {
   constexpr int kAhead = 8;  // sources whose loads are under way together
   const int64_t width = groups * V;
   const int64_t rows = static_cast<int64_t>(gridDim.x) * blockDim.y;
@@ -122,9 +130,9 @@ __global__ void __launch_bounds__(kBlock, 2)
       const T* const column = x + g * V;
       T* const to = y + static_cast<int64_t>(key) * width + g * V;
       Pack<T, V> out = load_pack<V>(to);
-      Sum<T> sum[V];
+      Total<op, T> total[V];
 #pragma unroll
-      for (int v = 0; v < V; ++v) sum[v] = widen(out.v[v]);
+      for (int v = 0; v < V; ++v) total[v] = widen<op>(out.v[v]);
       int found = kAhead;
       for (int64_t s = first; found == kAhead; s += kAhead) {
         found = 0;
@@ -139,10 +147,10 @@ __global__ void __launch_bounds__(kBlock, 2)
         for (int a = 0; a < kAhead; ++a)
 #pragma unroll
           for (int v = 0; v < V; ++v)
-            if (a < found) sum[v] += widen(from[a].v[v]);
+            if (a < found) total[v] = combined<op>(total[v], widen<op>(from[a].v[v]));
       }
 #pragma unroll
-      for (int v = 0; v < V; ++v) out.v[v] = narrow<T>(sum[v]);
+      for (int v = 0; v < V; ++v) out.v[v] = narrow<op, T>(total[v]);
       store_pack<V>(to, out);
     }
   }
@@ -223,9 +231,9 @@ void gather_launch(const Context& context, int64_t outer, int64_t n, int64_t m, 
 }
 
 // Rows of `width` of y, a table [outer * n * inner, width], by sorted destinations.
-template <class T, class Word>
-void add_sorted(const Context& context, const Lanes& lanes, int64_t width, const T* x,
-                const int64_t* index, T* y) {
+template <Reduce op, class T, class Word>
+void reduce_sorted(const Context& context, const Lanes& lanes, int64_t width, const T* x,
+                   const int64_t* index, T* y) {
   const Strided<2> walk = lanes.walk(lanes.m);
   KeySort<Word> sorted(context, walk.numel,
                        static_cast<uint64_t>(lanes.outer * lanes.n * lanes.inner));
@@ -239,7 +247,7 @@ void add_sorted(const Context& context, const Lanes& lanes, int64_t width, const
     constexpr int V = decltype(v)::value;
     const int64_t groups = width / V;
     const dim3 block = row_block(groups);
-    launch(context, add_runs_kernel<V, T, Word>, row_grid(walk.numel, groups, block), block,
+    launch(context, reduce_runs_kernel<op, V, T, Word>, row_grid(walk.numel, groups, block), block,
            walk.numel, groups, sorted.keys(), sorted.positions(), x, y);
   };
   constexpr int kPerGroup = static_cast<int>(16 / sizeof(T));
@@ -249,28 +257,28 @@ void add_sorted(const Context& context, const Lanes& lanes, int64_t width, const
     go(std::integral_constant<int, 1>{});
 }
 
-template <class T>
-void add_by_destination(const Context& context, const Lanes& lanes, int64_t width, const void* x_,
-                        const int64_t* index, void* y_) {
+template <Reduce op, class T>
+void reduce_by_destination(const Context& context, const Lanes& lanes, int64_t width,
+                           const void* x_, const int64_t* index, void* y_) {
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
   const int64_t columns = lanes.outer * lanes.inner;
   if (std::max(lanes.n, lanes.m) * columns <= int64_t{UINT32_MAX})
-    add_sorted<T, uint32_t>(context, lanes, width, x, index, y);
+    reduce_sorted<op, T, uint32_t>(context, lanes, width, x, index, y);
   else
-    add_sorted<T, uint64_t>(context, lanes, width, x, index, y);
+    reduce_sorted<op, T, uint64_t>(context, lanes, width, x, index, y);
 }
 
 template <class T>
 void scatter_add_rows_launch(const Context& context, int64_t count, int64_t width, int64_t rows,
                              const void* x, const int64_t* index, void* y) {
   if (count == 0 || width == 0) return;
-  add_by_destination<T>(context, {1, rows, count, 1}, width, x, index, y);
+  reduce_by_destination<Reduce::sum, T>(context, {1, rows, count, 1}, width, x, index, y);
 }
 
-template <class T>
-void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
-                        const void* x, const int64_t* index, void* y) {
+template <Reduce op, class T>
+void scatter_reduce(const Context& context, int64_t outer, int64_t n, int64_t m, int64_t inner,
+                    const void* x, const int64_t* index, void* y) {
   const Lanes lanes{outer, n, m, inner};
   const int64_t columns = outer * inner;
   if (columns * m == 0) return;
@@ -278,12 +286,22 @@ void scatter_add_launch(const Context& context, int64_t outer, int64_t n, int64_
   // floats are to be rounded once, and a column's are kept in y.
   constexpr int64_t kEnoughColumns = 16384, kFewSteps = 128;
   const bool by_column = sizeof(T) == 2 ? m == 1 : columns >= kEnoughColumns || m <= kFewSteps;
-  if (!by_column) return add_by_destination<T>(context, lanes, 1, x, index, y);
+  if (!by_column) return reduce_by_destination<op, T>(context, lanes, 1, x, index, y);
   for_slices(lanes.walk(1), [&](const Strided<2>& s, const int64_t (&at)[2]) {
-    launch(context, add_columns_kernel<T>, loop_grid(s.numel), dim3(kBlock), Index<2>(s),
+    launch(context, reduce_columns_kernel<op, T>, loop_grid(s.numel), dim3(kBlock), Index<2>(s),
            static_cast<uint32_t>(s.numel), m, inner, static_cast<const T*>(x) + at[0],
            index + at[0], static_cast<T*>(y) + at[1]);
   });
+}
+
+template <class T>
+void scatter_reduce_launch(const Context& context, Reduce op, int64_t outer, int64_t n, int64_t m,
+                           int64_t inner, const void* x, const int64_t* index, void* y) {
+  const auto run = op == Reduce::sum    ? scatter_reduce<Reduce::sum, T>
+                   : op == Reduce::prod ? scatter_reduce<Reduce::prod, T>
+                   : op == Reduce::amax ? scatter_reduce<Reduce::amax, T>
+                                        : scatter_reduce<Reduce::amin, T>;
+  run(context, outer, n, m, inner, x, index, y);
 }
 
 }  // namespace
@@ -295,10 +313,10 @@ void register_index(Registry& registry) {
     registry.add<gather_rows>(dtype_of<T>::value, gather_rows_launch<Bytes<T>>);
     registry.add<gather_forward>(dtype_of<T>::value, gather_launch<Bytes<T>>);
   });
-  for_types<Half, BFloat16, float, double, int64_t>([&](auto tag) {
+  for_types<Half, BFloat16, float, double, int32_t, int64_t, uint8_t>([&](auto tag) {
     using T = typename decltype(tag)::type;
     registry.add<scatter_add_rows>(dtype_of<T>::value, scatter_add_rows_launch<T>);
-    registry.add<scatter_add_forward>(dtype_of<T>::value, scatter_add_launch<T>);
+    registry.add<scatter_reduce_forward>(dtype_of<T>::value, scatter_reduce_launch<T>);
   });
 }
 

@@ -126,15 +126,16 @@ Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   check_floating("mean", {"input", x});
   // In 16 bits the sum, and even the count, overflow where the mean does not.
-  if (item_size(x.dtype()) == 2) return cast(mean(cast(x, DType::f32), dims, keepdim), x.dtype());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& wide) { return mean(wide, dims, keepdim); }, x);
   const Plan plan = plan_of("mean", x, dims);
   return sum(x, dims, keepdim) / static_cast<double>(plan.count);
 }
 
 Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool keepdim) {
   check_floating("var", {"input", x});
-  if (item_size(x.dtype()) == 2)
-    return cast(var(cast(x, DType::f32), dims, correction, keepdim), x.dtype());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& wide) { return var(wide, dims, correction, keepdim); }, x);
   const Plan plan = plan_of("var", x, dims);
   const double degrees =
       std::max(0.0, static_cast<double>(plan.count) - static_cast<double>(correction));
@@ -171,8 +172,8 @@ Tensor prod(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 
 Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
   check_floating("norm", {"input", x});
-  if (item_size(x.dtype()) == 2)
-    return cast(norm(cast(x, DType::f32), p, dims, keepdim), x.dtype());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& wide) { return norm(wide, p, dims, keepdim); }, x);
   const double infinity = std::numeric_limits<double>::infinity();
   if (p == infinity) return amax(abs(x), dims, keepdim);
   if (p == -infinity) return amin(abs(x), dims, keepdim);
@@ -197,8 +198,8 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
 
 Tensor logsumexp(const Tensor& x, const OptionalDims& dims, bool keepdim) {
   check_floating("logsumexp", {"input", x});
-  if (item_size(x.dtype()) == 2)
-    return cast(logsumexp(cast(x, DType::f32), dims, keepdim), x.dtype());
+  if (has_16_bits(x))
+    return in_float32([&](const Tensor& wide) { return logsumexp(wide, dims, keepdim); }, x);
   const Plan plan = plan_of("logsumexp", x, dims);
   if (plan.count == 0) return log(sum(x, dims, keepdim));  // of nothing: -infinity
   const Tensor largest = amax(detach(x), dims, true);

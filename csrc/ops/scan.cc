@@ -3,6 +3,7 @@
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
+#include "ops/index.h"
 #include "ops/shape.h"
 
 namespace fastdl {
@@ -13,14 +14,39 @@ Tensor widened(const Tensor& x) {
   return is_floating(x.dtype()) || x.dtype() == DType::i64 ? x : cast(x, DType::i64);
 }
 
+struct Lanes {
+  int64_t outer = 1, n = 1, inner = 1;
+};
+Lanes lanes_of(const Tensor& x, int d) {
+  Lanes l;
+  for (int i = 0; i < x.dim(); ++i) (i < d ? l.outer : i == d ? l.n : l.inner) *= x.size(i);
+  return l;
+}
+
 Tensor run(const char* op, Scan kind, const Tensor& x, int d, bool reverse) {
   const Tensor source = contiguous(detach(x));
-  int64_t outer = 1, inner = 1, n = 1;
-  for (int i = 0; i < source.dim(); ++i) (i < d ? outer : i == d ? n : inner) *= source.size(i);
+  const Lanes l = lanes_of(x, d);
   Tensor y = empty(source.shape(), source.dtype(), source.device());
-  launch<scan_forward>(op, source.device(), source.dtype(), source.numel(), kind, reverse, outer, n,
-                       inner, source.data(), y.mutable_data());
+  launch<scan_forward>(op, source.device(), source.dtype(), source.numel(), kind, reverse, l.outer,
+                       l.n, l.inner, source.data(), y.mutable_data());
   return y;
+}
+
+std::array<Tensor, 2> running_extreme(const char* op, const Tensor& x, int64_t dim, bool largest) {
+  const int d = normalize_dim(op, dim, x.dim());
+  const Tensor source = contiguous(detach(x));
+  const Lanes l = lanes_of(x, d);
+  Tensor y = empty(source.shape(), source.dtype(), source.device());
+  Tensor index = empty(source.shape(), DType::i64, source.device());
+  launch<scan_extreme>(op, x.device(), x.dtype(), source.numel(), largest, l.outer, l.n, l.inner,
+                       source.data(), y.mutable_data(), index.as<int64_t>());
+  if (Recording r{op, {&x}})
+    r.result(y, [d, index = Saved(index)](Backward& pass) {
+      const Tensor& g = pass.grad();
+      const Tensor zeros = full(g.shape(), 0, g.dtype(), g.device());
+      pass.give(0, g.dim() == 0 ? g : scatter_add(zeros, d, index.get(pass), g));
+    });
+  return {y, index};
 }
 
 Tensor running_sum(const Tensor& x, int d, bool reverse) {
@@ -56,6 +82,14 @@ Tensor cumprod(const Tensor& input, int64_t dim) {
       pass.give(0, select(before, behind(xs) / select(before, xs, one), at_first));
     });
   return y;
+}
+
+std::array<Tensor, 2> cummax(const Tensor& x, int64_t dim) {
+  return running_extreme("cummax", x, dim, true);
+}
+
+std::array<Tensor, 2> cummin(const Tensor& x, int64_t dim) {
+  return running_extreme("cummin", x, dim, false);
 }
 
 }  // namespace fastdl

@@ -235,6 +235,23 @@ Tensor positions(const char* op, const Tensor& mask_) {
   return out;
 }
 
+// Of places in the flattened x.
+Selection select_flat(const Tensor& x, const Tensor& index) {
+  Selection s = every_element(x);
+  s.parts = {{index, x.numel(), false, true}};
+  return s;
+}
+
+Tensor shaped_as(const char* op, const Tensor& source, const Tensor& index) {
+  if (source.numel() != index.numel())
+    throw shape_error(op, text("index names ", index.numel(), " places for ", source.numel(),
+                               " elements of source"))
+        .show("index", index)
+        .show("source", source)
+        .remedy("pass as many elements as indices");
+  return reshape(source, index.shape());
+}
+
 [[noreturn]] void throw_other_shape(const char* op, const char* what, const Tensor& x,
                                     const Tensor& t, const char* remedy) {
   throw shape_error(op, text(what, " does not fit")).show("input", x).show(what, t).remedy(remedy);
@@ -290,7 +307,11 @@ void write_selected(const char* op, const Tensor& x, const Selection& s, const T
 Tensor add_selected(const char* op, const Tensor& g, const Selection& s, const Dims& shape) {
   const Tensor target = full(shape, 0, g.dtype(), g.device());
   const Rows r = rows_of(op, target, s);
-  return from_table(add_table(op, g, r, table_of(target, s).shape()), s, shape);
+  const Tensor table = table_of(target, s);
+  const Dims read = shape_of(table, r).shape;
+  const Tensor spread =
+      g.shape() == read ? g : expand(reshape(g, without_leading_ones(g.shape(), read.n)), read);
+  return from_table(add_table(op, spread, r, table.shape()), s, shape);
 }
 
 Selection select_along(const Tensor& x, int dim, const Tensor& index) {
@@ -368,10 +389,36 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
 }
 
 Tensor take(const Tensor& x, const Tensor& index) {
-  if (x.dim() == 0) return take(reshape(x, {1}), index);
-  Selection s = every_element(x);
-  s.parts = {{index, x.numel(), false, true}};
-  return read_selected("take", x, s);
+  return read_selected("take", x, select_flat(x, index));
+}
+
+Tensor put_(const char* op, const Tensor& x, const Tensor& index, const Tensor& source) {
+  write_selected(op, x, select_flat(x, index), shaped_as(op, source, index));
+  return x;
+}
+
+Tensor put_add(const char* op, const Tensor& x, const Tensor& index, const Tensor& source) {
+  const int64_t size = x.numel();
+  const Tensor at = contiguous(reshape(index, {-1}));
+  check_index_range(op, at, size, "index", -size);
+  const Tensor from_start = where(at < 0, at + static_cast<double>(size), at);
+  const Tensor added = reshape(shaped_as(op, source, index), {-1});
+  return reshape(scatter_reduce(op, Reduce::sum, reshape(x, {-1}), 0, from_start, added, true),
+                 x.shape());
+}
+
+Tensor masked_scatter_(const char* op, const Tensor& x, const Tensor& mask, const Tensor& source) {
+  if (broadcast_shapes(op, x.shape(), mask.shape()) != x.shape())
+    throw_other_shape(op, "mask", x, mask, "give it a shape that broadcasts to input's");
+  const Selection s = select_mask(x, mask.shape() == x.shape() ? mask : expand(mask, x.shape()));
+  const int64_t count = s.parts[0].index.numel();
+  if (source.numel() < count)
+    throw shape_error(op, text("the mask selects ", count, " elements, source has fewer"))
+        .show("mask", mask)
+        .show("source", source)
+        .remedy(text("pass a source of at least ", count, " elements"));
+  write_selected(op, x, s, narrow(reshape(source, {-1}), 0, 0, count));
+  return x;
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim) {

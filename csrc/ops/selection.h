@@ -36,7 +36,8 @@ Tensor select_view(const Tensor& x, const Selection& s);  // of the basic half
 Tensor read_selected(const char* op, const Tensor& x, const Selection& s);
 // In place; where a row is named twice, the last one stays.
 void write_selected(const char* op, const Tensor& x, const Selection& s, const Tensor& value);
-// Zeros of `shape` with the elements of g added where the selection reads them, in the order of g.
+// Zeros of `shape` with the elements of g, broadcast to what the selection reads, added where it reads
+// them, in the order of g.
 Tensor add_selected(const char* op, const Tensor& g, const Selection& s, const Dims& shape);
 
 Selection select_along(const Tensor& x, int dim, const Tensor& index);  // whole slices of a dim
@@ -55,9 +56,14 @@ Tensor take(const Tensor& x, const Tensor& index);
 Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_t> dim);
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                  double alpha);
+Tensor put_add(const char* op, const Tensor& x, const Tensor& index, const Tensor& source);
 Tensor one_hot(const Tensor& index, int64_t num_classes);
 
 // Edits of x, which is returned.
+// The elements of source, in order, where the mask, broadcast to x, is true.
+Tensor masked_scatter_(const char* op, const Tensor& x, const Tensor& mask, const Tensor& source);
+// The elements of source at the places in the flattened x that index names.
+Tensor put_(const char* op, const Tensor& x, const Tensor& index, const Tensor& source);
 Tensor scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 Tensor index_copy_(const char* op, const Tensor& x, int64_t dim, const Tensor& index,
                    const Tensor& source);

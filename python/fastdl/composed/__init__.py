@@ -10,6 +10,7 @@ from fastdl.composed import (
     boxes,
     contraction,
     ctc,
+    deformable,
     distance,
     einsum,
     embedding_bag,
@@ -25,7 +26,7 @@ from fastdl.composed.door import COMPOSED
 
 # fmt: off
 __all__ = [
-    "COMPOSED", "activations", "attention", "boxes", "contraction", "ctc", "distance", "einsum",
-    "embedding_bag", "embedding_losses", "gan_losses", "losses", "normalization", "pooling",
-    "recurrent", "word_vectors",
+    "COMPOSED", "activations", "attention", "boxes", "contraction", "ctc", "deformable", "distance",
+    "einsum", "embedding_bag", "embedding_losses", "gan_losses", "losses", "normalization",
+    "pooling", "recurrent", "word_vectors",
 ]

@@ -29,6 +29,7 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """softmax(scale query key^T + mask) value, over the keys.
 
@@ -37,12 +38,15 @@ def scaled_dot_product_attention(
     or of the query's dtype, added before the softmax. A query without any key gives zeros, as in
     PyTorch. `is_causal` lets query i see keys 0 to i, and excludes a mask. `scale` is by default
     1 / sqrt(E). `dropout_p` is applied to the weights whenever it is not 0: pass 0 in inference.
-    PyTorch's `enable_gqa` is left out; expand the keys instead.
+    With `enable_gqa` the queries' heads, dimension -3, share those of the keys and of the values,
+    of which there are fewer: each serves as many heads in a row (Ainslie et al., 2023).
     Raises ShapeError, DTypeError or ArgumentError for what does not fit.
     Vaswani et al., 2017 ("Attention is all you need"), equation 1.
     """
     op = "scaled_dot_product_attention"
     q, k = as_tensor(query), as_tensor(key)
+    if enable_gqa:
+        k, value = _for_heads(op, q, k, "key"), _for_heads(op, q, as_tensor(value), "value")
     mask = None if attn_mask is None else as_tensor(attn_mask)
     if is_causal:
         if mask is not None:
@@ -53,6 +57,19 @@ def scaled_dot_product_attention(
     if dropout_p:
         weights = _core.dropout(weights, dropout_p)
     return _core.matmul(weights, value)
+
+
+def _for_heads(op: str, query: Tensor, shared: Tensor, name: str) -> Tensor:
+    """Keys or values, each head in a row for as many heads of the queries as share it."""
+    heads, groups = (t.shape[-3] if t.ndim > 2 else -1 for t in (query, shared))
+    if heads < 0 or groups < 1 or heads % groups:
+        raise ShapeError(
+            op,
+            f"the heads of the query do not share those of the {name}",
+            {"query": str(list(query.shape)), name: str(list(shared.shape))},
+            "with enable_gqa pass [..., H, L, E] beside [..., G, S, E], H a multiple of G",
+        )
+    return shared if heads == groups else _core.repeat_interleave(shared, heads // groups, -3)
 
 
 def _scaled(query: Tensor, scale: float | None) -> Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fastdl.errors import IndexRangeError, ShapeError
+from fastdl.errors import ArgumentError, IndexRangeError, ShapeError
 
 __all__ = ["accuracy", "confusion_matrix"]
+
+MOST_CLASSES = 2**15  # a matrix of 8 GiB
 
 
 def accuracy(predicted: npt.ArrayLike, target: npt.ArrayLike) -> float:
@@ -39,6 +41,7 @@ def confusion_matrix(
 
     Raises:
         IndexRangeError: a class is negative or not below `num_classes`.
+        ArgumentError: there are more than 32768 classes, or less than none.
     """
     classes, truth = _classes(predicted, target)
     if num_classes is None:
@@ -52,6 +55,12 @@ def confusion_matrix(
                 f"{name} has classes from {values.min()} to {values.max()}, "
                 f"expected 0 to {num_classes - 1}",
             )
+    if not 0 <= num_classes <= MOST_CLASSES:
+        raise ArgumentError(
+            "confusion_matrix",
+            f"num_classes is {num_classes}, expected 0 to {MOST_CLASSES}",
+            remedy="count the classes of interest apart",
+        )
     counts = np.bincount(truth * num_classes + classes, minlength=num_classes**2)
     return counts.astype(np.int64).reshape(num_classes, num_classes)
 
@@ -60,8 +69,8 @@ def _classes(
     predicted: npt.ArrayLike, target: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     classes, truth = np.asarray(predicted), np.asarray(target)
-    if classes.ndim == 2:
-        classes = classes.argmax(axis=1)
+    if classes.ndim == 2 and (classes.shape[1] or not len(classes)):
+        classes = classes.argmax(axis=1) if len(classes) else np.empty(0, np.int64)
     if classes.ndim != 1 or classes.shape != truth.shape:
         raise ShapeError(
             "metrics",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,10 +41,31 @@ class PackedSequence(NamedTuple):
     sorted_indices: Tensor | None = None
     unsorted_indices: Tensor | None = None
 
+    def sizes(self) -> list[int]:
+        """`batch_sizes` as a list. ArgumentError where they do not fit `data`, as made by hand."""
+        whole = self.batch_sizes.dtype in (_core.int64, _core.int32) and self.batch_sizes.ndim == 1
+        sizes: list[int] = self.batch_sizes.tolist() if whole else []
+        falling = all(a >= b for a, b in pairwise(sizes))
+        if not sizes or sizes[-1] < 1 or not falling or sum(sizes) != len(self.data):
+            raise ArgumentError(
+                "PackedSequence",
+                f"batch_sizes do not fit data of {len(self.data)} rows",
+                {"batch_sizes": str(self.batch_sizes.tolist())},
+                "pass whole numbers of 1 or more that do not increase and add up to the rows",
+            )
+        for name, order in zip(self._fields[2:], self[2:], strict=True):
+            if order is not None and tuple(order.shape) != (sizes[0],):
+                raise ArgumentError(
+                    "PackedSequence",
+                    f"{name} has shape {list(order.shape)}, but the batch is of {sizes[0]}",
+                    remedy="pass one index for each sequence",
+                )
+        return sizes
+
     def blocks(self) -> list[Tensor]:
         """Views [t, n, ...] of `data`: one for each run of t steps that n sequences have."""
         blocks, at = [], 0
-        for n, steps in groupby(self.batch_sizes.tolist()):
+        for n, steps in groupby(self.sizes()):
             t = len(list(steps))
             rows = self.data.narrow(0, at, t * n)
             blocks.append(_core.reshape(rows, (t, n, *self.data.shape[1:])))
@@ -73,7 +94,7 @@ class PackedSequence(NamedTuple):
     @property
     def lengths(self) -> list[int]:
         """Of the sequences, in the order of the batch."""
-        sizes = np.asarray(self.batch_sizes.tolist())
+        sizes = np.asarray(self.sizes())
         lengths = (sizes[None, :] > np.arange(sizes[0])[:, None]).sum(1)
         order = self.unsorted_indices
         return (lengths if order is None else lengths[order.tolist()]).tolist()  # type: ignore[no-any-return]
@@ -150,7 +171,7 @@ def pad_packed_sequence(
     Raises:
         ArgumentError: total_length is less than the longest length.
     """
-    sizes = sequence.batch_sizes.tolist()
+    sizes = sequence.sizes()
     total = len(sizes) if total_length is None else total_length
     if total < len(sizes):
         raise ArgumentError(
@@ -164,7 +185,14 @@ def pad_packed_sequence(
         rows[step, :n] = np.arange(at, at + n)
         at += n
     if sequence.unsorted_indices is not None:
-        rows = rows[:, sequence.unsorted_indices.tolist()]
+        order = sequence.unsorted_indices.tolist()
+        if sorted(order) != list(range(sizes[0])):
+            raise ArgumentError(
+                "pad_packed_sequence",
+                f"unsorted_indices are {order}, expected each of 0 to {sizes[0] - 1}",
+                remedy="pass what pack_padded_sequence made",
+            )
+        rows = rows[:, order]
     rows = rows.T if batch_first else rows
     data = sequence.data
     padding = _core.full((1, *data.shape[1:]), padding_value, dtype=data.dtype, device=data.device)
