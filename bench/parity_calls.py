@@ -173,8 +173,10 @@ def _interpolate(call: Call, a: Arguments) -> Arguments:
     else:
         a["scale_factor"] = call.draw(st.lists(factors, min_size=ndim - 2, max_size=ndim - 2))
         if a["mode"].startswith("nearest"):  # PyTorch's gradient takes equal sizes for a copy
-            a["scale_factor"] = [1.0 if int(n * f) == n else f for n, f in
-                                 zip(a["input"].shape[2:], a["scale_factor"], strict=True)]
+            a["scale_factor"] = [
+                1.0 if int(n * f) == n else f
+                for n, f in zip(a["input"].shape[2:], a["scale_factor"], strict=True)
+            ]
     return a
 
 
@@ -288,7 +290,7 @@ def _sorted(name: str) -> Fit:
 
 
 EQUATIONS = ["ij,jk->ik", "bij,bjk->bik", "ij->ji", "ii->i", "ii", "i,j->ij", "ij,ij->", "ij->j",
-             "abc,cd->abd", "...ij,...jk->...ik", "ij,jk,kl->il", "bij,bj->bi", "ij,kj"]  # fmt: skip
+             "abc,cd->abd", "...ij,...jk->...ik", "ij,jk,kl->il", "bij,bj->bi"]  # fmt: skip
 
 
 def _einsum(call: Call, a: Arguments) -> Arguments:

@@ -9,6 +9,7 @@
 #include "cpu/reduce.h"
 
 #include "core/dtype.h"
+#include "cpu/prefetch.h"
 #include "cpu/register.h"
 #include "ops/reduce.h"
 
@@ -233,15 +234,51 @@ void strided_runs(const S* const* x, const int64_t* place, int64_t n, Compute<S>
   sum.store(to);
 }
 
+// The folds of a register full of adjacent runs of n elements, where these fill registers; else false.
+template <class Op, int n, class S>
+bool adjacent_runs(const S* x, Compute<S>* to) {
+  using C = Compute<S>;
+  using P = Pack<C>;
+  if constexpr (std::is_floating_point_v<C> && n <= P::size) {
+    constexpr int kRuns = P::size / n;  // of a register
+    P part[P::size];
+    for (int i = 0; i < n; ++i)  // the identity makes -0 what it is in `run`
+      part[i] = Op::combine(load_pack(x + i * P::size), P(Op::template identity<C>));
+    fold_groups<n>(part, [](P a, P b) { return Op::combine(a, b); });
+    typename P::Mask order;
+    for (int l = 0; l < P::size; ++l) order[l] = l % kRuns * n + l / kRuns;
+    P(typename P::Native(__builtin_shuffle(part[0].v, order))).store(to);
+    return true;
+  }
+  return false;
+}
+template <class Op, class S>
+bool adjacent_runs(const S* x, int64_t n, Compute<S>* to) {
+  switch (n) {
+    case 2: return adjacent_runs<Op, 2>(x, to);
+    case 4: return adjacent_runs<Op, 4>(x, to);
+    case 8: return adjacent_runs<Op, 8>(x, to);
+    default: return false;
+  }
+}
+
 template <class Op, class In, class Out>
 void short_runs(const Context& context, const ReduceShape& s, const In* x, Out* y) {
   using C = Compute<In>;
-  constexpr int64_t kLanes = Pack<C>::size;
+  constexpr int64_t kLanes = Pack<C>::size, kAhead = 4096, item = sizeof(In);
   const int64_t n = s.reduced.numel;
   const bool dense = is_dense(s.reduced);
+  const bool adjacent = dense && s.kept.ndim == 1 && s.kept.stride[0][0] == n;
   int64_t place[kRowsPerLeaf];
   for (int64_t i = 0; !dense && i < n; ++i) place[i] = RowWalk<1>(s.reduced, i).offset(0);
   context.parallel_for(s.kept.numel, kWork / (n + 8), [&](int64_t begin, int64_t end) {
+    C folded[kLanes];
+    if (adjacent && s.kept.stride[1][0] == 1)
+      for (; begin + kLanes <= end; begin += kLanes) {
+        prefetch(reinterpret_cast<const char*>(x + begin * n) + kAhead, kLanes * n * item);
+        if (!adjacent_runs<Op>(x + begin * n, n, folded)) break;
+        for (int k = 0; k < kLanes; ++k) y[begin + k] = Out(folded[k]);
+      }
     RowWalk<2> at(s.kept, begin);
     const int64_t length = s.kept.ndim ? s.kept.size[0] : 1;
     const int64_t x_step = s.kept.stride[0][0], y_step = s.kept.stride[1][0];
@@ -250,17 +287,17 @@ void short_runs(const Context& context, const ReduceShape& s, const In* x, Out* 
     Out* to = y + at.offset(1);
     while (begin < end) {
       const int64_t lanes = std::min(kLanes, end - begin);
-      const In* run[kLanes];
+      const In* run[kLanes];  // the hardware does not foresee so many short ones
       Out* result[kLanes];
       std::fill_n(run, kLanes, from);  // where fewer are left
       for (int64_t k = 0; k < lanes; ++k) {
         run[k] = from, result[k] = to;
+        if (dense) prefetch(reinterpret_cast<const char*>(from) + kAhead, n * item);
         from += x_step, to += y_step;
         if (++column < length) continue;
         at.next();
         column = 0, from = x + at.offset(0), to = y + at.offset(1);
       }
-      C folded[kLanes];
       if (dense)
         dense_runs<Op>(run, n, folded);
       else

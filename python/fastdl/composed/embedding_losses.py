@@ -31,7 +31,7 @@ def distance(a: Tensor, b: Tensor, p: float = 2.0, eps: float = 0.0) -> Tensor:
 
 
 def hinge(x: Tensor) -> Tensor:
-    """max(0, x), with a gradient of 1 at 0, as PyTorch's losses have it: at the margin they pull."""
+    """max(0, x), with a gradient of 1 at 0, as in PyTorch's losses: at the margin they pull."""
     return x.clamp(min=0)
 
 
