@@ -20,21 +20,16 @@ NO_COUNTERPART = {
     "gumbel_softmax": "draws other numbers",
     "adaptive_instance_norm": "not in PyTorch, or not as a function",
     "additive_attention": "not in PyTorch, or not as a function",
-    "affine_grid": "drawn sizes fit nowhere; tests compare with NumPy",
     "alpha_dropout": "draws other numbers",
     "batched_nms": "in torchvision",
-    "bincount": "without a gradient in PyTorch",
     "blur2d": "not in PyTorch, or not as a function",
     "box_area": "in torchvision",
     "box_convert": "in torchvision",
     "box_decode": "in torchvision",
     "box_encode": "in torchvision",
     "box_iou": "in torchvision",
-    "bucketize": "drawn boundaries are not sorted",
-    "channel_shuffle": "PyTorch ends with groups of 0 in its gradient",
     "clip_boxes_to_image": "in torchvision",
     "contrastive_loss": "not in PyTorch, or not as a function",
-    "ctc_loss": "drawn lengths and labels fit nowhere; tests compare with all paths",
     "depth_to_space": "not in PyTorch, or not as a function",
     "dice_loss": "not in PyTorch, or not as a function",
     "discriminator_loss": "not in PyTorch, or not as a function",
@@ -42,12 +37,8 @@ NO_COUNTERPART = {
     "dropout1d": "draws other numbers",
     "dropout2d": "draws other numbers",
     "dropout3d": "draws other numbers",
-    "einsum": "drawn equations fit nowhere; tests/test_einsum.py draws its own",
-    "embedding_bag": "drawn offsets fit nowhere; tests compare with NumPy",
     "feature_alpha_dropout": "draws other numbers",
-    "floor_divide": "without a gradient in PyTorch",
     "focal_loss": "not in PyTorch, or not as a function",
-    "fold": "drawn columns fit no image; tests compare with NumPy",
     "gaussian_dropout": "not in PyTorch, or not as a function",
     "gaussian_noise": "not in PyTorch, or not as a function",
     "generalized_box_iou": "in torchvision",
@@ -57,28 +48,17 @@ NO_COUNTERPART = {
     "global_max_pool": "not in PyTorch, or not as a function",
     "gradient_penalty": "not in PyTorch, or not as a function",
     "gru_reset_before": "not in PyTorch, or not as a function",
-    "hardsigmoid": "PyTorch's slope is 1/6 in float32, in float64 too",
     "hinge_loss": "not in PyTorch, or not as a function",
     "histogram": "without a gradient in PyTorch",
-    "index_copy": "with repeated indices, which are drawn, the last wins; PyTorch does not say",
-    "index_fill": "takes a tensor of no dimension or a number in PyTorch",
     "index_put": "drawn indices are no tuples of them; tests compare with NumPy",
-    "masked_fill": "takes a tensor of no dimension or a number in PyTorch",
-    "max_unpool1d": "with repeated indices, which are drawn, the last wins; PyTorch does not say",
-    "max_unpool2d": "as max_unpool1d",
-    "max_unpool3d": "as max_unpool1d",
-    "meshgrid": "takes tensors one by one in PyTorch",
     "negative_sampling_loss": "not in PyTorch, or not as a function",
     "nms": "in torchvision",
     "deform_conv2d": "in torchvision",
     "peephole_lstm": "not in PyTorch, or not as a function",
     "pixel_norm": "not in PyTorch, or not as a function",
     "put": "with repeated indices, which are drawn, the last wins; PyTorch does not say",
-    "rnn": "not in PyTorch, or not as a function",
     "roi_align": "in torchvision",
     "roi_pool": "in torchvision",
-    "scatter": "with repeated indices, which are drawn, the last wins; PyTorch does not say",
-    "searchsorted": "drawn boundaries are not sorted",
     "sigmoid_focal_loss": "in torchvision",
     "space_to_depth": "not in PyTorch, or not as a function",
     "spatial_pyramid_pool": "not in PyTorch, or not as a function",
@@ -106,28 +86,22 @@ def _recurrent(run: Callable[..., Any], states: int) -> Callable[..., Any]:
 def _batch_norm(input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None,
                 bias: Any = None, training: bool = False, momentum: float = 0.1,
                 eps: float = 1e-5, **fused: Any) -> Any:  # fmt: skip
-    kept = [None if t is None else t.detach().clone() for t in (running_mean, running_var)]
-    return R.batch_norm(input, *kept, weight, bias, training, momentum, eps)
+    return R.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
-# Differences that the test found and nobody has looked into yet.
-OPEN = {
-    "clamp": "with min above max PyTorch answers max",
-    "instance_norm": "a difference in some draws",
-    "interpolate": "drawn sizes and modes seldom fit",
-    "local_response_norm": "a difference",
-    "margin_ranking_loss": "the gradient where inputs tie at the margin",
-    "pairwise_distance": "the gradient where inputs are equal",
-    "scaled_dot_product_attention": "a difference of shape with fewer dimensions",
-    "std": "the gradient where it is 0",
-    "unflatten": "drawn sizes do not fit",
-}
-NO_COUNTERPART |= OPEN
+def _rnn(nonlinearity: str = "tanh", **given: Any) -> Any:
+    return _recurrent(torch.rnn_tanh if nonlinearity == "tanh" else torch.rnn_relu, 1)(**given)
+
 
 # Other names, or arguments that PyTorch spells otherwise.
 OTHERS: dict[str, Callable[..., Any]] = {
     "expand": lambda **given: given["input"].expand(given["shape"]),
     "batch_norm": _batch_norm,
+    # PyTorch's gradient is right behind log_softmax only.
+    "ctc_loss": lambda log_probs, **given: R.ctc_loss(log_probs.log_softmax(-1), **given),
+    "einsum": lambda **given: torch.einsum(given["equation"], *given["operands"]),
+    "meshgrid": lambda tensors, indexing="ij": torch.meshgrid(*tensors, indexing=indexing),
+    "rnn": _rnn,
     "gru": _recurrent(torch.gru, 1),
     "lstm": _recurrent(torch.lstm, 2),
     "pow": lambda **given: torch.pow(given["input"], given["other"]),

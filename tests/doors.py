@@ -100,12 +100,13 @@ def outer_split(text: str) -> list[str]:
     return [p.strip() for p in parts]
 
 
-def read(text: str) -> dict[str, Clause]:
-    """The clauses of a door by argument."""
+def read(text: str, kind: int = 0) -> dict[str, Clause]:
+    """The clauses of a door by argument; of several kinds of tensor the one given."""
     out: dict[str, Clause] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
         names, _, asked = part.partition(":")
-        asked = asked.split(" | ")[0]  # of several kinds of tensor the first
+        kinds = asked.split(" | ")
+        asked = kinds[min(kind, len(kinds) - 1)]
         for name in names.split(","):
             out[name.strip()] = clause(asked.strip())
     return out

@@ -38,7 +38,8 @@ void define_unary(FunctionTable& t) {
   t.both("clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor",
          "",
          "Elementwise x between two bounds, which take its place outside; NaN stays. The gradient "
-         "at a\nbound is that of x. Raises ArgumentError where neither bound is given.",
+         "at a\nbound is that of x. Where min is above max, all is max. Raises ArgumentError where "
+         "neither\nbound is given.",
          [](const Tensor& x, const std::optional<TensorOrNumber>& low,
             const std::optional<TensorOrNumber>& high) {
            const auto is_fraction = [](const std::optional<TensorOrNumber>& n) {
@@ -168,7 +169,8 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "std(input: ArrayLike, dim: int | Sequence[int] | None = None, correction: int = 1, keepdim: "
       "bool = False) -> Tensor",
-      "input: floating; dim: dim of input; correction: 0..", "The square root of var.",
+      "input: floating; dim: dim of input; correction: 0..",
+      "The square root of var; its gradient where it is 0 is 0.",
       [](const Tensor& x, std::optional<Dims> dim, int64_t correction, bool keepdim) {
         return standard_deviation(x, dim, correction, keepdim);
       });

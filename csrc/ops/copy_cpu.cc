@@ -35,11 +35,7 @@ inline To convert_to(From x) {
 
 template <class To, class From>
 void convert_loop(int64_t n, To* y, const From* x) {
-  if constexpr (std::is_same_v<To, From>) {
-    memcpy(y, x, static_cast<size_t>(n) * sizeof(To));
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = convert_to<To>(x[i]);
-  }
+  for (int64_t i = 0; i < n; ++i) y[i] = convert_to<To>(x[i]);
 }
 
 // Whether y runs along the innermost dimension and x along another, which is returned; else 0.
@@ -82,6 +78,65 @@ void copy_transposed(const Context& context, const Strided<2>& walk, int dim, co
   });
 }
 
+template <class T>
+inline void copy_row(const T* x, int64_t x_step, T* y, int64_t y_step, int64_t n) {
+  if (y_step != 1)
+    for (int64_t i = 0; i < n; ++i) y[i * y_step] = x[i * x_step];
+  else if (x_step == 0)
+    std::fill_n(y, n, *x);
+  else
+    load_block(x, x_step, n, y);
+}
+
+// Rows too short for what is done once for each row to be small: a run of them with one step each.
+constexpr int64_t kShortRow = 32;
+
+template <class T>
+void copy_short_rows(const Context& context, const Strided<2>& walk, const T* x, T* y) {
+  Strided<2> rows;
+  rows.ndim = walk.ndim - 1;
+  rows.numel = walk.numel / walk.size[0];
+  for (int d = 0; d < rows.ndim; ++d) {
+    rows.size[d] = walk.size[d + 1];
+    for (int k = 0; k < 2; ++k) rows.stride[k][d] = walk.stride[k][d + 1];
+  }
+  const int64_t n = walk.size[0], x_step = walk.stride[0][0], y_step = walk.stride[1][0];
+  context.parallel_for(rows.numel, kCheapGrain / n, [&](int64_t begin, int64_t end) {
+    RowWalk<2> at(rows, begin);
+    while (begin < end) {
+      const int64_t run = std::min(rows.size[0] - at.column(), end - begin);
+      const T* from = x + at.offset(0);
+      T* to = y + at.offset(1);
+      for (int64_t r = 0; r < run; ++r) {
+        for (int64_t i = 0; i < n; ++i) to[i * y_step] = from[i * x_step];
+        from += rows.stride[0][0], to += rows.stride[1][0];
+      }
+      begin += run;
+      at.next();
+    }
+  });
+}
+
+template <class T>
+void copy_rows(const Context& context, const Strided<2>& walk, const T* x, T* y) {
+  if (walk.ndim > 1 && walk.size[0] <= kShortRow) return copy_short_rows(context, walk, x, y);
+  context.parallel_for(walk.numel, kCheapGrain, [&](int64_t begin, int64_t end) {
+    RowWalk<2> at(walk, begin);
+    const int64_t length = walk.ndim ? walk.size[0] : 1;
+    while (begin < end) {
+      const int64_t n = std::min(length - at.column(), end - begin);
+      const T* const from = x + at.offset(0);
+      T* const to = y + at.offset(1);
+      if (walk.stride[0][0] == 1 && walk.stride[1][0] == 1)
+        memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+      else
+        copy_row(from, walk.stride[0][0], to, walk.stride[1][0], n);
+      begin += n;
+      at.next();
+    }
+  });
+}
+
 // launchers
 
 template <class T>
@@ -98,7 +153,7 @@ void copy(const Context& context, const Strided<2>& walk, const void* x, void* y
       stream_end();
     });
   }
-  Elementwise<T, T>::run(context, walk, kCheapGrain, convert_loop<T, T>, to, from);
+  copy_rows(context, walk, from, to);
 }
 
 template <class To>

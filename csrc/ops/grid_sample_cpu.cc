@@ -26,22 +26,59 @@ struct Block {
   // Points [first, first + count) of a sample's grid.
   Block(const GridShape& s, const C* grid, int64_t first)
       : count(std::min(kPoints, s.points - first)) {
-    for (int64_t i = 0; i < count; ++i) {
-      const auto taps = point_taps<C, K, D>(grid + (first + i) * D, s);
-      for (int t = 0; t < Taps::count; ++t) {
-        const int32_t at = taps.pixel(t, s);
-        inside[t][i] = at >= 0;
-        pixel[t][i] = std::max(at, 0);
-        weight[t][i] = at >= 0 ? taps.weight(t) : C(0);
+    int32_t at[D][K][kPoints];
+    C share[D][K][kPoints];
+    // With the padding a constant, and no fmod, the loop is one over vectors.
+    const auto along_axes = [&](auto padding) {
+      GridShape shape = s;
+      shape.padding = padding;
+      for (int d = 0; d < D; ++d) {
+        C place[kPoints];
+        for (int64_t i = 0; i < count; ++i) place[i] = grid[(first + i) * D + d];
+        const int64_t size = shape.size[d];
+        for (int64_t i = 0; i < count; ++i) {
+          const AxisTaps<C, K> taps = axis_taps<K>(place[i], size, shape);
+#pragma GCC unroll 4
+          for (int k = 0; k < K; ++k) at[d][k][i] = taps.at[k], share[d][k][i] = taps.weight[k];
+        }
       }
+    };
+    using P = GridPadding;
+    switch (s.padding) {
+      case P::zeros: along_axes(std::integral_constant<P, P::zeros>()); break;
+      case P::border: along_axes(std::integral_constant<P, P::border>()); break;
+      case P::reflection: along_axes(std::integral_constant<P, P::reflection>()); break;
     }
+    for (int t = 0; t < Taps::count; ++t)
+      for (int64_t i = 0; i < count; ++i) {
+        int32_t place = 0;
+        bool reads = true;
+        for (int d = D - 1; d >= 0; --d) {
+          const int32_t p = at[d][Taps::along(t, d)][i];
+          reads &= p >= 0;
+          place = place * static_cast<int32_t>(s.size[d]) + p;
+        }
+        C product = share[0][Taps::along(t, 0)][i];
+        for (int d = 1; d < D; ++d) product *= share[d][Taps::along(t, d)][i];
+        inside[t][i] = reads;
+        pixel[t][i] = reads ? place : 0;
+        weight[t][i] = reads ? product : C(0);
+      }
   }
 
+  // What is not read is loaded all the same, from pixel 0: a gather without a mask is faster.
   void sample(const C* plane, C* y) const {
-    std::fill_n(y, count, C(0));
-    for (int t = 0; t < Taps::count; ++t)
-      for (int64_t i = 0; i < count; ++i)
-        y[i] += weight[t][i] * (inside[t][i] ? plane[pixel[t][i]] : C(0));
+    C sums[kPoints];  // nothing else can be written to by it
+    for (int64_t i = 0; i < count; ++i) {
+      C sum(0);
+#pragma GCC unroll 16
+      for (int t = 0; t < Taps::count; ++t) {
+        const C v = plane[pixel[t][i]];
+        sum += weight[t][i] * (inside[t][i] ? v : C(0));
+      }
+      sums[i] = sum;
+    }
+    std::copy_n(sums, count, y);
   }
   void scatter(const C* dy, C* plane) const {
     for (int64_t i = 0; i < count; ++i)

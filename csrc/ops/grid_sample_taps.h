@@ -21,14 +21,15 @@ struct GridPlace {
 inline constexpr int32_t kFarPlace = 1 << 30;
 
 // From [-1, 1]: the centres of the first and the last pixel (align_corners), else their outer edges. NaN
-// counts as -1.
+// counts as -1. Without branches, so that loops over points become loops over vectors.
 template <class C>
 FASTDL_HD inline GridPlace<C> place_of(C g, int64_t size, bool align_corners) {
   const C n = static_cast<C>(size), far = static_cast<C>(kFarPlace);
-  if (g != g) return {align_corners ? C(0) : C(-0.5), C(0)};
-  const C at = align_corners ? (g + 1) / 2 * (n - 1) : ((g + 1) * n - 1) / 2;
-  if (at >= -far && at <= far) return {at, align_corners ? (n - 1) / 2 : n / 2};
-  return {at > 0 ? far : -far, C(0)};
+  const C number = g == g ? g : C(-1);
+  const C at = align_corners ? (number + 1) / 2 * (n - 1) : ((number + 1) * n - 1) / 2;
+  const C bounded = at < -far ? -far : at > far ? far : at;
+  const C slope = align_corners ? (n - 1) / 2 : n / 2;
+  return {bounded, (g == g) & (bounded == at) ? slope : C(0)};
 }
 
 // Mirrored at the centres of the border pixels, or at their outer edges, as often as it takes.
@@ -47,15 +48,16 @@ FASTDL_HD inline GridPlace<C> reflected(GridPlace<C> p, int64_t size, bool align
 template <class C>
 FASTDL_HD inline GridPlace<C> clipped(GridPlace<C> p, int64_t size) {
   const C last = static_cast<C>(size - 1);
-  if (p.at <= 0) return {C(0), C(0)};
-  return p.at >= last ? GridPlace<C>{last, C(0)} : p;
+  const C at = p.at <= 0 ? C(0) : p.at >= last ? last : p.at;
+  return {at, (p.at > 0) & (p.at < last) ? p.slope : C(0)};
 }
 
 // The pixel that is read as pixel i, or -1 for none.
 FASTDL_HD inline int32_t padded_pixel(int64_t i, int64_t size, GridPadding padding,
                                       bool align_corners) {
+  if (padding == GridPadding::zeros)
+    return (i >= 0) & (i < size) ? static_cast<int32_t>(i) : int32_t{-1};
   if (i >= 0 && i < size) return static_cast<int32_t>(i);
-  if (padding == GridPadding::zeros) return -1;
   if (padding == GridPadding::border) return static_cast<int32_t>(i < 0 ? 0 : size - 1);
   if (align_corners && size == 1) return 0;
   const int64_t from = i >= 0 ? i : align_corners ? -i : -1 - i;

@@ -110,6 +110,25 @@ Tensor arg_extreme(const char* op, Reduce kind, const Tensor& x, std::optional<i
   return keepdim ? y : squeeze(y, d);
 }
 
+// root(magnitude), whose derivative is infinite at 0; there the gradient is 0.
+template <class Root>
+Tensor apart_from_0(const Tensor& magnitude, const Root& root) {
+  const Tensor zero = magnitude == 0;
+  return select(zero, 0, root(select(zero, 1, magnitude)));
+}
+
+// sqrt(sum(x^2)), with the gradient x / length, and 0 where that is 0 / 0.
+Tensor length(const Tensor& x, const OptionalDims& dims, bool keepdim) {
+  const Plan plan = plan_of("norm", x, dims);
+  const Tensor y = sqrt(run("norm", Reduce::sum, square(detach(x)), plan));
+  if (Recording r{"norm", {&x}})
+    r.result(y, [x = Saved(x), y = Saved::result(y)](Backward& pass) {
+      const Tensor ys = y.get(pass), zero = ys == 0;
+      pass.give(0, x.get(pass) * select(zero, 0, pass.grad() / select(zero, 1, ys)));
+    });
+  return finish(y, plan, keepdim);
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim) {
@@ -147,7 +166,7 @@ Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool k
 Tensor standard_deviation(const Tensor& x, const OptionalDims& dims, int64_t correction,
                           bool keepdim) {
   check_floating("std", {"input", x});
-  return sqrt(var(x, dims, correction, keepdim));
+  return apart_from_0(var(x, dims, correction, keepdim), [](const Tensor& v) { return sqrt(v); });
 }
 
 // Of x without its zeros, the product divided by x is the gradient. A single zero takes all of it,
@@ -183,13 +202,7 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
     throw argument_error("norm", "the order is not a number")
         .show("input", x)
         .remedy("2 is the length of a vector, 1 the sum of magnitudes, infinity the largest");
-  // Where derivatives of roots are infinite, at 0, the gradient is 0.
-  const auto apart_from_0 = [](const Tensor& magnitude, const auto& root) {
-    const Tensor zero = magnitude == 0;
-    return select(zero, 0, root(select(zero, 1, magnitude)));
-  };
-  if (p == 2)
-    return apart_from_0(sum(square(x), dims, keepdim), [](const Tensor& s) { return sqrt(s); });
+  if (p == 2) return length(x, dims, keepdim);
   const auto power = [&](const Tensor& a) { return pow(a, scalar_like(p, a)); };
   const auto root = [&](const Tensor& a) { return pow(a, scalar_like(1 / p, a)); };
   if (p < 0 || p > 2) return root(sum(power(abs(x)), dims, keepdim));

@@ -1,13 +1,15 @@
 // Reductions over any set of dimensions.
 //
-// Two loops do all of it. Where the kept dimension is the contiguous one, whole rows are added to
+// Three loops do all of it. Where the kept dimension is the contiguous one, whole rows are added to
 // each other (`columns`); elsewhere each result is the fold of a run of elements, gathered into a
-// buffer if they are not contiguous (`run`). Both fold pairwise (cpu/reduce.h). A long reduction is
+// buffer if they are not contiguous (`run`). Both fold pairwise (cpu/reduce.h). Results of a few
+// elements each are made a register full at a time (`short_runs`). A long reduction is
 // cut into chunks whose partial results are reduced in a second pass, so that threads have work
 // even if there is only one result; where it is cut depends on the shape alone.
 #include "cpu/reduce.h"
 
 #include "core/dtype.h"
+#include "cpu/prefetch.h"
 #include "cpu/register.h"
 #include "ops/reduce.h"
 
@@ -188,6 +190,124 @@ void pass(const Context& context, const ReduceShape& s, const Plan& plan, const 
 template <class Op, class In, class Out>
 void reduce(const Context& context, const ReduceShape& s, const In* x, Out* y);
 
+inline bool is_dense(const Strided<1>& reduced) {
+  return reduced.ndim == 0 || (reduced.ndim == 1 && reduced.stride[0][0] == 1);
+}
+
+// Whether results are of so few elements that what is done once for each of them costs more.
+template <class C>
+inline bool is_short(const ReduceShape& s, const Plan& plan) {
+  const int64_t n = s.reduced.numel;
+  if (n == 0 || s.kept.numel < Pack<C>::size) return false;
+  if (!plan.by_columns && is_dense(s.reduced)) return n <= kLeaf<C>;
+  return n <= kRowsPerLeaf && (!plan.by_columns || s.kept.size[0] <= Pack<C>::size / 2);
+}
+
+// The folds of a register full of contiguous runs of n elements, at most a leaf, in the bits of `run`.
+template <class Op, class S>
+void dense_runs(const S* const* x, int64_t n, Compute<S>* to) {
+  using P = Pack<Compute<S>>;
+  if constexpr (std::is_floating_point_v<Compute<S>>) {
+    P leaf[P::size];
+    if (n <= P::size)
+      for (int k = 0; k < P::size; ++k)
+        leaf[k] = load_pack(x[k], n, Op::template identity<Compute<S>>);
+    else
+      for (int k = 0; k < P::size; ++k) leaf[k] = fold_leaf<Op>(x[k], n);
+    fold_across(leaf, [](P a, P b) { return Op::combine(a, b); }).store(to);
+  } else {
+    for (int k = 0; k < P::size; ++k) to[k] = fold<Op>(fold_leaf<Op>(x[k], n));
+  }
+}
+
+// The folds of a register full of runs of n elements at the given places, one after the other.
+template <class Op, class S>
+void strided_runs(const S* const* x, const int64_t* place, int64_t n, Compute<S>* to) {
+  using C = Compute<S>;
+  using P = Pack<C>;
+  P sum(Op::template identity<C>);
+  alignas(64) C element[P::size];
+  for (int64_t i = 0; i < n; ++i) {
+    for (int k = 0; k < P::size; ++k) element[k] = C(x[k][place[i]]);
+    sum = Op::combine(sum, P::load(element));
+  }
+  sum.store(to);
+}
+
+// The folds of a register full of adjacent runs of n elements, where these fill registers; else false.
+template <class Op, int n, class S>
+bool adjacent_runs(const S* x, Compute<S>* to) {
+  using C = Compute<S>;
+  using P = Pack<C>;
+  if constexpr (std::is_floating_point_v<C> && n <= P::size) {
+    constexpr int kRuns = P::size / n;  // of a register
+    P part[P::size];
+    for (int i = 0; i < n; ++i)  // the identity makes -0 what it is in `run`
+      part[i] = Op::combine(load_pack(x + i * P::size), P(Op::template identity<C>));
+    fold_groups<n>(part, [](P a, P b) { return Op::combine(a, b); });
+    typename P::Mask order;
+    for (int l = 0; l < P::size; ++l) order[l] = l % kRuns * n + l / kRuns;
+    P(typename P::Native(__builtin_shuffle(part[0].v, order))).store(to);
+    return true;
+  }
+  return false;
+}
+template <class Op, class S>
+bool adjacent_runs(const S* x, int64_t n, Compute<S>* to) {
+  switch (n) {
+    case 2: return adjacent_runs<Op, 2>(x, to);
+    case 4: return adjacent_runs<Op, 4>(x, to);
+    case 8: return adjacent_runs<Op, 8>(x, to);
+    default: return false;
+  }
+}
+
+template <class Op, class In, class Out>
+void short_runs(const Context& context, const ReduceShape& s, const In* x, Out* y) {
+  using C = Compute<In>;
+  constexpr int64_t kLanes = Pack<C>::size, kAhead = 4096, item = sizeof(In);
+  const int64_t n = s.reduced.numel;
+  const bool dense = is_dense(s.reduced);
+  const bool adjacent = dense && s.kept.ndim == 1 && s.kept.stride[0][0] == n;
+  int64_t place[kRowsPerLeaf];
+  for (int64_t i = 0; !dense && i < n; ++i) place[i] = RowWalk<1>(s.reduced, i).offset(0);
+  context.parallel_for(s.kept.numel, kWork / (n + 8), [&](int64_t begin, int64_t end) {
+    C folded[kLanes];
+    if (adjacent && s.kept.stride[1][0] == 1)
+      for (; begin + kLanes <= end; begin += kLanes) {
+        prefetch(reinterpret_cast<const char*>(x + begin * n) + kAhead, kLanes * n * item);
+        if (!adjacent_runs<Op>(x + begin * n, n, folded)) break;
+        for (int k = 0; k < kLanes; ++k) y[begin + k] = Out(folded[k]);
+      }
+    RowWalk<2> at(s.kept, begin);
+    const int64_t length = s.kept.ndim ? s.kept.size[0] : 1;
+    const int64_t x_step = s.kept.stride[0][0], y_step = s.kept.stride[1][0];
+    int64_t column = at.column();
+    const In* from = x + at.offset(0);
+    Out* to = y + at.offset(1);
+    while (begin < end) {
+      const int64_t lanes = std::min(kLanes, end - begin);
+      const In* run[kLanes];  // the hardware does not foresee so many short ones
+      Out* result[kLanes];
+      std::fill_n(run, kLanes, from);  // where fewer are left
+      for (int64_t k = 0; k < lanes; ++k) {
+        run[k] = from, result[k] = to;
+        if (dense) prefetch(reinterpret_cast<const char*>(from) + kAhead, n * item);
+        from += x_step, to += y_step;
+        if (++column < length) continue;
+        at.next();
+        column = 0, from = x + at.offset(0), to = y + at.offset(1);
+      }
+      if (dense)
+        dense_runs<Op>(run, n, folded);
+      else
+        strided_runs<Op>(run, place, n, folded);
+      for (int64_t k = 0; k < lanes; ++k) *result[k] = Out(folded[k]);
+      begin += lanes;
+    }
+  });
+}
+
 // Whether x is many contiguous rows of a few elements, too few to fill registers.
 constexpr int64_t kNarrow = 64, kWide = 512;
 inline bool is_narrow(const ReduceShape& s) {
@@ -221,6 +341,7 @@ void reduce(const Context& context, const ReduceShape& s, const In* x, Out* y) {
   if (s.kept.numel == 0) return;
   if (is_narrow(s)) return reduce_narrow<Op>(context, s, x, y);
   const Plan plan = make_plan<C>(s);
+  if (is_short<C>(s, plan)) return short_runs<Op>(context, s, x, y);
   if (plan.chunks == 1) return pass<Op>(context, s, plan, x, y, 0);
   Scratch scratch(context, static_cast<size_t>(plan.chunks * s.kept.numel) * sizeof(C));
   C* const partial = scratch.as<C>();

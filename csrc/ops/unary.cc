@@ -1,5 +1,6 @@
 #include "ops/unary.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "ops/copy.h"
@@ -87,7 +88,10 @@ Tensor clamp(const Tensor& x, std::optional<double> low, std::optional<double> h
         .show("input", x)
         .remedy("give min, max or both");
   const double infinity = std::numeric_limits<double>::infinity();
-  if (is_floating(x.dtype())) return clip(x, low.value_or(-infinity), high.value_or(infinity));
+  if (is_floating(x.dtype())) {
+    const double most = high.value_or(infinity);
+    return clip(x, std::min(low.value_or(-infinity), most), most);
+  }
   const Tensor above = low ? maximum(x, scalar_like(*low, x)) : x;
   return high ? minimum(above, scalar_like(*high, x)) : above;
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastdl import _core
 from fastdl.errors import ShapeError
@@ -12,7 +12,7 @@ from fastdl.errors import ShapeError
 if TYPE_CHECKING:
     from fastdl._core import Tensor
 
-__all__ = ["Labels", "Plan", "contraction_order", "run", "shown"]
+__all__ = ["Labels", "Plan", "Program", "contraction_order", "shown"]
 
 # The names of a tensor's dimensions.
 Labels = tuple[str, ...]
@@ -113,10 +113,82 @@ def _greedy(terms: list[frozenset[str]], output: frozenset[str], sizes: dict[str
 # carrying it out
 
 
-def run(plan: Plan, tensors: list[Tensor]) -> Tensor:
+class Traced:
+    """Stands for a tensor while the steps are worked out, once for each equation and shapes.
+
+    Args:
+        program: to which the calls are written.
+        shape: of the tensor.
+        floating: whether its dtype is.
+    """
+
+    def __init__(self, program: Program, shape: Sequence[int], floating: bool) -> None:
+        self.program, self.shape, self.floating = program, tuple(shape), floating
+        self.place = program.count
+        program.count += 1
+
+    def _step(self, name: str, shape: Sequence[int], *arguments: Any) -> Traced:
+        self.program.steps.append((getattr(_core, name), (self.place,), arguments))
+        return Traced(self.program, shape, self.floating)
+
+    def _with(self, name: str, other: Traced, shape: Sequence[int]) -> Traced:
+        self.program.steps.append((getattr(_core, name), (self.place, other.place), ()))
+        return Traced(self.program, shape, self.floating)
+
+    def diagonal(self, i: int, j: int) -> Traced:
+        rest = [n for d, n in enumerate(self.shape) if d not in (i, j)]
+        return self._step("diagonal", [*rest, self.shape[i]], 0, i, j)
+
+    def squeeze(self, i: int) -> Traced:
+        return self._step("squeeze", self.shape[:i] + self.shape[i + 1 :], i)
+
+    def unsqueeze(self, i: int) -> Traced:
+        return self._step("unsqueeze", (*self.shape[:i], 1, *self.shape[i:]), i)
+
+    def permute(self, order: list[int]) -> Traced:
+        return self._step("permute", [self.shape[i] for i in order], order)
+
+    def reshape(self, shape: Sequence[int]) -> Traced:
+        return self if tuple(shape) == self.shape else self._step("reshape", shape, [*shape])
+
+    def sum(self, dims: list[int]) -> Traced:
+        rest = [n for d, n in enumerate(self.shape) if d not in dims]
+        if self.floating:
+            return self._step("sum", rest, dims)
+        # Integers stay what they are.
+        self.program.steps.append((lambda x: _core.sum(x, dims).to(x.dtype), (self.place,), ()))
+        return Traced(self.program, rest, False)
+
+    def mul(self, other: Traced) -> Traced:
+        return self._with("mul", other, [
+            n if m == 1 else m for m, n in zip(self.shape, other.shape, strict=True)
+        ])  # fmt: skip
+
+    def matmul(self, other: Traced) -> Traced:
+        return self._with("matmul", other, (*self.shape[:-1], other.shape[-1]))
+
+
+class Program:
+    """The calls that a plan comes to: each of some values so far gives one more."""
+
+    def __init__(self, plan: Plan, shapes: Sequence[Sequence[int]], floating: bool) -> None:
+        self.count = 0
+        self.steps: list[tuple[Callable[..., Tensor], tuple[int, ...], tuple[Any, ...]]] = []
+        self.result = _traced(plan, [Traced(self, shape, floating) for shape in shapes]).place
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+        values: list[Any] = list(tensors)
+        for function, places, arguments in self.steps:
+            values.append(function(*[values[i] for i in places], *arguments))
+            for i in places:  # nobody else wants it
+                values[i] = None
+        return values[self.result]  # type: ignore[no-any-return]
+
+
+def _traced(plan: Plan, tensors: list[Traced]) -> Traced:
     """The sum of products that the plan describes."""
     named = [_distinct(x, term, plan.sizes) for x, term in zip(tensors, plan.terms, strict=True)]
-    alive: dict[int, tuple[Tensor, Labels]] = dict(enumerate(named))
+    alive: dict[int, tuple[Traced, Labels]] = dict(enumerate(named))
     for step, (i, j) in enumerate(plan.pairs):
         (a, left), (b, right) = alive.pop(i), alive.pop(j)
         kept = set(plan.output).union(*(labels for _, labels in alive.values()))
@@ -130,7 +202,7 @@ def run(plan: Plan, tensors: list[Tensor]) -> Tensor:
     return _permuted(x, labels, plan.output)
 
 
-def _distinct(x: Tensor, labels: Labels, sizes: dict[str, int]) -> tuple[Tensor, Labels]:
+def _distinct(x: Traced, labels: Labels, sizes: dict[str, int]) -> tuple[Traced, Labels]:
     """Diagonals of names that occur twice; dimensions that broadcast are dropped."""
     for label in dict.fromkeys(labels):
         while labels.count(label) > 1:
@@ -140,10 +212,10 @@ def _distinct(x: Tensor, labels: Labels, sizes: dict[str, int]) -> tuple[Tensor,
                 raise ShapeError(
                     "einsum",
                     f"dimension {label!r} has sizes {x.shape[i]} and {x.shape[j]} in one operand",
-                    {"operand": shown(x)},
+                    {"operand": str(list(x.shape))},
                     "make the sizes equal",
                 )
-            x = x.diagonal(0, i, j)
+            x = x.diagonal(i, j)
             labels = (*labels[:i], *labels[i + 1 : j], *labels[j + 1 :], label)
     for i in reversed(range(len(labels))):
         if x.shape[i] == 1 and sizes[labels[i]] != 1:
@@ -151,19 +223,18 @@ def _distinct(x: Tensor, labels: Labels, sizes: dict[str, int]) -> tuple[Tensor,
     return x, labels
 
 
-def _summed(x: Tensor, labels: Labels, kept: set[str]) -> tuple[Tensor, Labels]:
+def _summed(x: Traced, labels: Labels, kept: set[str]) -> tuple[Traced, Labels]:
     dims = [i for i, label in enumerate(labels) if label not in kept]
     if dims:
-        # Integers stay what they are.
-        x = x.sum(dims).to(x.dtype)
+        x = x.sum(dims)
     return x, tuple(label for label in labels if label in kept)
 
 
-def _permuted(x: Tensor, labels: Labels, order: Sequence[str]) -> Tensor:
+def _permuted(x: Traced, labels: Labels, order: Sequence[str]) -> Traced:
     return x if labels == tuple(order) else x.permute([labels.index(label) for label in order])
 
 
-def _spread(x: Tensor, labels: Labels, order: Labels) -> Tensor:
+def _spread(x: Traced, labels: Labels, order: Labels) -> Traced:
     """The dimensions in `order`, with size 1 where x has none."""
     x = _permuted(x, labels, [label for label in order if label in labels])
     for i, label in enumerate(order):
@@ -173,8 +244,8 @@ def _spread(x: Tensor, labels: Labels, order: Labels) -> Tensor:
 
 
 def _contract(
-    a: Tensor, left: Labels, b: Tensor, right: Labels, kept: set[str], output: Labels
-) -> tuple[Tensor, Labels]:
+    a: Traced, left: Labels, b: Traced, right: Labels, kept: set[str], output: Labels
+) -> tuple[Traced, Labels]:
     """The product of two operands, summed over what nobody else needs."""
     a, left = _summed(a, left, kept.union(right))
     b, right = _summed(b, right, kept.union(left))
@@ -190,12 +261,12 @@ def _contract(
     batch = tuple(sorted((x for x in left if x in right and x in kept), key=place))
     rows = tuple(x for x in left if x not in right)
     columns = tuple(x for x in right if x not in left)
-    order = left if a.numel() >= b.numel() else right
+    order = left if math.prod(a.shape) >= math.prod(b.shape) else right
     inner = tuple(x for x in order if x in left and x in right and x not in kept)
     result = batch + rows + columns
-    if not inner or not a.dtype.is_floating_point:
+    if not inner or not a.floating:
         everything = result + inner
-        product = _core.mul(_spread(a, left, everything), _spread(b, right, everything))
+        product = _spread(a, left, everything).mul(_spread(b, right, everything))
         return _summed(product, everything, set(result))
     shape_a, shape_b = dict(zip(left, a.shape, strict=True)), dict(zip(right, b.shape, strict=True))
     batches = [shape_a[x] for x in batch]
@@ -203,9 +274,10 @@ def _contract(
         batches = [math.prod(batches)]
     m, n = math.prod(shape_a[x] for x in rows), math.prod(shape_b[x] for x in columns)
     k = math.prod(shape_a[x] for x in inner)
-    product = _core.matmul(
-        _permuted(a, left, batch + rows + inner).reshape([*batches, m, k]),
-        _permuted(b, right, batch + inner + columns).reshape([*batches, k, n]),
+    product = (
+        _permuted(a, left, batch + rows + inner)
+        .reshape([*batches, m, k])
+        .matmul(_permuted(b, right, batch + inner + columns).reshape([*batches, k, n]))
     )
     sizes = shape_a | shape_b
     return product.reshape([sizes[x] for x in result]), result

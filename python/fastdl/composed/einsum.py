@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fastdl import _core
-from fastdl.composed.contraction import Labels, Plan, contraction_order, run, shown
+from fastdl.composed.contraction import Labels, Plan, Program, contraction_order, shown
 from fastdl.composed.door import composed
 from fastdl.errors import ArgumentError, DeviceError, DTypeError, ShapeError
 
@@ -46,8 +46,8 @@ def einsum(equation: str, *operands: ArrayLike) -> Tensor:
         operands = tuple(operands[0])
     tensors = [x if isinstance(x, _core.Tensor) else _core.from_numpy(x) for x in operands]
     _check_kinds("einsum", tensors)
-    plan = _plan(equation, tuple(tuple(x.shape) for x in tensors))
-    return run(plan, tensors)
+    floating = not tensors or tensors[0].dtype.is_floating_point
+    return _program(equation, tuple([tuple(x.shape) for x in tensors]), floating)(tensors)
 
 
 @composed("dims: 0..")
@@ -95,7 +95,8 @@ def tensordot(a: ArrayLike, b: ArrayLike, dims: int | Sequence[Sequence[int]] = 
     right: Labels = tuple(f"a{met[j]}" if j in met else f"b{j}" for j in range(b.ndim))
     output = tuple(x for x in left + right if (x in left) != (x in right))
     sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
-    return run(Plan((left, right), output, sizes, ((0, 1),)), [a, b])
+    plan = Plan((left, right), output, sizes, ((0, 1),))
+    return Program(plan, (a.shape, b.shape), a.dtype.is_floating_point)((a, b))
 
 
 def _whole_dim(dim: int, x: Tensor) -> int:
@@ -107,17 +108,23 @@ def _whole_dim(dim: int, x: Tensor) -> int:
 
 
 def _check_kinds(op: str, tensors: Sequence[Tensor]) -> None:
+    kinds = {(x.dtype, x.device) for x in tensors}
+    if len(kinds) <= 1:
+        return
     facts = {f"operands[{i}]": shown(x) for i, x in enumerate(tensors)}
-    if any(x.dtype != tensors[0].dtype for x in tensors):
+    if len({dtype for dtype, _ in kinds}) > 1:
         raise DTypeError(op, "the operands have different dtypes", facts, "convert with .to(...)")
-    if any(x.device != tensors[0].device for x in tensors):
-        raise DeviceError(op, "the operands are on different devices", facts, "move with .to(...)")
+    raise DeviceError(op, "the operands are on different devices", facts, "move with .to(...)")
 
 
 # reading the equation
 
 
 @lru_cache(maxsize=256)
+def _program(equation: str, shapes: tuple[tuple[int, ...], ...], floating: bool) -> Program:
+    return Program(_plan(equation, shapes), shapes, floating)
+
+
 def _plan(equation: str, shapes: tuple[tuple[int, ...], ...]) -> Plan:
     inputs, arrow, out = equation.replace(" ", "").partition("->")
     parts = inputs.split(",")

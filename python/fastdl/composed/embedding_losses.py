@@ -30,6 +30,11 @@ def distance(a: Tensor, b: Tensor, p: float = 2.0, eps: float = 0.0) -> Tensor:
     return _core.norm(d, p, -1)
 
 
+def hinge(x: Tensor) -> Tensor:
+    """max(0, x), with a gradient of 1 at 0, as in PyTorch's losses: at the margin they pull."""
+    return x.clamp(min=0)
+
+
 @composed(PAIR + "; margin: 0..")
 def contrastive_loss(
     input1: ArrayLike,
@@ -66,7 +71,7 @@ def cosine_embedding_loss(
     lengths = ((a * a).sum(1) + TINY) * ((b * b).sum(1) + TINY)
     cosine = (a * b).sum(1) / lengths.sqrt()
     alike = as_tensor(target) == 1
-    return reduced(_core.where(alike, 1 - cosine, (cosine - margin).relu()), reduction)
+    return reduced(_core.where(alike, 1 - cosine, hinge(cosine - margin)), reduction)
 
 
 @composed("input: floating [...S]; target: number [...S]; " + REDUCTION)
@@ -75,7 +80,7 @@ def hinge_embedding_loss(
 ) -> Tensor:
     """Input where target is 1, max(0, margin - input) where it is -1."""
     x = as_tensor(input)
-    return reduced(_core.where(as_tensor(target) == 1, x, (margin - x).relu()), reduction)
+    return reduced(_core.where(as_tensor(target) == 1, x, hinge(margin - x)), reduction)
 
 
 @composed("input1: floating [...S]; input2, target: like input1 [...S]; " + REDUCTION)
@@ -87,7 +92,7 @@ def margin_ranking_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, margin - target (input1 - input2)): 1 asks for the first to be larger, -1 smaller."""
-    return reduced((margin - _core.mul(target, _core.sub(input1, input2))).relu(), reduction)
+    return reduced(hinge(margin - _core.mul(target, _core.sub(input1, input2))), reduction)
 
 
 @composed(
@@ -114,4 +119,4 @@ def triplet_margin_loss(
     near, far = distance(a, b, p, eps), distance(a, c, p, eps)
     if swap:
         far = _core.minimum(far, distance(b, c, p, eps))
-    return reduced((near - far + margin).relu(), reduction)
+    return reduced(hinge(near - far + margin), reduction)

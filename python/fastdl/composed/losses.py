@@ -85,7 +85,7 @@ def kl_div(
 
     input holds log-probabilities, target probabilities (their logarithms with `log_target`); where
     a target is 0 the term is 0. 'batchmean' divides the sum by the first size, which is the
-    divergence per sample; 'mean' divides by the number of elements.
+    divergence per sample; 'mean' divides by the number of elements. Both are NaN of nothing.
     """
     target = as_tensor(target)
     if log_target:
@@ -95,7 +95,7 @@ def kl_div(
         log = _core.where(nothing, 1.0, target).log()
         loss = _core.where(nothing, 0.0, target * (log - input))
     if reduction == "batchmean":
-        return loss.sum() / max(loss.shape[0] if loss.ndim else 1, 1)
+        return loss.sum() / (loss.shape[0] if loss.ndim else 1)
     return reduced(loss, reduction)
 
 
