@@ -25,6 +25,11 @@ HOMES = {
         "ContrastiveLoss CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss TripletMarginLoss"
     ),
     "gates": "BipolarSigmoid ClippedReLU GLU GumbelSoftmax Maxout PReLU Step",
+    "lazy": (
+        "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "
+        "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d "
+        "LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear"
+    ),
     "linear": "Linear",
     "loss": (
         "BCELoss BCEWithLogitsLoss CTCLoss CrossEntropyLoss DiceLoss FocalLoss GaussianNLLLoss "

@@ -61,6 +61,19 @@ from fastdl.nn.gates import GumbelSoftmax as GumbelSoftmax
 from fastdl.nn.gates import Maxout as Maxout
 from fastdl.nn.gates import PReLU as PReLU
 from fastdl.nn.gates import Step as Step
+from fastdl.nn.lazy import LazyBatchNorm1d as LazyBatchNorm1d
+from fastdl.nn.lazy import LazyBatchNorm2d as LazyBatchNorm2d
+from fastdl.nn.lazy import LazyBatchNorm3d as LazyBatchNorm3d
+from fastdl.nn.lazy import LazyConv1d as LazyConv1d
+from fastdl.nn.lazy import LazyConv2d as LazyConv2d
+from fastdl.nn.lazy import LazyConv3d as LazyConv3d
+from fastdl.nn.lazy import LazyConvTranspose1d as LazyConvTranspose1d
+from fastdl.nn.lazy import LazyConvTranspose2d as LazyConvTranspose2d
+from fastdl.nn.lazy import LazyConvTranspose3d as LazyConvTranspose3d
+from fastdl.nn.lazy import LazyInstanceNorm1d as LazyInstanceNorm1d
+from fastdl.nn.lazy import LazyInstanceNorm2d as LazyInstanceNorm2d
+from fastdl.nn.lazy import LazyInstanceNorm3d as LazyInstanceNorm3d
+from fastdl.nn.lazy import LazyLinear as LazyLinear
 from fastdl.nn.linear import Linear as Linear
 from fastdl.nn.loss import BCELoss as BCELoss
 from fastdl.nn.loss import BCEWithLogitsLoss as BCEWithLogitsLoss
@@ -252,6 +265,19 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",

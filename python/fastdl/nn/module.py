@@ -45,6 +45,7 @@ class Module:
     _buffer_names: frozenset[str] = frozenset()
     _transient_names: frozenset[str] = frozenset()
     _hooks: Hooks | None = None
+    _pending: dict[str, Tensor] | None = None  # of a lazy layer that has seen no input yet
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
@@ -141,9 +142,15 @@ class Module:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted names; a shared one appears once."""
+        """The parameters with their dotted names; a shared one appears once.
+
+        Raises UninitializedError, as all that asks for parameters or buffers does, where a lazy
+        layer has seen no input yet.
+        """
         seen = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            if module._pending is not None:
+                raise state.uninitialized(module, "its parameters", path)
             for name, value in vars(module).items():
                 if isinstance(value, Parameter) and id(value) not in seen:
                     seen.add(id(value))
@@ -156,6 +163,8 @@ class Module:
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
         """The buffers with their dotted names."""
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            if module._pending is not None:
+                raise state.uninitialized(module, "its buffers", path)
             for name, value in vars(module).items():
                 if name in module._buffer_names and value is not None:
                     yield _join(path, name), value
@@ -182,7 +191,10 @@ class Module:
     # state
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Dotted names to detached tensors that share storage with parameters and buffers."""
+        """Dotted names to detached tensors that share storage with parameters and buffers.
+
+        Raises UninitializedError where a lazy layer has seen no input yet.
+        """
         return state.collect(self)
 
     def load_state_dict(self, tensors: Mapping[str, Any], strict: bool = True) -> state.KeyReport:
@@ -194,6 +206,8 @@ class Module:
 
         Returns:
             The missing and the unexpected names (both empty when `strict`).
+
+        A lazy layer that has seen no input takes its size from the tensors.
 
         Raises:
             ArgumentError: names are missing or unexpected, and `strict` is set.

@@ -81,7 +81,7 @@ def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None)
     handles = [
         part.register_forward_hook(_observer(path or type(part).__name__, rows, counted))
         for path, part in module.named_modules()
-        if _own_parameters(part) or not any(part.children())
+        if not any(part.children()) or _own_parameters(part)
     ]
     were_training = [part for part in module.modules() if part.training]
     module.eval()
