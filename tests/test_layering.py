@@ -34,7 +34,7 @@ PYTHON_LAYERS = [
     {"init", "symbolic"},
     {"nn"},
     {"compiler", "cuda", "explanation", "graph", "io", "metrics", "optim", "progress"},
-    {"data", "viz"},
+    {"data", "diagram", "viz"},
     {"train"},
     {"models"},
     {"recipes"},

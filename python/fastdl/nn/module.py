@@ -8,6 +8,7 @@ Python attribute costs, and a subclass need not call `super().__init__()`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -307,6 +308,38 @@ class Module:
         if show:
             print(table)
         return table
+
+    def plot(
+        self,
+        path: str | os.PathLike[str],
+        *inputs: Tensor | tuple[int, ...],
+        dtype: Any = None,
+        depth: int | None = None,
+    ) -> None:
+        """Draw the layers and functions that `forward` calls, and what goes where.
+
+        The model runs once, without gradients and in inference mode. Each layer of fastdl, and
+        each module that holds no others, is a box with its class, its name, the shape of its
+        result (N is the batch) and how many parameters it has, counted at its first call.
+        Functions and operators between layers are boxes, too.
+
+        Args:
+            path: the file, ``.svg`` or, by matplotlib (``fastdl[recipes]``), ``.png``.
+            *inputs: for each input a tensor, or the shape without the batch; a `fastdl.Model` may
+                be drawn without any.
+            dtype: of the inputs given by shape; one for all, or a sequence. Default: float32.
+            depth: draw modules at this depth as one box; 1 for the model's children.
+                Default: None, look into all modules that call others.
+
+        Raises:
+            ArgumentError: the path has another ending or cannot be written, or the model is no
+                fixed graph: it branches on the elements of tensors, or edits a tensor otherwise
+                than by ``+=`` and the like.
+            UnavailableError: a PNG is asked for, and there is no matplotlib.
+        """
+        import fastdl  # pictures are made above this layer
+
+        fastdl.diagram.plot(self, path, inputs, dtype, depth)
 
 
 def _join(prefix: str, name: str) -> str:
