@@ -1,9 +1,10 @@
 """Where the boxes of a directed graph without cycles go, and how the arrows run between them.
 
 Layers, as Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
-structures", 1981: a box stands below all that it takes results from; an arrow that passes boxes by
-gets a place of its own in each row that it crosses; rows are ordered by the mean positions of
-neighbours; then every place moves to where its neighbours are, as far as the order lets it.
+structures", 1981: a box stands below all that it takes results from; where its own result passes
+others by, that has a place in each row, shared by all who read it further down; rows are ordered by
+the mean positions of neighbours; then every place moves to where its neighbours are, as far as the
+order lets it.
 
 Arrows change sides only between rows and are vertical inside them, so none runs through a box.
 """
@@ -71,21 +72,23 @@ class _Graph:
         self.widths = [width for width, _ in sizes]
         self.rank = _ranks(len(sizes), arrows)
         self.chains: list[list[int]] = []  # the places of each arrow, from box to box
+        self.lines: dict[int, list[int]] = {}  # the places where a box's arrows pass by, together
         for tail, head in arrows:
-            lanes = range(self.rank[tail] + 1, self.rank[head])
-            first = len(self.rank)
-            self.rank += lanes
-            self.widths += [_LANE] * len(lanes)
-            self.chains.append([tail, *range(first, len(self.rank)), head])
+            line = self.lines.setdefault(tail, [])
+            between = self.rank[head] - self.rank[tail] - 1
+            while len(line) < between:
+                line.append(len(self.rank))
+                self.rank.append(self.rank[tail] + len(line))
+                self.widths.append(_LANE)
+            self.chains.append([tail, *line[:between], head])
         self.rows: list[list[int]] = [[] for _ in range(max(self.rank) + 1)]
         for place, rank in enumerate(self.rank):
             self.rows[rank].append(place)
         self.above: list[list[int]] = [[] for _ in self.rank]
         self.below: list[list[int]] = [[] for _ in self.rank]
-        for chain in self.chains:
-            for upper, lower in pairwise(chain):
-                self.below[upper].append(lower)
-                self.above[lower].append(upper)
+        for upper, lower in sorted({pair for chain in self.chains for pair in pairwise(chain)}):
+            self.below[upper].append(lower)
+            self.above[lower].append(upper)
 
     def order(self) -> None:
         """Sort the rows by the means of their neighbours' positions, down and up in turn."""
@@ -93,13 +96,14 @@ class _Graph:
         for sweep in range(_SWEEPS):
             down = sweep % 2 == 0
             neighbours = self.above if down else self.below
+            at = self._positions()
             for row in self.rows if down else reversed(self.rows):
-                at = self._positions()
                 row.sort(
                     key=lambda p, at=at, near=neighbours: (  # type: ignore[misc]
                         sum(at[q] for q in near[p]) / len(near[p]) if near[p] else at[p]
                     )
                 )
+                at.update({place: i for i, place in enumerate(row)})
             crossings = self._crossings()
             if crossings < fewest:
                 best, fewest = [list(row) for row in self.rows], crossings
@@ -131,17 +135,16 @@ class _Graph:
         return x
 
     def _straighten(self, x: list[float]) -> None:
-        """Move the places of an arrow that passes boxes out to the outermost of them."""
-        sides: dict[int, list[int]] = {}  # of a chain's places: boxes to the left less to the right
+        """Move the places of arrows that pass boxes by out to the outermost of them."""
+        sides: dict[int, int] = {}  # of each place, boxes to the left less those to the right
         for row in self.rows:
             boxes = [place < len(self.sizes) for place in row]
             for i, place in enumerate(row):
-                sides[place] = [sum(boxes[:i]) - sum(boxes[i:])]
+                sides[place] = sum(boxes[:i]) - sum(boxes[i:])
         for _ in range(_SWEEPS):
             wanted = list(x)
-            for chain in self.chains:
-                lanes = chain[1:-1]
-                side = sum(sides[place][0] for place in lanes)
+            for lanes in self.lines.values():
+                side = sum(sides[place] for place in lanes)
                 for place in lanes:
                     at = [x[other] for other in lanes]
                     wanted[place] = max(at) if side > 0 else min(at) if side < 0 else wanted[place]
@@ -192,25 +195,23 @@ class _Graph:
 
         Between two boxes that is half way, so that the arrow is straight where it can be.
         """
-        found = [0.0] * len(ends)
         by_box: dict[int, list[int]] = {}
-        for number, (box, _) in enumerate(ends):
-            by_box.setdefault(box, []).append(number)
-        for box, numbers in by_box.items():
-            numbers.sort(key=lambda number: x[ends[number][1]])
+        for box, other in dict.fromkeys(ends):
+            by_box.setdefault(box, []).append(other)
+        found: dict[tuple[int, int], float] = {}
+        for box, others in by_box.items():
+            others.sort(key=x.__getitem__)
             room = max(self.widths[box] / 2 - _PORT, 0.0)
-            apart = min(_PORT, 2 * room / max(len(numbers) - 1, 1))
+            apart = min(_PORT, 2 * room / max(len(others) - 1, 1))
             wanted = []
-            for i, number in enumerate(numbers):
-                other = ends[number][1]
+            for i, other in enumerate(others):
                 near = x[other] if other >= len(self.sizes) else (x[box] + x[other]) / 2
                 low = x[box] - room + apart * i
-                high = x[box] + room - apart * (len(numbers) - 1 - i)
+                high = x[box] + room - apart * (len(others) - 1 - i)
                 wanted.append(min(max(near, low), high))
-            ports = spaced(wanted, [apart] * (len(numbers) - 1), [1.0] * len(numbers))
-            for number, port in zip(numbers, ports, strict=True):
-                found[number] = port
-        return found
+            ports = spaced(wanted, [apart] * (len(others) - 1), [1.0] * len(others))
+            found |= {(box, other): port for other, port in zip(others, ports, strict=True)}
+        return [found[end] for end in ends]
 
 
 def spaced(wanted: list[float], apart: list[float], weights: list[float]) -> list[float]:
