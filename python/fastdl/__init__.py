@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from fastdl.graph import Input, Model
     from fastdl.nn.container import Sequential
 
+# Parts of the package, and what of them is here, too; imported when first used (fastdl/_lazy.py).
 _HOMES = {
     "cli": "",
     "compiler": "compile",

@@ -84,12 +84,12 @@ def network_of(
     source = {value: number for number, value in enumerate(graph.inputs)}
     counted: set[int] = set()
     for node in graph.nodes:
-        for value in node.operands():
-            _append_new(arrows, (source[value], len(boxes)))
+        tails = dict.fromkeys(source[value] for value in node.operands())
+        arrows += [(tail, len(boxes)) for tail in tails]
         source |= {value: len(boxes) for value in node.results() if value not in source}
         boxes.append(_box_of(node, counted))
     for value in values_in(graph.outputs):
-        _append_new(arrows, (source[value], len(boxes)))
+        arrows.append((source[value], len(boxes)))
         boxes.append(Box("output", "output", "", shape_text(value), 0))
     return Network(boxes, arrows)
 
@@ -134,9 +134,5 @@ def _box_of(node: Node, counted: set[int]) -> Box:
     new = [parameter for parameter in used if id(parameter) not in counted]
     counted.update(map(id, new))
     number = sum(parameter.numel() for parameter in new) if new or not used else None
-    return Box(kind, title, path, shape_text(node.results()[:1]) if node.results() else "", number)
-
-
-def _append_new(arrows: list[tuple[int, int]], arrow: tuple[int, int]) -> None:
-    if arrow not in arrows[-8:]:  # a node has its operands one after the other
-        arrows.append(arrow)
+    results = node.results()
+    return Box(kind, title, path, shape_text(results[0]) if results else "", number)
