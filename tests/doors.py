@@ -14,7 +14,7 @@ from typing import Any
 
 import fastdl.functional as F
 from fastdl import _core
-from fastdl.composed.door import COMPOSED
+from fastdl.composed import load_all
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "uint8")
@@ -64,7 +64,7 @@ def functions() -> dict[str, Function]:
         if row["module"] == "functional":
             parameters = signature_parameters(row["signature"])
             found[row["name"]] = (parameters, row["door"])
-    for name, (function, asks) in COMPOSED.items():
+    for name, (function, asks) in load_all().items():
         parameters = [
             (p.name, str(p.annotation), None if p.default is p.empty else repr(p.default))
             for p in inspect.signature(function).parameters.values()

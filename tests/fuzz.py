@@ -18,7 +18,7 @@ import numpy as np
 import fastdl
 import fastdl.functional as F
 from fastdl import _core
-from fastdl.composed import COMPOSED
+from fastdl.composed import load_all
 from tests.doors import signature_parameters
 from tests.opcases import OPS
 from tests.oprow import to_tensor
@@ -179,7 +179,7 @@ class Fuzzer:
 
 
 def _parameters(name, row=None):
-    if row is None and name in COMPOSED:
+    if row is None and name in load_all():
         return list(inspect.signature(getattr(F, name)).parameters)
     row = row or next(s for s in _core._signatures() if s["name"] == name)
     return [parameter[0] for parameter in signature_parameters(row["signature"])]

@@ -28,13 +28,13 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
-    {"_repr", "_table", "autograd", "capture"},
+    {"_lazy", "_repr", "_table", "autograd", "capture"},
     {"composed"},
     {"functional"},
     {"init", "symbolic"},
     {"nn"},
-    {"compiler", "cuda", "explain", "graph", "io", "metrics", "optim", "progress"},
-    {"data", "viz"},
+    {"compiler", "cuda", "explanation", "graph", "io", "metrics", "optim", "progress"},
+    {"data", "diagram", "viz"},
     {"train"},
     {"models"},
     {"recipes"},

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fastdl import functional as F  # noqa: E402
-from fastdl.composed import COMPOSED  # noqa: E402
+from fastdl.composed import load_all  # noqa: E402
 from tests.doors import functions  # noqa: E402
 from tests.opcases import OPS, TESTED_ELSEWHERE  # noqa: E402
 
@@ -36,9 +36,10 @@ def page() -> str:
     """The text of docs/ops.md."""
     rows = {op.name: op for op in OPS}
     doors = functions()
+    composed = load_all()
     lines = []
     for name in F.__all__:
-        home = COMPOSED[name][0].__module__.rsplit(".", 1)[1] if name in COMPOSED else ""
+        home = composed[name][0].__module__.rsplit(".", 1)[1] if name in composed else ""
         made = f"ops, in `composed/{home}.py`" if home else "C++"
         asks = " ".join(doors[name].text.split()).replace("|", "\\|") or "any"
         if name in rows:

@@ -1,4 +1,7 @@
-"""Writes the types of the compiled module: python/fastdl/_core.pyi and functional.pyi.
+"""Writes the types of what is not to be read from Python files: three stubs in python/fastdl.
+
+_core.pyi is the compiled module; functional.pyi and nn/__init__.pyi say where the names are that
+those modules import when they are first used (fastdl/_lazy.py).
 
 The functions and methods of the signature table (csrc/bindings/signature.h) come from the module
 itself; what pybind11 and the slots of Tensor add is in core_stub.pyi beside this file. Together
@@ -16,21 +19,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fastdl import _core
-from fastdl.composed import COMPOSED
+from fastdl import _core, composed, nn
 
 TEMPLATE = Path(__file__).with_name("core_stub.pyi")
 PACKAGE = Path(__file__).resolve().parent.parent / "python" / "fastdl"
-NOTE = "# Made by tools/stubs.py from the compiled module. Do not edit.\n\n"
+NOTE = "# Made by tools/stubs.py. Do not edit.\n\n"
 BUILTIN = re.compile(r"\b(int|float|bool)\b(?!:)")
 
 Row = dict[str, str]  # name, signature, doc, kind (function, method, both) and module
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """log2 before log10, as the linter sorts."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def definition(row: Row, method: bool) -> str:
@@ -80,16 +76,28 @@ def generate() -> dict[Path, str]:
     core = core.replace("# methods of the table", methods.replace("\n", "\n    "))
     shared = sorted(r["name"] for r in rows if r["module"] == "functional")
     functional = "".join(f"from fastdl._core import {name} as {name}\n" for name in shared)
-    for name, (function, _) in sorted(COMPOSED.items()):
-        functional += f"from {function.__module__} import {name} as {name}\n"
-    functional += f"\n__all__ = {sorted([*shared, *COMPOSED], key=_natural)}\n"
-    texts = {"_core.pyi": core, "functional.pyi": functional}
+    functional += reexports("fastdl.composed", composed.HOMES)
+    together = [*shared, *" ".join(composed.HOMES.values()).split()]
+    functional += f"\n__all__ = {together}\n"
+    layers = "from fastdl.nn import utils as utils\n" + reexports("fastdl.nn", nn.HOMES)
+    layers += f"\n__all__ = {nn.__all__}\nHOMES: dict[str, str]\n"
+    texts = {"_core.pyi": core, "functional.pyi": functional, "nn/__init__.pyi": layers}
     return {PACKAGE / name: formatted(PACKAGE / name, NOTE + text) for name, text in texts.items()}
 
 
+def reexports(package: str, homes: dict[str, str]) -> str:
+    """Import statements for the names of a table of `fastdl._lazy`."""
+    lines = [
+        f"from {package}.{file} import {name} as {name}\n"
+        for file, names in homes.items()
+        for name in names.split()
+    ]
+    return "".join(sorted(lines))
+
+
 def formatted(path: Path, text: str) -> str:
-    """The text as ruff formats it and sorts its imports."""
-    for command in (["check", "--select=I", "--fix-only", "--quiet"], ["format"]):
+    """The text as ruff formats it and sorts its imports and `__all__`."""
+    for command in (["check", "--select=I,RUF022", "--fix-only", "--quiet"], ["format"]):
         text = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"],
             input=text,

@@ -6,16 +6,15 @@
     >>> x.grad.tolist()
     [[2.0, 4.0]]
 
-Tensors, functions, layers and optimisers are here at once; `compiler`, `data`, `io`, `metrics`,
-`models`, `recipes`, `train` and `viz` are imported when they are first used.
+Tensors, their functions and autograd are here at once. The other parts (`nn`, `optim`, `data`, ...)
+and each layer are imported when they are first used.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastdl import autograd, cuda, errors, functional, init, nn, optim
+from fastdl import autograd, errors, functional
 from fastdl._core import (
     Generator,
     Tensor,
@@ -71,19 +70,51 @@ from fastdl._core import (
     zeros,
     zeros_like,
 )
+from fastdl._lazy import attach
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.capture import capture
 from fastdl.errors import Error
-from fastdl.explain import explain
-from fastdl.graph import Input, Model
-from fastdl.nn.container import Sequential
 
 if TYPE_CHECKING:
-    from fastdl import compiler, data, io, metrics, models, recipes, train, viz
+    from fastdl import (
+        compiler,
+        cuda,
+        data,
+        diagram,
+        init,
+        io,
+        metrics,
+        models,
+        nn,
+        optim,
+        recipes,
+        train,
+        viz,
+    )
     from fastdl.compiler import compile  # noqa: A004 - an attribute of the package, as in PyTorch
+    from fastdl.explanation import explain
+    from fastdl.graph import Input, Model
+    from fastdl.nn.container import Sequential
 
-# Each costs more to import than all of the above, and many programs never need it.
-_LAZY = frozenset({"cli", "compiler", "data", "io", "metrics", "models", "recipes", "train", "viz"})
+# Parts of the package, and what of them is here, too; imported when first used (fastdl/_lazy.py).
+_HOMES = {
+    "cli": "",
+    "compiler": "compile",
+    "cuda": "",
+    "data": "",
+    "diagram": "",
+    "explanation": "explain",
+    "graph": "Input Model",
+    "init": "",
+    "io": "",
+    "metrics": "",
+    "models": "",
+    "nn": "Sequential",
+    "optim": "",
+    "recipes": "",
+    "train": "",
+    "viz": "",
+}
 
 __all__ = [
     "Error",
@@ -108,6 +139,7 @@ __all__ = [
     "data",
     "default_generator",
     "device",
+    "diagram",
     "dtype",
     "empty",
     "empty_cache",
@@ -167,14 +199,4 @@ __all__ = [
     "zeros_like",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return importlib.import_module(f"fastdl.{name}")
-    if name == "compile":
-        return importlib.import_module("fastdl.compiler").compile
-    raise AttributeError(f"module 'fastdl' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "compile"})
+__getattr__, __dir__ = attach(__name__, _HOMES)

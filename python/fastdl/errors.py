@@ -31,6 +31,7 @@ __all__ = [
     "OutOfMemoryError",
     "ShapeError",
     "UnavailableError",
+    "UninitializedError",
 ]
 
 _LABEL_WIDTH = 9  # "layer:" and friends are padded to this width, so that the values line up
@@ -116,6 +117,10 @@ class ArgumentError(Error, ValueError):
 
 class AutogradError(Error, RuntimeError):
     """The gradient cannot be computed, for example after an in-place edit of a saved tensor."""
+
+
+class UninitializedError(Error, AttributeError):
+    """A tensor of a lazy layer is asked for before the layer has seen an input, and so its size."""
 
 
 class CaptureError(Error, RuntimeError):

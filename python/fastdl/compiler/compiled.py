@@ -16,7 +16,7 @@ from fastdl.compiler.guard import Guard
 from fastdl.compiler.lower import Folded, lower
 from fastdl.compiler.plan import Plan
 from fastdl.compiler.report import Report, describe_plan, profile_plan
-from fastdl.compiler.trace import Untraceable, trace
+from fastdl.compiler.trace import Tracer, Untraceable, trace
 from fastdl.errors import ArgumentError, Error
 from fastdl.nn.module import Module
 from fastdl.symbolic import STAND_INS
@@ -159,7 +159,7 @@ class CompiledModel:
         graph, reason = None, ""
         with guard.undoing() as changes:
             try:
-                graph = trace(call, leaves, paths)
+                graph = trace(call, leaves, Tracer(paths))
             except Untraceable as refusal:
                 reason = str(refusal)
             except Exception as error:

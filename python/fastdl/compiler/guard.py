@@ -154,4 +154,6 @@ def _obstacle(model: Module) -> str:
             return f"{name} is in training mode; call eval()"
         if module._hooks is not None:
             return f"{name} has hooks"
+        if module._pending is not None:
+            return f"{name} is lazy and has seen no input"
     return ""

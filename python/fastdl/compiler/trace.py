@@ -14,10 +14,11 @@ from typing import Any
 from fastdl import _core
 from fastdl.autograd import no_grad
 from fastdl.compiler.graph import Graph, Node, Value, leaves
+from fastdl.errors import Error
 from fastdl.nn.parameter import Parameter
 from fastdl.symbolic import STAND_INS, Method, map_leaves
 
-__all__ = ["Untraceable", "trace"]
+__all__ = ["Traced", "Tracer", "Untraceable", "trace"]
 
 _FUNCTIONS = {
     row["name"]: getattr(_core, row["name"])
@@ -27,6 +28,7 @@ _FUNCTIONS = {
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "matmul": "matmul",
 }  # fmt: skip
+_EDITS = ("add", "sub", "mul", "truediv")
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 # What a tensor says about itself; a graph holds for one shape, so this is constant in it.
 _FACTS = frozenset({"dim", "is_contiguous", "is_pinned", "ndim", "numel", "size", "stride"})
@@ -39,12 +41,19 @@ class Untraceable(Exception):  # noqa: N818 - it says what the model is, and nev
 
 
 class Tracer:
-    """What one trace has noted so far."""
+    """What one trace has noted so far.
+
+    Attributes:
+        edits: whether ``x += y`` counts as ``x = x + y``, or is refused since others may see x.
+        paths: dotted names of the model's modules by their id.
+    """
+
+    edits = False
 
     def __init__(self, paths: dict[int, str]) -> None:
         self.nodes: list[Node] = []
         self.refusal = ""
-        self._paths = paths
+        self.paths = paths
         self._layers = [""]
 
     def refuse(self, reason: str) -> Untraceable:
@@ -55,9 +64,12 @@ class Tracer:
 
     def call_module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's forward, under its name."""
-        self._layers.append(self._paths.get(id(module), self._layers[-1]))
+        self._layers.append(self.paths.get(id(module), self._layers[-1]))
         try:
             return module.forward(*args, **kwargs)
+        except Error as error:
+            error.modules.append(module)
+            raise
         finally:
             self._layers.pop()
 
@@ -177,7 +189,7 @@ class Traced:
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = _refuse_value
     __contains__ = __deepcopy__ = _refuse_value
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __setitem__ = _refuse_edit
+    __setitem__ = _refuse_edit
 
 
 def _transposed(tensor: _core.Tensor) -> _core.Tensor:
@@ -194,25 +206,34 @@ def _binary(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[
     return forward, reflected
 
 
+def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    def edit(self: Traced, other: Any) -> Any:
+        if not self.tracer.edits:
+            raise self.tracer.refuse("a tensor is edited in place")
+        return self.tracer.call(function, (self, other), {})
+
+    return edit
+
+
 for _operator, _name in _OPERATORS.items():
     _forward, _reflected = _binary(_FUNCTIONS[_name])
     setattr(Traced, f"__{_operator}__", _forward)
     setattr(Traced, f"__r{_operator}__", _reflected)
+    if _operator in _EDITS:
+        setattr(Traced, f"__i{_operator}__", _in_place(_FUNCTIONS[_name]))
 for _name in _COMPARISONS:
     setattr(Traced, f"__{_name}__", _binary(_FUNCTIONS[_name])[0])
 
 STAND_INS.add(Traced)
 
 
-def trace(
-    call: Callable[[list[Any]], Any], inputs: list[_core.Tensor], paths: dict[int, str]
-) -> Graph:
+def trace(call: Callable[[list[Any]], Any], inputs: list[_core.Tensor], tracer: Tracer) -> Graph:
     """Run `call` on stand-ins for `inputs`.
 
     Args:
         call: takes the inputs, calls the model with them, and returns its result.
         inputs: the tensors.
-        paths: dotted names of the model's modules by their id.
+        tracer: a new one, which notes the operations.
 
     Returns:
         The graph. Its outputs have the structure of the model's result.
@@ -220,7 +241,6 @@ def trace(
     Raises:
         Untraceable: no graph would do the same. Any other exception is the model's own.
     """
-    tracer = Tracer(paths)
     stand_ins = [Traced(tracer, tensor, Value(tensor)) for tensor in inputs]
     try:
         with no_grad():

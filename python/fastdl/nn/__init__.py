@@ -1,318 +1,72 @@
-"""Layers, losses and containers."""
+"""Layers, losses and containers, a file per subject, each imported when it is first used."""
 
-from fastdl.nn import utils
-from fastdl.nn.activation import (
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    Identity,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from fastdl.nn.adaptive_pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    GlobalAveragePool,
-    GlobalLpPool,
-    GlobalMaxPool,
-    RoIAlign,
-    RoIPool,
-    SpatialPyramidPool,
-)
-from fastdl.nn.attention import AdditiveAttention, MultiheadAttention
-from fastdl.nn.container import ModuleList, Sequential
-from fastdl.nn.conv import Conv1d, Conv2d, Conv3d
-from fastdl.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from fastdl.nn.distance import CosineSimilarity, PairwiseDistance
-from fastdl.nn.embedding_loss import (
-    ContrastiveLoss,
-    CosineEmbeddingLoss,
-    HingeEmbeddingLoss,
-    MarginRankingLoss,
-    TripletMarginLoss,
-)
-from fastdl.nn.gates import GLU, BipolarSigmoid, ClippedReLU, GumbelSoftmax, Maxout, PReLU, Step
-from fastdl.nn.linear import Linear
-from fastdl.nn.loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    CTCLoss,
-    DiceLoss,
-    FocalLoss,
-    GaussianNLLLoss,
-    HingeLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    MSELoss,
-    MultiMarginLoss,
-    NLLLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-)
-from fastdl.nn.module import Module
-from fastdl.nn.normalization import (
-    AdaptiveInstanceNorm,
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    LocalResponseNorm,
-    PixelNorm,
-    RMSNorm,
-)
-from fastdl.nn.padding import (
-    CircularPad1d,
-    CircularPad2d,
-    CircularPad3d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ConstantPad3d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReflectionPad3d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ReplicationPad3d,
-    ZeroPad1d,
-    ZeroPad2d,
-    ZeroPad3d,
-)
-from fastdl.nn.parameter import Parameter
-from fastdl.nn.pixelshuffle import (
-    ChannelShuffle,
-    DepthToSpace,
-    PixelShuffle,
-    PixelUnshuffle,
-    SpaceToDepth,
-)
-from fastdl.nn.pooling import (
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    LPPool1d,
-    LPPool2d,
-    LPPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-    MaxUnpool3d,
-)
-from fastdl.nn.recurrent import GRU, LSTM, RNN
-from fastdl.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from fastdl.nn.regularization import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    DropPath,
-    FeatureAlphaDropout,
-    GaussianDropout,
-    GaussianNoise,
-    StochasticDepth,
-)
-from fastdl.nn.shape import Flatten, Fold, Unflatten, Unfold
-from fastdl.nn.sparse import Embedding, EmbeddingBag
-from fastdl.nn.textbook import (
-    Addition,
-    ClassificationOutput,
-    DepthConcatenation,
-    ImageInput,
-    RegressionOutput,
-    SequenceInput,
-)
-from fastdl.nn.upsampling import Blur2d, Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
-from fastdl.nn.word_vectors import HierarchicalSoftmax, NegativeSampling
+from __future__ import annotations
 
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "SELU",
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveAvgPool3d",
-    "AdaptiveInstanceNorm",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d",
-    "Addition",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BatchNorm3d",
-    "BipolarSigmoid",
-    "Blur2d",
-    "CTCLoss",
-    "ChannelShuffle",
-    "CircularPad1d",
-    "CircularPad2d",
-    "CircularPad3d",
-    "ClassificationOutput",
-    "ClippedReLU",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "ConstantPad3d",
-    "ContrastiveLoss",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
-    "CrossEntropyLoss",
-    "DepthConcatenation",
-    "DepthToSpace",
-    "DiceLoss",
-    "DropPath",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "Embedding",
-    "EmbeddingBag",
-    "FeatureAlphaDropout",
-    "Flatten",
-    "FocalLoss",
-    "Fold",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNLLLoss",
-    "GaussianNoise",
-    "GlobalAveragePool",
-    "GlobalLpPool",
-    "GlobalMaxPool",
-    "GroupNorm",
-    "GumbelSoftmax",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "HierarchicalSoftmax",
-    "HingeEmbeddingLoss",
-    "HingeLoss",
-    "HuberLoss",
-    "Identity",
-    "ImageInput",
-    "InstanceNorm1d",
-    "InstanceNorm2d",
-    "InstanceNorm3d",
-    "KLDivLoss",
-    "L1Loss",
-    "LPPool1d",
-    "LPPool2d",
-    "LPPool3d",
-    "LSTMCell",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LocalResponseNorm",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "MaxUnpool1d",
-    "MaxUnpool2d",
-    "MaxUnpool3d",
-    "Maxout",
-    "Mish",
-    "Module",
-    "ModuleList",
-    "MultiMarginLoss",
-    "MultiheadAttention",
-    "NLLLoss",
-    "NegativeSampling",
-    "PReLU",
-    "PairwiseDistance",
-    "Parameter",
-    "PixelNorm",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "PoissonNLLLoss",
-    "RMSNorm",
-    "RNNCell",
-    "ReLU",
-    "ReLU6",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReflectionPad3d",
-    "RegressionOutput",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "ReplicationPad3d",
-    "RoIAlign",
-    "RoIPool",
-    "SequenceInput",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "Softmax",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "SpaceToDepth",
-    "SpatialPyramidPool",
-    "Step",
-    "StochasticDepth",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "TripletMarginLoss",
-    "Unflatten",
-    "Unfold",
-    "Upsample",
-    "UpsamplingBilinear2d",
-    "UpsamplingNearest2d",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
-    "utils",
-]
+from fastdl._lazy import attach
+
+# The files and what each defines. `tools/stubs.py` makes __init__.pyi of it.
+HOMES = {
+    "activation": (
+        "CELU ELU GELU Hardshrink Hardsigmoid Hardswish Hardtanh Identity LeakyReLU LogSigmoid "
+        "LogSoftmax Mish ReLU ReLU6 SELU SiLU Sigmoid Softmax Softplus Softshrink Softsign Tanh "
+        "Tanhshrink Threshold"
+    ),
+    "adaptive_pooling": (
+        "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d "
+        "AdaptiveMaxPool2d AdaptiveMaxPool3d GlobalAveragePool GlobalLpPool GlobalMaxPool "
+        "RoIAlign RoIPool SpatialPyramidPool"
+    ),
+    "attention": "AdditiveAttention MultiheadAttention",
+    "container": "ModuleList Sequential",
+    "conv": "Conv1d Conv2d Conv3d",
+    "conv_transpose": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
+    "distance": "CosineSimilarity PairwiseDistance",
+    "embedding_loss": (
+        "ContrastiveLoss CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss TripletMarginLoss"
+    ),
+    "gates": "BipolarSigmoid ClippedReLU GLU GumbelSoftmax Maxout PReLU Step",
+    "lazy": (
+        "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "
+        "LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d "
+        "LazyInstanceNorm2d LazyInstanceNorm3d LazyLinear"
+    ),
+    "linear": "Linear",
+    "loss": (
+        "BCELoss BCEWithLogitsLoss CTCLoss CrossEntropyLoss DiceLoss FocalLoss GaussianNLLLoss "
+        "HingeLoss HuberLoss KLDivLoss L1Loss MSELoss MultiMarginLoss NLLLoss PoissonNLLLoss "
+        "SmoothL1Loss SoftMarginLoss"
+    ),
+    "module": "Module",
+    "normalization": (
+        "AdaptiveInstanceNorm BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d "
+        "InstanceNorm2d InstanceNorm3d LayerNorm LocalResponseNorm PixelNorm RMSNorm"
+    ),
+    "padding": (
+        "CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d "
+        "ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d "
+        "ReplicationPad3d ZeroPad1d ZeroPad2d ZeroPad3d"
+    ),
+    "parameter": "Parameter",
+    "pixelshuffle": "ChannelShuffle DepthToSpace PixelShuffle PixelUnshuffle SpaceToDepth",
+    "pooling": (
+        "AvgPool1d AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d "
+        "MaxUnpool1d MaxUnpool2d MaxUnpool3d"
+    ),
+    "recurrent": "GRU LSTM RNN",
+    "recurrent_cells": "GRUCell LSTMCell RNNCell",
+    "regularization": (
+        "AlphaDropout DropPath Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout "
+        "GaussianDropout GaussianNoise StochasticDepth"
+    ),
+    "shape": "Flatten Fold Unflatten Unfold",
+    "sparse": "Embedding EmbeddingBag",
+    "textbook": (
+        "Addition ClassificationOutput DepthConcatenation ImageInput RegressionOutput SequenceInput"
+    ),
+    "upsampling": "Blur2d Upsample UpsamplingBilinear2d UpsamplingNearest2d",
+    "utils": "",
+    "word_vectors": "HierarchicalSoftmax NegativeSampling",
+}
+
+__all__ = sorted(["utils", *" ".join(HOMES.values()).split()])
+__getattr__, __dir__ = attach(__name__, HOMES)

@@ -8,6 +8,7 @@ Python attribute costs, and a subclass need not call `super().__init__()`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
@@ -45,6 +46,7 @@ class Module:
     _buffer_names: frozenset[str] = frozenset()
     _transient_names: frozenset[str] = frozenset()
     _hooks: Hooks | None = None
+    _pending: dict[str, Tensor] | None = None  # of a lazy layer that has seen no input yet
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
@@ -141,9 +143,15 @@ class Module:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted names; a shared one appears once."""
+        """The parameters with their dotted names; a shared one appears once.
+
+        Raises UninitializedError, as all that asks for parameters or buffers does, where a lazy
+        layer has seen no input yet.
+        """
         seen = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            if module._pending is not None:
+                raise state.uninitialized(module, "its parameters", path)
             for name, value in vars(module).items():
                 if isinstance(value, Parameter) and id(value) not in seen:
                     seen.add(id(value))
@@ -156,6 +164,8 @@ class Module:
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
         """The buffers with their dotted names."""
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            if module._pending is not None:
+                raise state.uninitialized(module, "its buffers", path)
             for name, value in vars(module).items():
                 if name in module._buffer_names and value is not None:
                     yield _join(path, name), value
@@ -182,7 +192,10 @@ class Module:
     # state
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Dotted names to detached tensors that share storage with parameters and buffers."""
+        """Dotted names to detached tensors that share storage with parameters and buffers.
+
+        Raises UninitializedError where a lazy layer has seen no input yet.
+        """
         return state.collect(self)
 
     def load_state_dict(self, tensors: Mapping[str, Any], strict: bool = True) -> state.KeyReport:
@@ -194,6 +207,8 @@ class Module:
 
         Returns:
             The missing and the unexpected names (both empty when `strict`).
+
+        A lazy layer that has seen no input takes its size from the tensors.
 
         Raises:
             ArgumentError: names are missing or unexpected, and `strict` is set.
@@ -293,6 +308,38 @@ class Module:
         if show:
             print(table)
         return table
+
+    def plot(
+        self,
+        path: str | os.PathLike[str],
+        *inputs: Tensor | tuple[int, ...],
+        dtype: Any = None,
+        depth: int | None = None,
+    ) -> None:
+        """Draw the layers and functions that `forward` calls, and what goes where.
+
+        The model runs once, without gradients and in inference mode. Each layer of fastdl, and
+        each module that holds no others, is a box with its class, its name, the shape of its
+        result (N is the batch) and how many parameters it has, counted at its first call.
+        Functions and operators between layers are boxes, too.
+
+        Args:
+            path: the file, ``.svg`` or, by matplotlib (``fastdl[recipes]``), ``.png``.
+            *inputs: for each input a tensor, or the shape without the batch; a `fastdl.Model` may
+                be drawn without any.
+            dtype: of the inputs given by shape; one for all, or a sequence. Default: float32.
+            depth: draw modules at this depth as one box; 1 for the model's children.
+                Default: None, look into all modules that call others.
+
+        Raises:
+            ArgumentError: the path has another ending or cannot be written, or the model is no
+                fixed graph: it branches on the elements of tensors, or edits a tensor otherwise
+                than by ``+=`` and the like.
+            UnavailableError: a PNG is asked for, and there is no matplotlib.
+        """
+        import fastdl  # pictures are made above this layer
+
+        fastdl.diagram.plot(self, path, inputs, dtype, depth)
 
 
 def _join(prefix: str, name: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastdl import _core
 from fastdl._core import Tensor
 from fastdl.autograd import no_grad
-from fastdl.errors import ArgumentError, DTypeError, ShapeError
+from fastdl.errors import ArgumentError, DTypeError, ShapeError, UninitializedError
 from fastdl.nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from fastdl.nn.module import Module
 
-__all__ = ["KeyReport", "collect", "convert", "load"]
+__all__ = ["KeyReport", "collect", "convert", "load", "uninitialized"]
 
 _NAMES_SHOWN = 8  # a wrong file can differ in thousands of names; the first few tell enough
 
@@ -37,9 +38,15 @@ def collect(module: Module) -> dict[str, Tensor]:
     return tensors
 
 
-def _collect_into(tensors: dict[str, Tensor], module: Module, prefix: str) -> None:
+def _collect_into(
+    tensors: dict[str, Tensor], module: Module, prefix: str, lenient: bool = False
+) -> None:
     from fastdl.nn.module import Module
 
+    if module._pending is not None:
+        if not lenient:
+            raise uninitialized(module, "its state", prefix[:-1])
+        tensors.update({prefix + name: value for name, value in module._pending.items()})
     saved_buffers = module._buffer_names - module._transient_names
     children = []
     for name, value in vars(module).items():
@@ -48,12 +55,48 @@ def _collect_into(tensors: dict[str, Tensor], module: Module, prefix: str) -> No
         elif isinstance(value, Parameter) or (name in saved_buffers and value is not None):
             tensors[prefix + name] = value.detach()
     for name, child in children:
-        _collect_into(tensors, child, f"{prefix}{name}.")
+        _collect_into(tensors, child, f"{prefix}{name}.", lenient)
+
+
+def uninitialized(module: Module, what: str, path: str = "") -> UninitializedError:
+    """The error of asking for tensors of a lazy layer that has seen no input."""
+    return UninitializedError(
+        type(module).__name__,
+        f"asked for {what} before the first input, which will tell the size",
+        {"layer": path} if path else {},
+        "call the model once first, on zeros for example",
+    )
 
 
 def load(module: Module, tensors: Mapping[str, Any], strict: bool) -> KeyReport:
     """Copy `tensors` into the module; everything is checked before anything is copied."""
-    own = collect(module)
+    with _initialized_by(module, tensors):
+        return _load(module, tensors, strict)
+
+
+@contextmanager
+def _initialized_by(module: Module, tensors: Mapping[str, Any]) -> Iterator[None]:
+    """Give lazy layers the sizes of the tensors; an error makes them lazy again."""
+    before = []
+    part: Any  # if it waits, a fastdl.nn.lazy.LazyModuleMixin
+    for path, part in module.named_modules():
+        factor = part._factor_in(tensors, f"{path}." if path else "") if part._pending else None
+        if factor is not None:
+            before.append((part, type(part), dict(vars(part))))
+            part._become(factor)
+    try:
+        yield
+    except Exception:
+        for part, kind, attributes in before:
+            part.__class__ = kind
+            vars(part).clear()
+            vars(part).update(attributes)
+        raise
+
+
+def _load(module: Module, tensors: Mapping[str, Any], strict: bool) -> KeyReport:
+    own: dict[str, Tensor] = {}
+    _collect_into(own, module, "", lenient=True)
     missing = [name for name in own if name not in tensors]
     unexpected = [name for name in tensors if name not in own]
     if strict and (missing or unexpected):
@@ -120,7 +163,8 @@ def convert(module: Module, target: Any, memory_format: _core.memory_format | No
     to_dtype = target is not None and _is_dtype(target)
     done: dict[int, Tensor] = {}  # a shared parameter stays shared
     for part in module.modules():
-        for name, value in list(vars(part).items()):
+        tensors = vars(part) if part._pending is None else part._pending
+        for name, value in list(tensors.items()):
             if not (isinstance(value, Parameter) or name in part._buffer_names):
                 continue
             if value is None or (to_dtype and not value.dtype.is_floating_point):
@@ -129,7 +173,10 @@ def convert(module: Module, target: Any, memory_format: _core.memory_format | No
                 done[id(value)] = _converted(
                     value, target, memory_format if value.dim() == 4 else None
                 )
-            setattr(part, name, done[id(value)])
+            if part._pending is None:
+                setattr(part, name, done[id(value)])
+            else:
+                part._pending[name] = done[id(value)]
 
 
 def _converted(value: Tensor, target: Any, memory_format: _core.memory_format | None) -> Tensor:

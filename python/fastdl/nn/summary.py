@@ -8,6 +8,8 @@ GRUs, which make up nearly all of the work; other layers count as zero.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from fastdl import _core
@@ -20,7 +22,7 @@ from fastdl.nn.linear import Linear
 from fastdl.nn.module import Module
 from fastdl.nn.recurrent import GRU, LSTM
 
-__all__ = ["Row", "Summary", "summarize"]
+__all__ = ["Row", "Summary", "example_inputs", "inference_mode", "shape_text", "summarize"]
 
 
 class Row(NamedTuple):
@@ -67,30 +69,18 @@ def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None)
         The summary. Its rows are the calls of modules without children, in order of execution,
         and those of modules that have parameters of their own.
     """
-    if not input_shapes:
-        raise ArgumentError(
-            "summary", "needs the shape of each input", remedy="model.summary((1, 32, 32))"
-        )
-    dtypes = list(dtype) if isinstance(dtype, list | tuple) else [dtype] * len(input_shapes)
-    inputs = [
-        _core.zeros((1, *shape), dtype=kind)
-        for shape, kind in zip(input_shapes, dtypes, strict=True)
-    ]
+    inputs = example_inputs("summary", input_shapes, dtype)
     rows: list[Row] = []
     counted: set[int] = set()
     handles = [
         part.register_forward_hook(_observer(path or type(part).__name__, rows, counted))
         for path, part in module.named_modules()
-        if _own_parameters(part) or not any(part.children())
+        if not any(part.children()) or _own_parameters(part)
     ]
-    were_training = [part for part in module.modules() if part.training]
-    module.eval()
     try:
-        with no_grad():
+        with inference_mode(module):
             module(*inputs)
     finally:
-        for part in were_training:
-            part.training = True
         for handle in handles:
             handle.remove()
     parameters = list(module.parameters())
@@ -100,6 +90,39 @@ def summarize(module: Module, *input_shapes: tuple[int, ...], dtype: Any = None)
         sum(p.numel() for p in parameters if p.requires_grad),
         sum(row.flops for row in rows),
     )
+
+
+def example_inputs(op: str, inputs: Sequence[Tensor | tuple[int, ...]], dtype: Any) -> list[Tensor]:
+    """Batches of one example of zeros, for the shapes among `inputs`."""
+    if not inputs:
+        raise ArgumentError(
+            op, "needs the shape of each input, without the batch",
+            remedy=f"model.{op}({'' if op == 'summary' else 'path, '}(1, 32, 32))",
+        )  # fmt: skip
+    dtypes = list(dtype) if isinstance(dtype, list | tuple) else [dtype] * len(inputs)
+    for given in inputs:
+        if not isinstance(given, Tensor | tuple | list):
+            raise ArgumentError(
+                op, f"an input is {given!r}, expected a shape without the batch",
+                remedy="write a tuple, as (1, 32, 32) or (20,)",
+            )  # fmt: skip
+    return [
+        given if isinstance(given, Tensor) else _core.zeros((1, *given), dtype=kind)
+        for given, kind in zip(inputs, dtypes, strict=True)
+    ]
+
+
+@contextmanager
+def inference_mode(module: Module) -> Iterator[None]:
+    """No gradients, and no training mode, in the module and below it."""
+    were_training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for part in were_training:
+            part.training = True
 
 
 def _own_parameters(module: Module) -> list[Tensor]:
@@ -115,7 +138,7 @@ def _observer(path: str, rows: list[Row], counted: set[int]) -> Any:
             Row(
                 path,
                 type(module).__name__,
-                _shape_text(output),
+                shape_text(output),
                 sum(p.numel() for p in own),
                 _flops(module, args, output),
             )
@@ -124,7 +147,7 @@ def _observer(path: str, rows: list[Row], counted: set[int]) -> Any:
     return observe
 
 
-def _shape_text(output: Any) -> str:
+def shape_text(output: Any) -> str:
     """The shape with the batch, of one example here, written as N."""
     first = output
     while isinstance(first, tuple | list):
