@@ -6,6 +6,7 @@
 #include "ops/conv2d.h"
 #include "ops/conv3d.h"
 #include "ops/copy.h"
+#include "ops/in_float32.h"
 #include "ops/shape.h"
 
 namespace fastdl {

@@ -1,4 +1,4 @@
-# Made by tools/stubs.py from the compiled module. Do not edit.
+# Made by tools/stubs.py. Do not edit.
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence
@@ -587,7 +587,8 @@ def chunk(input: ArrayLike, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 def clamp(input: ArrayLike, min: Number | None = None, max: Number | None = None) -> Tensor:
     """Elementwise x between two bounds, which take its place outside; NaN stays. The gradient at a
-    bound is that of x. Raises ArgumentError where neither bound is given."""
+    bound is that of x. Where min is above max, all is max. Raises ArgumentError where neither
+    bound is given."""
 
 def conv1d(
     input: ArrayLike,
@@ -729,6 +730,14 @@ def cross_entropy(
     weight[C] scales the classes. label_smoothing mixes the target with equal probabilities
     (Szegedy et al., 2016). reduction: 'none', 'sum', or 'mean', which divides by the weights of the
     targets that count (for probabilities, by the number of samples)."""
+
+def cummax(input: ArrayLike, dim: int) -> tuple[Tensor, Tensor]:
+    """The largest element so far along `dim`: the pair (values, indices), indices int64.
+
+    Of equal elements the last one counts; NaN wins. The gradient goes to the elements chosen."""
+
+def cummin(input: ArrayLike, dim: int) -> tuple[Tensor, Tensor]:
+    """The smallest element so far along `dim`; see cummax."""
 
 def cumprod(input: ArrayLike, dim: int) -> Tensor:
     """The running product along `dim`: each element and all before it. Integers and bool multiply
@@ -1004,6 +1013,22 @@ def histc(input: ArrayLike, bins: int = 100, min: float = 0.0, max: float = 0.0)
     smallest and the largest element (and where these are equal, 1 less and 1 more). Raises
     ArgumentError for a range that is infinite or NaN, or whose min is above max."""
 
+def histogram(
+    input: ArrayLike,
+    bins: ArrayLike | Number,
+    range: Sequence[float] | None = None,
+    weight: ArrayLike | None = None,
+    density: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """How many elements fall into each bin, or the sums of their weights: (hist, bin_edges), both in the
+    input's dtype.
+
+    `bins` is their number, of equal width over range=(min, max) (default: the smallest and the largest
+    element), or the ascending edges themselves, one more than bins; whether they ascend is not checked.
+    A bin has its lower edge, the last one its upper edge too; what lies outside, and NaN, is not counted.
+    With `density` the integral over the bins is 1. Differentiable in weight. Raises ArgumentError for a
+    range that is infinite, NaN or descending, or a number of bins that is not whole."""
+
 def index_add(
     input: ArrayLike, dim: int, index: ArrayLike, source: ArrayLike, alpha: Number = 1
 ) -> Tensor:
@@ -1017,6 +1042,18 @@ def index_copy(input: ArrayLike, dim: int, index: ArrayLike, source: ArrayLike) 
 def index_fill(input: ArrayLike, dim: int, index: ArrayLike, value: ArrayLike | Number) -> Tensor:
     """A copy of input with `value` (a number or a 0-d tensor) in the slices of dimension `dim` that
     the vector index names. Raises IndexRangeError."""
+
+def index_put(
+    input: ArrayLike,
+    indices: Sequence[ArrayLike | None],
+    values: ArrayLike | Number,
+    accumulate: bool = False,
+) -> Tensor:
+    """A copy of input with values, which broadcast, at input[indices]: an index tensor or mask for each
+    of the first dimensions, or None for all of one.
+
+    Of several values for one element the last one stays, or with `accumulate` all are added to it.
+    Raises IndexRangeError."""
 
 def index_select(input: ArrayLike, dim: int, index: ArrayLike) -> Tensor:
     """The slices of dimension `dim` that the vector index names, in its order.
@@ -1185,6 +1222,12 @@ def masked_fill(input: ArrayLike, mask: ArrayLike, value: ArrayLike | Number) ->
     """`value` where mask is true, else input; mask, input and a tensor value broadcast.
 
     Raises DTypeError for another dtype than input's, or a fraction for integers."""
+
+def masked_scatter(input: ArrayLike, mask: ArrayLike, source: ArrayLike) -> Tensor:
+    """A copy of input with the elements of source, in order, where mask is true; input and mask broadcast.
+
+    Raises ShapeError where source has fewer elements than the mask selects. How many it selects is
+    read, so that it cannot be captured."""
 
 def masked_select(input: ArrayLike, mask: ArrayLike) -> Tensor:
     """The elements of input where mask is true, as a vector in the order of memory; both broadcast.
@@ -1449,6 +1492,12 @@ def pow(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor:
 def prod(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
     """The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as int64."""
 
+def put(input: ArrayLike, index: ArrayLike, source: ArrayLike, accumulate: bool = False) -> Tensor:
+    """A copy of input with the elements of source at index of the flattened input; -1 is the last one.
+
+    Of several for one element the last one stays, or with `accumulate` all are added to it. Raises
+    IndexRangeError, and ShapeError unless index and source have as many elements."""
+
 @overload
 def rand(
     shape: Shape,
@@ -1639,17 +1688,36 @@ def round(input: ArrayLike) -> Tensor:
 def rsqrt(input: ArrayLike) -> Tensor:
     """Elementwise 1 / sqrt(x)."""
 
-def scatter(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike | Number) -> Tensor:
+def scatter(
+    input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike | Number, reduce: str | None = None
+) -> Tensor:
     """A copy of input with src[i][j][k], or the number, put at [i][index[i][j][k]][k] (for dim 1).
 
-    Of several values for one element the last one stays. index and src may be smaller than
-    input outside `dim`. Raises IndexRangeError."""
+    Of several values for one element the last one stays; with `reduce` they are added to it or
+    multiplied with it (scatter_reduce does more). index and src may be smaller than input
+    outside `dim`. Raises IndexRangeError."""
 
 def scatter_add(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:
     """A copy of input with src[i][j][k] added at [i][index[i][j][k]][k] (for dim 1).
 
     The additions to one element run in the order of src, so the result is deterministic.
     index and src may be smaller than input outside `dim`."""
+
+def scatter_reduce(
+    input: ArrayLike,
+    dim: int,
+    index: ArrayLike,
+    src: ArrayLike,
+    reduce: str,
+    include_self: bool = True,
+) -> Tensor:
+    """A copy of input where element [i][index[i][j][k]][k] (for dim 1) is the sum, product, mean, largest
+    or smallest of itself and all src[i][j][k] that are sent there.
+
+    Without include_self it is that of the sources alone, where there are any. Sums and products
+    run in the order of src, so the result is deterministic; means of integers are rounded down;
+    equal extremes share the gradient evenly. index and src may be smaller than input outside
+    `dim`. Raises IndexRangeError."""
 
 def searchsorted(sorted_sequence: ArrayLike, input: ArrayLike, right: bool = False) -> Tensor:
     """Where each element would be inserted into an ascending sequence (int64): in front of those equal
@@ -1748,7 +1816,7 @@ def std(
     correction: int = 1,
     keepdim: bool = False,
 ) -> Tensor:
-    """The square root of var."""
+    """The square root of var; its gradient where it is 0 is 0."""
 
 def stochastic_depth(
     input: ArrayLike, p: float, mode: str, training: bool = True, generator: Generator | None = None
@@ -2206,7 +2274,8 @@ class Tensor:
         smaller, and there may be fewer."""
     def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         """Elementwise x between two bounds, which take its place outside; NaN stays. The gradient at a
-        bound is that of x. Raises ArgumentError where neither bound is given."""
+        bound is that of x. Where min is above max, all is max. Raises ArgumentError where neither
+        bound is given."""
     def clamp_(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         """In place; see clamp."""
     def clone(self) -> Tensor:
@@ -2230,6 +2299,12 @@ class Tensor:
         """The tensor on the CPU."""
     def cuda(self) -> Tensor:
         """The tensor on the first GPU."""
+    def cummax(self, dim: builtins.int) -> tuple[Tensor, Tensor]:
+        """The largest element so far along `dim`: the pair (values, indices), indices int64.
+
+        Of equal elements the last one counts; NaN wins. The gradient goes to the elements chosen."""
+    def cummin(self, dim: builtins.int) -> tuple[Tensor, Tensor]:
+        """The smallest element so far along `dim`; see cummax."""
     def cumprod(self, dim: builtins.int) -> Tensor:
         """The running product along `dim`: each element and all before it. Integers and bool multiply
         as int64."""
@@ -2351,6 +2426,21 @@ class Tensor:
         What lies outside, and NaN, is not counted. Where min and max are equal, they become the
         smallest and the largest element (and where these are equal, 1 less and 1 more). Raises
         ArgumentError for a range that is infinite or NaN, or whose min is above max."""
+    def histogram(
+        self,
+        bins: ArrayLike | Number,
+        range: Sequence[builtins.float] | None = None,
+        weight: ArrayLike | None = None,
+        density: builtins.bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """How many elements fall into each bin, or the sums of their weights: (hist, bin_edges), both in the
+        input's dtype.
+
+        `bins` is their number, of equal width over range=(min, max) (default: the smallest and the largest
+        element), or the ascending edges themselves, one more than bins; whether they ascend is not checked.
+        A bin has its lower edge, the last one its upper edge too; what lies outside, and NaN, is not counted.
+        With `density` the integral over the bins is 1. Differentiable in weight. Raises ArgumentError for a
+        range that is infinite, NaN or descending, or a number of bins that is not whole."""
     def index_add(
         self, dim: builtins.int, index: ArrayLike, source: ArrayLike, alpha: Number = 1
     ) -> Tensor:
@@ -2370,6 +2460,24 @@ class Tensor:
         the vector index names. Raises IndexRangeError."""
     def index_fill_(self, dim: builtins.int, index: ArrayLike, value: ArrayLike | Number) -> Tensor:
         """In place; see index_fill."""
+    def index_put(
+        self,
+        indices: Sequence[ArrayLike | None],
+        values: ArrayLike | Number,
+        accumulate: builtins.bool = False,
+    ) -> Tensor:
+        """A copy of input with values, which broadcast, at input[indices]: an index tensor or mask for each
+        of the first dimensions, or None for all of one.
+
+        Of several values for one element the last one stays, or with `accumulate` all are added to it.
+        Raises IndexRangeError."""
+    def index_put_(
+        self,
+        indices: Sequence[ArrayLike | None],
+        values: ArrayLike | Number,
+        accumulate: builtins.bool = False,
+    ) -> Tensor:
+        """In place; see index_put."""
     def index_select(self, dim: builtins.int, index: ArrayLike) -> Tensor:
         """The slices of dimension `dim` that the vector index names, in its order.
 
@@ -2441,6 +2549,13 @@ class Tensor:
         Raises DTypeError for another dtype than input's, or a fraction for integers."""
     def masked_fill_(self, mask: ArrayLike, value: ArrayLike | Number) -> Tensor:
         """In place; see masked_fill."""
+    def masked_scatter(self, mask: ArrayLike, source: ArrayLike) -> Tensor:
+        """A copy of input with the elements of source, in order, where mask is true; input and mask broadcast.
+
+        Raises ShapeError where source has fewer elements than the mask selects. How many it selects is
+        read, so that it cannot be captured."""
+    def masked_scatter_(self, mask: ArrayLike, source: ArrayLike) -> Tensor:
+        """In place; see masked_scatter."""
     def masked_select(self, mask: ArrayLike) -> Tensor:
         """The elements of input where mask is true, as a vector in the order of memory; both broadcast.
 
@@ -2563,6 +2678,15 @@ class Tensor:
         keepdim: builtins.bool = False,
     ) -> Tensor:
         """The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as int64."""
+    def put(self, index: ArrayLike, source: ArrayLike, accumulate: builtins.bool = False) -> Tensor:
+        """A copy of input with the elements of source at index of the flattened input; -1 is the last one.
+
+        Of several for one element the last one stays, or with `accumulate` all are added to it. Raises
+        IndexRangeError, and ShapeError unless index and source have as many elements."""
+    def put_(
+        self, index: ArrayLike, source: ArrayLike, accumulate: builtins.bool = False
+    ) -> Tensor:
+        """In place; see put."""
     def reciprocal(self) -> Tensor:
         """Elementwise 1 / x."""
     def reciprocal_(self) -> Tensor:
@@ -2636,11 +2760,18 @@ class Tensor:
         """Elementwise 1 / sqrt(x)."""
     def rsqrt_(self) -> Tensor:
         """In place, elementwise 1 / sqrt(x)."""
-    def scatter(self, dim: builtins.int, index: ArrayLike, src: ArrayLike | Number) -> Tensor:
+    def scatter(
+        self,
+        dim: builtins.int,
+        index: ArrayLike,
+        src: ArrayLike | Number,
+        reduce: str | None = None,
+    ) -> Tensor:
         """A copy of input with src[i][j][k], or the number, put at [i][index[i][j][k]][k] (for dim 1).
 
-        Of several values for one element the last one stays. index and src may be smaller than
-        input outside `dim`. Raises IndexRangeError."""
+        Of several values for one element the last one stays; with `reduce` they are added to it or
+        multiplied with it (scatter_reduce does more). index and src may be smaller than input
+        outside `dim`. Raises IndexRangeError."""
     def scatter_(self, dim: builtins.int, index: ArrayLike, src: ArrayLike | Number) -> Tensor:
         """In place; see scatter."""
     def scatter_add(self, dim: builtins.int, index: ArrayLike, src: ArrayLike) -> Tensor:
@@ -2650,6 +2781,30 @@ class Tensor:
         index and src may be smaller than input outside `dim`."""
     def scatter_add_(self, dim: builtins.int, index: ArrayLike, src: ArrayLike) -> Tensor:
         """In place; see scatter_add."""
+    def scatter_reduce(
+        self,
+        dim: builtins.int,
+        index: ArrayLike,
+        src: ArrayLike,
+        reduce: str,
+        include_self: builtins.bool = True,
+    ) -> Tensor:
+        """A copy of input where element [i][index[i][j][k]][k] (for dim 1) is the sum, product, mean, largest
+        or smallest of itself and all src[i][j][k] that are sent there.
+
+        Without include_self it is that of the sources alone, where there are any. Sums and products
+        run in the order of src, so the result is deterministic; means of integers are rounded down;
+        equal extremes share the gradient evenly. index and src may be smaller than input outside
+        `dim`. Raises IndexRangeError."""
+    def scatter_reduce_(
+        self,
+        dim: builtins.int,
+        index: ArrayLike,
+        src: ArrayLike,
+        reduce: str,
+        include_self: builtins.bool = True,
+    ) -> Tensor:
+        """In place; see scatter_reduce."""
     def selu(self) -> Tensor:
         """Elementwise 1.0507 x above 0, 1.7581 (exp(x) - 1) below (Klambauer et al., 2017)."""
     def selu_(self) -> Tensor:
@@ -2720,7 +2875,7 @@ class Tensor:
         correction: builtins.int = 1,
         keepdim: builtins.bool = False,
     ) -> Tensor:
-        """The square root of var."""
+        """The square root of var; its gradient where it is 0 is 0."""
     def stride(self) -> tuple[builtins.int, ...]:
         """The distance between neighbours per dimension, in elements."""
     def sub(self, other: ArrayLike | Number) -> Tensor:

@@ -1,4 +1,4 @@
-# Made by tools/stubs.py from the compiled module. Do not edit.
+# Made by tools/stubs.py. Do not edit.
 
 from fastdl._core import abs as abs
 from fastdl._core import acos as acos
@@ -60,6 +60,8 @@ from fastdl._core import conv_transpose3d as conv_transpose3d
 from fastdl._core import cos as cos
 from fastdl._core import cosh as cosh
 from fastdl._core import cross_entropy as cross_entropy
+from fastdl._core import cummax as cummax
+from fastdl._core import cummin as cummin
 from fastdl._core import cumprod as cumprod
 from fastdl._core import cumsum as cumsum
 from fastdl._core import depth_to_space as depth_to_space
@@ -101,9 +103,11 @@ from fastdl._core import hardsigmoid as hardsigmoid
 from fastdl._core import hardswish as hardswish
 from fastdl._core import hardtanh as hardtanh
 from fastdl._core import histc as histc
+from fastdl._core import histogram as histogram
 from fastdl._core import index_add as index_add
 from fastdl._core import index_copy as index_copy
 from fastdl._core import index_fill as index_fill
+from fastdl._core import index_put as index_put
 from fastdl._core import index_select as index_select
 from fastdl._core import instance_norm as instance_norm
 from fastdl._core import interpolate as interpolate
@@ -129,6 +133,7 @@ from fastdl._core import logsumexp as logsumexp
 from fastdl._core import lstm as lstm
 from fastdl._core import lt as lt
 from fastdl._core import masked_fill as masked_fill
+from fastdl._core import masked_scatter as masked_scatter
 from fastdl._core import masked_select as masked_select
 from fastdl._core import matmul as matmul
 from fastdl._core import max as max
@@ -165,6 +170,7 @@ from fastdl._core import pixel_shuffle as pixel_shuffle
 from fastdl._core import pixel_unshuffle as pixel_unshuffle
 from fastdl._core import pow as pow
 from fastdl._core import prod as prod
+from fastdl._core import put as put
 from fastdl._core import reciprocal as reciprocal
 from fastdl._core import relu as relu
 from fastdl._core import relu6 as relu6
@@ -180,6 +186,7 @@ from fastdl._core import round as round
 from fastdl._core import rsqrt as rsqrt
 from fastdl._core import scatter as scatter
 from fastdl._core import scatter_add as scatter_add
+from fastdl._core import scatter_reduce as scatter_reduce
 from fastdl._core import searchsorted as searchsorted
 from fastdl._core import selu as selu
 from fastdl._core import sigmoid as sigmoid
@@ -241,6 +248,7 @@ from fastdl.composed.boxes import clip_boxes_to_image as clip_boxes_to_image
 from fastdl.composed.boxes import generalized_box_iou as generalized_box_iou
 from fastdl.composed.boxes import yolo_decode as yolo_decode
 from fastdl.composed.ctc import ctc_loss as ctc_loss
+from fastdl.composed.deformable import deform_conv2d as deform_conv2d
 from fastdl.composed.distance import cosine_similarity as cosine_similarity
 from fastdl.composed.distance import normalize as normalize
 from fastdl.composed.distance import pairwise_distance as pairwise_distance
@@ -357,8 +365,11 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
+    "cummax",
+    "cummin",
     "cumprod",
     "cumsum",
+    "deform_conv2d",
     "depth_to_space",
     "diag",
     "diagonal",
@@ -415,10 +426,12 @@ __all__ = [
     "hinge_embedding_loss",
     "hinge_loss",
     "histc",
+    "histogram",
     "huber_loss",
     "index_add",
     "index_copy",
     "index_fill",
+    "index_put",
     "index_select",
     "instance_norm",
     "interpolate",
@@ -450,6 +463,7 @@ __all__ = [
     "lt",
     "margin_ranking_loss",
     "masked_fill",
+    "masked_scatter",
     "masked_select",
     "matmul",
     "max",
@@ -496,6 +510,7 @@ __all__ = [
     "pow",
     "prelu",
     "prod",
+    "put",
     "reciprocal",
     "relu",
     "relu6",
@@ -513,6 +528,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
+    "scatter_reduce",
     "searchsorted",
     "selu",
     "sigmoid",
