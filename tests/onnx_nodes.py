@@ -38,7 +38,7 @@ LEFT_OUT = {
             "ConvInteger DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearConv "
             "QLinearMatMul QuantizeLinear"
         ),
-        "bits of integers": "BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor",
+        "bits of floats": "BitCast",
         "signal processing": "BlackmanWindow DFT HammingWindow HannWindow MelWeightMatrix STFT",
         "classical models": ("ArrayFeatureExtractor Binarizer LabelEncoder TreeEnsemble"),
         "decoding images": "ImageDecoder",

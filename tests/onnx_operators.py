@@ -35,6 +35,11 @@ def binary(function):
     return lambda inputs, attributes: function(inputs[0], inputs[1])
 
 
+def bit_shift(inputs, attributes):
+    left = attributes["direction"] == "LEFT"
+    return (F.bitwise_left_shift if left else F.bitwise_right_shift)(*inputs)
+
+
 def folded(function):
     def run(inputs, attributes):
         out = inputs[0]
@@ -357,6 +362,8 @@ OPERATORS = {
     **onnx_indices.OPERATORS, **onnx_sequences.OPERATORS, **onnx_windows.OPERATORS,
     **{n: unary(getattr(F, n.lower())) for n in PLAIN},
     "Add": binary(F.add), "Sub": binary(F.sub), "Mul": binary(F.mul), "Div": divide,
+    "BitwiseAnd": binary(F.bitwise_and), "BitwiseOr": binary(F.bitwise_or),
+    "BitwiseXor": binary(F.bitwise_xor), "BitwiseNot": unary(F.bitwise_not), "BitShift": bit_shift,
     "And": binary(F.logical_and), "Or": binary(F.logical_or), "Xor": binary(F.logical_xor),
     "Equal": binary(F.eq), "Greater": binary(F.gt), "GreaterOrEqual": binary(F.ge),
     "Less": binary(F.lt), "LessOrEqual": binary(F.le), "MatMul": binary(F.matmul),
