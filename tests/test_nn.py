@@ -236,6 +236,37 @@ class TestContainers:
         layers.append(nn.ReLU())
         assert len(layers) == 4
         assert len(list(layers.parameters())) == 6
+        assert len(layers.extend([nn.Tanh(), nn.ReLU()])) == 6
+
+    def test_module_dict(self):
+        heads = nn.ModuleDict({"class": nn.Linear(2, 3), "box": nn.Linear(2, 4)})
+        assert list(heads) == heads.keys() == ["class", "box"]
+        assert "box" in heads
+        assert list(heads.state_dict()) == ["class.weight", "class.bias", "box.weight", "box.bias"]
+        heads["box"] = nn.ReLU()
+        heads.update([("mask", nn.Tanh())])
+        del heads["class"]
+        assert [(name, type(module)) for name, module in heads.items()] == [
+            ("box", nn.ReLU),
+            ("mask", nn.Tanh),
+        ]
+        with pytest.raises(errors.IndexRangeError, match="no module is named 'class'"):
+            heads["class"]
+        with pytest.raises(errors.ArgumentError, match="forward"):
+            heads["forward"] = nn.ReLU()
+        with pytest.raises(errors.ArgumentError, match="expected a Module"):
+            heads["x"] = fastdl.ones(1)
+
+    def test_parameter_list(self):
+        scales = nn.ParameterList([fastdl.ones(2), nn.Parameter(fastdl.zeros(3))])
+        assert list(scales.state_dict()) == ["0", "1"]
+        assert scales[-1].shape == (3,)
+        assert [p.requires_grad for p in scales] == [True, True]
+        assert len(scales) == 2
+        with pytest.raises(errors.IndexRangeError, match="2 parameters"):
+            scales[2]
+        with pytest.raises(errors.ArgumentError, match="expected a Parameter"):
+            scales.append(1.0)
 
 
 class TestLayers:

@@ -17,7 +17,7 @@ HOMES = {
         "RoIAlign RoIPool SpatialPyramidPool"
     ),
     "attention": "AdditiveAttention MultiheadAttention",
-    "container": "ModuleList Sequential",
+    "container": "ModuleDict ModuleList ParameterList Sequential",
     "conv": "Conv1d Conv2d Conv3d",
     "conv_transpose": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     "distance": "CosineSimilarity PairwiseDistance",

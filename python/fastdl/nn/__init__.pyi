@@ -39,7 +39,9 @@ from fastdl.nn.adaptive_pooling import RoIPool as RoIPool
 from fastdl.nn.adaptive_pooling import SpatialPyramidPool as SpatialPyramidPool
 from fastdl.nn.attention import AdditiveAttention as AdditiveAttention
 from fastdl.nn.attention import MultiheadAttention as MultiheadAttention
+from fastdl.nn.container import ModuleDict as ModuleDict
 from fastdl.nn.container import ModuleList as ModuleList
+from fastdl.nn.container import ParameterList as ParameterList
 from fastdl.nn.container import Sequential as Sequential
 from fastdl.nn.conv import Conv1d as Conv1d
 from fastdl.nn.conv import Conv2d as Conv2d
@@ -294,6 +296,7 @@ __all__ = [
     "Maxout",
     "Mish",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "MultiMarginLoss",
     "MultiheadAttention",
@@ -302,6 +305,7 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterList",
     "PixelNorm",
     "PixelShuffle",
     "PixelUnshuffle",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from fastdl._core import Tensor
 from fastdl.errors import ArgumentError, IndexRangeError
 from fastdl.nn.module import Module
+from fastdl.nn.parameter import Parameter
 
-__all__ = ["ModuleList", "Sequential"]
+__all__ = ["ModuleDict", "ModuleList", "ParameterList", "Sequential"]
 
 
 class _ModuleSequence(Module):
@@ -33,6 +35,12 @@ class _ModuleSequence(Module):
         """Add a module at the end, named by its position."""
         _check_module(type(self).__name__, module)
         self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end, in order."""
+        for module in modules:
+            self.append(module)
         return self
 
     @classmethod
@@ -94,8 +102,119 @@ class ModuleList(_ModuleSequence):
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
-        for module in modules:
-            self.append(module)
+        self.extend(modules)
+
+
+class ModuleDict(Module):
+    """Modules by name, whose parameters belong to the model; it has no forward of its own.
+
+    Args:
+        modules: names and modules, as a mapping or as pairs. Default: none.
+
+    Raises:
+        ArgumentError: what is given is no module, or a name is that of an attribute.
+
+    Example::
+
+        heads = nn.ModuleDict({"class": nn.Linear(64, 10), "box": nn.Linear(64, 4)})
+        heads["class"](features)
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
+        self.update(modules)
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __getitem__(self, name: str) -> Module:
+        self._check_known(name)
+        module: Module = vars(self)[name]
+        return module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        _check_module("ModuleDict", module)
+        if name in self:
+            setattr(self, name, module)
+        else:
+            self.add_module(name, module)
+
+    def __delitem__(self, name: str) -> None:
+        self._check_known(name)
+        delattr(self, name)
+
+    def keys(self) -> list[str]:
+        """The names, in the order in which they were set."""
+        return [name for name, value in vars(self).items() if isinstance(value, Module)]
+
+    def values(self) -> list[Module]:
+        """The modules, in the order of `keys`."""
+        return [vars(self)[name] for name in self.keys()]
+
+    def items(self) -> list[tuple[str, Module]]:
+        """Pairs of name and module."""
+        return list(zip(self.keys(), self.values(), strict=True))
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Set further modules, as a mapping or as pairs."""
+        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
+            self[name] = module
+
+    def _check_known(self, name: str) -> None:
+        if name not in self:
+            raise IndexRangeError(
+                "ModuleDict", f"no module is named {name!r}; there are {self.keys()}"[:200]
+            )
+
+
+class ParameterList(Module):
+    """A list of parameters that belong to the model.
+
+    Args:
+        parameters: the parameters, or tensors of which they are made. Default: none.
+
+    Example::
+
+        scales = nn.ParameterList(fastdl.ones(8) for _ in range(4))
+    """
+
+    def __init__(self, parameters: Iterable[Tensor] = ()) -> None:
+        for parameter in parameters:
+            self.append(parameter)
+
+    def __len__(self) -> int:
+        return len(self._list())
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._list())
+
+    def __getitem__(self, index: int) -> Parameter:
+        found = self._list()
+        if not -len(found) <= index < len(found):
+            raise IndexRangeError(
+                "ParameterList", f"index {index} is out of range for {len(found)} parameters"
+            )
+        return found[index]
+
+    def append(self, parameter: Tensor) -> Self:
+        """Add a parameter at the end, named by its position."""
+        if not isinstance(parameter, Tensor):
+            raise ArgumentError(
+                "ParameterList",
+                f"expected a Parameter or a tensor, got {parameter!r}"[:200],
+                remedy="make it one by fastdl.tensor(...)",
+            )
+        made = parameter if isinstance(parameter, Parameter) else Parameter(parameter)
+        self.register_parameter(str(len(self)), made)
+        return self
+
+    def _list(self) -> list[Parameter]:
+        return [value for value in vars(self).values() if isinstance(value, Parameter)]
 
 
 def _check_module(container: str, module: object) -> None:

@@ -351,3 +351,9 @@ def _check_name(module: Module, name: str) -> None:
         raise ArgumentError(
             type(module).__name__, f"{name!r} cannot name a member: it is empty or has a dot"
         )
+    if callable(getattr(type(module), name, None)):
+        raise ArgumentError(
+            type(module).__name__,
+            f"{name!r} cannot name a member: it is a method",
+            remedy="choose another name",
+        )
