@@ -1,14 +1,11 @@
 // Copies: into another layout, dtype or device, and fills.
 #pragma once
 
-#include <type_traits>
-
 #include "core/dtype.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
 #include "core/layout.h"
 #include "core/strided.h"
-#include "core/tensor.h"
 
 namespace fastdl {
 
@@ -25,19 +22,6 @@ Tensor in_layout(const Tensor& x, Layout layout);
 Tensor clone(const Tensor& x);                    // contiguous
 Tensor clone_in(const Tensor& x, Layout layout);  // last: of 4-D tensors only
 Tensor cast(const Tensor& x, DType dtype);        // x itself where it has that dtype
-// f of 16-bit operands (undefined ones stay so) in float32, each result rounded once, and so are the
-// gradients: how ops without kernels for 16 bits take them, and those that would round too often.
-template <class F, class... Rest>
-auto in_float32(const F& f, const Tensor& x, const Rest&... rest) {
-  const auto wide = [](const Tensor& t) { return t.defined() ? cast(t, DType::f32) : t; };
-  auto y = f(wide(x), wide(rest)...);
-  if constexpr (std::is_same_v<decltype(y), Tensor>)
-    y = cast(y, x.dtype());
-  else
-    for (Tensor& t : y) t = cast(t, x.dtype());
-  return y;
-}
-inline bool has_16_bits(const Tensor& x) { return item_size(x.dtype()) == 2; }
 // x itself where it is there. `non_blocking`: see docs/cuda.md.
 Tensor to_device(const Tensor& x, const Device& device, bool non_blocking = false);
 Tensor pin_memory(const Tensor& x);  // x itself where it is pinned; on the CPU only
