@@ -44,6 +44,7 @@ class Clause:
     dim_of: str = ""
     words: tuple[str, ...] = ()
     below: str = ""  # values below this size
+    several: bool = False  # kinds of tensor, of which this is the first
 
 
 @dataclass
@@ -105,9 +106,10 @@ def read(text: str) -> dict[str, Clause]:
     out: dict[str, Clause] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
         names, _, asked = part.partition(":")
-        asked = asked.split(" | ")[0]  # of several kinds of tensor the first
+        asked, _, others = asked.partition(" | ")  # of several kinds of tensor the first
         for name in names.split(","):
             out[name.strip()] = clause(asked.strip())
+            out[name.strip()].several = bool(others)
     return out
 
 
