@@ -44,6 +44,7 @@ class Clause:
     dim_of: str = ""
     words: tuple[str, ...] = ()
     below: str = ""  # values below this size
+    several: bool = False  # kinds of tensor, of which this is the first
 
 
 @dataclass
@@ -109,6 +110,7 @@ def read(text: str, kind: int = 0) -> dict[str, Clause]:
         asked = kinds[min(kind, len(kinds) - 1)]
         for name in names.split(","):
             out[name.strip()] = clause(asked.strip())
+            out[name.strip()].several = len(kinds) > 1
     return out
 
 

@@ -4,10 +4,13 @@
     python -m tests.fuzz_doors --examples 50 conv2d lstm
 
 Half of the calls have arguments that the door lets pass: they return, or raise a typed error about
-what only data or several arguments together can say. In the others one thing is wrong that the
+what only data or several arguments together can say. Where a function has a row in the case table,
+half of these are calls of the row, in other dtypes, layouts and with other values, so that kernels
+are reached whatever a door leaves open. In the other half of the calls one thing is wrong that the
 door asks, and exactly that error must come: a rank, a dtype, a number out of its range (0, -1,
 2**63 - 1, NaN), a dimension that does not exist, an unknown word. Labels and indices out of range
-are among them, too. Results are printed and differentiated twice. A signal is a fault: the last
+are among them, too. Results are printed and differentiated twice. The long form ends with the share
+of each function's calls that returned. A signal is a fault: the last
 call is in the file named by FASTDL_FUZZ_LOG.
 """
 
@@ -15,6 +18,7 @@ import argparse
 import faulthandler
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -22,13 +26,19 @@ import numpy as np
 from hypothesis import strategies as st
 
 import fastdl
+import fastdl.functional as F
 from fastdl.errors import ArgumentError, DTypeError, Error, IndexRangeError, ShapeError
 from tests.doors import ALL_DTYPES, FLOATS, functions
 from tests.fuzz import describe
+from tests.opcases import OPS
+from tests.oprow import Array
 
 OUTSIDE = [-1, 0, -(2**31), 2**31, 2**62, 2**63 - 1, -(2**63)]
 SIZES = st.sampled_from([0, 1, 1, 2, 2, 3, 4, 5, 8])
 COUNT = {"returned": 0, "raised": 0, "refused": 0}
+SHARES = {}  # name -> [returned, calls], and the same of those without a fault
+LONG = 200  # examples, from which on the shares are printed
+ROWS = {op.name: op for op in OPS if op.function is getattr(F, op.name, None)}
 
 
 class FaultError(Exception):
@@ -50,12 +60,17 @@ class Drawn:
         self.broken = None
         if self.draw(st.booleans()) and (faults := self.faults()):
             self.broken = self.draw(st.sampled_from(faults))
+        self.row = None if self.broken else ROWS.get(function.name)
+        if self.row and not self.draw(st.booleans()):
+            self.row = None
 
     def faults(self):
         """(argument, what could be wrong with it)."""
         out = []
         for name, c in self.f.clauses.items():
-            out += [(name, "dtype")] * bool(c.dtypes) + [(name, "like")] * bool(c.like)
+            out += [(name, "dtype")] * bool(c.dtypes and not c.several) + [(name, "like")] * bool(
+                c.like
+            )
             out += [(name, "rank")] * any("..." not in "".join(p) for p in c.patterns)
             out += [(name, "range")] * (c.low is not None)
             out += [(name, "dim")] * bool(c.dim_of) + [(name, "word")] * bool(c.words)
@@ -64,10 +79,19 @@ class Drawn:
 
     def arguments(self):
         """Keyword arguments; numbers first, for sizes are computed from them."""
+        if self.row:
+            return self.row_arguments()
 
         def order(parameter):
             c = self.f.clauses.get(parameter[0])
-            return 2 if c and c.dim_of else 1 if is_tensor(parameter[1]) else 0
+            if c and c.dim_of:
+                return 9
+            if not is_tensor(parameter[1]):
+                return 0
+            steps = 1  # behind what it is like
+            while c and c.like:
+                c, steps = self.f.clauses.get(c.like), steps + 1
+            return steps
 
         for name, annotation, default in sorted(self.f.parameters, key=order):
             c = self.f.clauses.get(name)
@@ -80,6 +104,24 @@ class Drawn:
             if self.values.get(c.like) is None:
                 self.expected = None
         return {n: self.values[n] for n, *_ in self.f.parameters if n in self.values}
+
+    def row_arguments(self):
+        """Those of a call in the case table."""
+        call = self.draw(st.sampled_from([c for c in self.row.calls if c.note != "large"]))
+        dtype = self.draw(st.sampled_from(self.row.dtypes + self.row.integers))
+        rng = np.random.default_rng(self.draw(st.integers(0, 1000)))
+
+        def dressed(array):
+            kind = {"index": "int64", "mask": "bool_"}.get(array.kind, dtype)
+            return self.dress(array.draw(rng), kind)
+
+        def filled(value):
+            if isinstance(value, list):
+                return [filled(v) for v in value]
+            return dressed(value) if isinstance(value, Array) else value
+
+        names = [n for n, *_ in self.f.parameters]
+        return dict(zip(names, map(filled, call.args), strict=False)) | call.kwargs
 
     def one(self, name, annotation, c, fault):
         if c and c.words:
@@ -129,7 +171,7 @@ class Drawn:
         if c.high_of:
             return 0
         high = low + 3 if c.high is None else min(c.high, low + 3)
-        if "float" in annotation or "Number" in annotation:
+        if "float" in annotation or ("Number" in annotation and self.draw(st.booleans())):
             value = self.draw(st.floats(low, high, exclude_min=c.above))
             return value if value > 1e-30 or not c.above else 0.5
         value = self.draw(st.integers(int(low) + c.above, int(high)))
@@ -265,9 +307,15 @@ def use(result):
 
 def outcome(function, drawn, arguments, text):
     """Call it; a fault unless what comes is what the door says."""
+    share = SHARES.setdefault(function.name, [0, 0, 0, 0])
+    right = drawn.broken is None
+    share[1] += 1
+    share[3] += right
     try:
         result = function.call(**arguments)
         COUNT["returned"] += 1
+        share[0] += 1
+        share[2] += right
         if drawn.expected is None:
             use(result)
     except Error as error:
@@ -317,14 +365,20 @@ def main():
     faulthandler.enable()
     known = functions()
     failed = 0
-    path = Path(os.environ.get("FASTDL_FUZZ_LOG", os.devnull))
-    with path.open("w", encoding="utf-8", errors="replace") as log:
+    path = os.environ.get("FASTDL_FUZZ_LOG") or Path(tempfile.mkdtemp(), "last_call.txt")
+    with Path(path).open("w", encoding="utf-8", errors="replace") as log:
         for name in args.names or known:
             try:
                 run(known[name], args.examples, log)
             except FaultError as error:
                 failed += 1
                 print(f"{name}: {str(error).splitlines()[0][:600]}", file=sys.stderr)
+    if args.examples >= LONG:
+        for name, (returned, calls, passed, right) in sorted(SHARES.items()):
+            print(
+                f"{name}: {returned / calls:.0%} of {calls} calls returned, "
+                f"{passed / max(right, 1):.0%} of {right} without a fault"
+            )
     print(" ".join(f"{v} {k}" for k, v in COUNT.items()))
     return 1 if failed else 0
 

@@ -129,6 +129,7 @@ def transposed():
             call(uniform(4, 6), uniform(4, 3, 3), uniform(6), groups=2, stride=2),
             call(uniform(0, 3, 6), uniform(3, 4, 3), uniform(4)),
             call(uniform(2, 0, 6), uniform(0, 4, 3), uniform(4)),
+            call(uniform(2, 0, 6), uniform(0, 1, 3), uniform(4), groups=4),
             large(uniform(3, 20, 300), uniform(20, 33, 4), uniform(33), stride=2, padding=1),
             sized=lambda n: call(
                 uniform(max(1, n // 16384), 16, 1024), uniform(16, 16, 3), uniform(16), padding=1
@@ -153,6 +154,7 @@ def transposed():
             call(uniform(2, 3, 5, 4), uniform(3, 2, 3, 3), uniform(6), groups=3, stride=2),
             call(uniform(0, 3, 5, 4), uniform(3, 4, 3, 3), uniform(4)),
             call(uniform(2, 0, 5, 4), uniform(0, 4, 3, 3), uniform(4)),
+            call(uniform(2, 0, 5, 4), uniform(0, 1, 3, 3), uniform(4), groups=4),
             call(x2, uniform(3, 0, 3, 3), uniform(0)),
             large(uniform(3, 20, 13, 14), uniform(20, 33, 3, 3), uniform(33), padding=1),
             large(uniform(20, 9, 6, 6), uniform(9, 12, 2, 2), uniform(12), stride=4),

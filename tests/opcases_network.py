@@ -142,6 +142,7 @@ def layer_rows():
                 uniform(max(2, n // 16384), 16, 32, 32), None, None, uniform(16), uniform(16), True
             ),
             tolerance=normal,
+            dtypes=FLOATS,
         ),
         functional(
             "layer_norm",
@@ -155,6 +156,7 @@ def layer_rows():
             large(uniform(5, 3, 1100), [3, 1100], uniform(3, 1100), uniform(3, 1100)),
             sized=lambda n: call(uniform(max(1, n // 256), 256), 256, uniform(256), uniform(256)),
             tolerance=normal,
+            dtypes=FLOATS,
         ),
         Op(
             name="dropout",

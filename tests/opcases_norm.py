@@ -57,6 +57,7 @@ def normalisation_rows():
                 uniform(max(1, n // 16384), 16, 32, 32), 4, uniform(16), uniform(16)
             ),
             tolerance=STATISTICS,
+            dtypes=FLOATS,
         ),
         functional(
             "instance_norm",
@@ -73,6 +74,7 @@ def normalisation_rows():
                 uniform(max(1, n // 16384), 16, 32, 32), None, None, uniform(16), uniform(16)
             ),
             tolerance=STATISTICS,
+            dtypes=FLOATS,
         ),
         functional(
             "rms_norm",
@@ -85,6 +87,7 @@ def normalisation_rows():
             large(uniform(5, 3, 1100), [3, 1100], uniform(3, 1100)),
             sized=lambda n: call(uniform(max(1, n // 256), 256), 256, uniform(256)),
             tolerance=STATISTICS,
+            dtypes=FLOATS,
         ),
         functional(
             "local_response_norm",

@@ -65,7 +65,9 @@ def test_convolutions(function, x, w):
     refused(
         ShapeError, "7 output channels", function, x, fastdl.ones((7, 2, *[3] * rank)), groups=2
     )
-    refused(ShapeError, "C / groups", function, x, fastdl.ones((6, 3, *[3] * rank)))
+    refused(
+        ShapeError, "channels / groups is 4 / 1 = 4", function, x, fastdl.ones((6, 3, *[3] * rank))
+    )
     refused(ShapeError, "dimension", function, x[0, 0], w)
     refused(ShapeError, "dimensions", function, x[None], w)
     refused(DTypeError, "int64", function, x.long(), w.long())
@@ -88,7 +90,11 @@ def test_transposed(function, x, w):
     refused(ShapeError, "is empty", function, x[..., :0], w)
     refused(ShapeError, "divide", function, x, w, groups=3)
     refused(
-        ShapeError, "of weight is 4, but C is 5", function, fastdl.ones((2, 5, *x.shape[2:])), w
+        ShapeError,
+        "of weight is 4, but channels is 5",
+        function,
+        fastdl.ones((2, 5, *x.shape[2:])),
+        w,
     )
     wide = fastdl.zeros((0, 4, 2**40, *[3] * (rank - 1)))
     refused(ShapeError, "overflows", function, wide, w, stride=HUGE)

@@ -22,7 +22,7 @@ def test_tour(tmp_path, monkeypatch, capsys):
     exec(compile(tour, "README.md", "exec"), {"__name__": "tour"})
     shown = capsys.readouterr().out
     assert "Conv2d" in shown  # the summary
-    assert "dimension 1 of weight is 3, but C / groups is 1" in shown  # the error
+    assert "dimension 1 of weight is 3, but channels / groups is 1 / 1 = 1" in shown  # the error
     assert "try:" in shown
     assert (tmp_path / "model.safetensors").is_file()
 

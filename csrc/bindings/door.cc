@@ -9,6 +9,7 @@ namespace fastdl::bindings {
 // The sizes that names stand for, and the sizes behind each `...`, as far as they were met.
 struct Door::Known {
   int64_t size[kSizes];
+  int argument[kSizes], dim[kSizes];  // where each size was met first
   const int64_t* rest[kSizes];
   int rests[kSizes];
   uint32_t met = 0, met_rest = 0;
@@ -116,6 +117,19 @@ void Door::check_dim(const char* op, const Clause& c, const Value* values) const
   }
 }
 
+// " (channels: dimension 1 of input)", of the names in a size.
+std::string Door::origin_of(const Size& s, const Known& known) const {
+  std::string out;
+  for (const Term& t : {s.a, s.b}) {
+    if (t.kind != Term::name) continue;
+    const std::string place = text("dimension ", known.dim[t.value], " of ",
+                                   names_[static_cast<size_t>(known.argument[t.value])]);
+    out += out.empty() ? " (" : ", ";
+    out += s.op ? text(sizes_[static_cast<size_t>(t.value)], ": ", place) : place;
+  }
+  return out.empty() ? out : out + ")";
+}
+
 // "[N, 4 * hidden_size], here [3, 20]", of the alternatives that are still possible.
 std::string Door::pattern_text(const Clause& c, const Value* values, const Known& known) const {
   const bool follows = c.patterns.size() > 1 && c.patterns.size() == known.alternatives;
@@ -193,18 +207,23 @@ void Door::match(const char* op, const Clause& c, const Tensor& t, const Value* 
     const bool has_a = known.has(s.a), has_b = known.has(s.b);
     const auto bind = [&](const Term& term, int64_t value) {
       known.size[term.value] = value;
+      known.argument[term.value] = c.argument, known.dim[term.value] = dim;
       known.met |= 1u << static_cast<int>(term.value);
     };
     if (has_a && has_b) {
       const int64_t a = value_of(s.a, known.size, values);
       const int64_t b = s.op ? value_of(s.b, known.size, values) : 1;
       const bool divides = s.op != '/' || (b != 0 && a % b == 0);
-      if (!divides) refuse(text(s.text, " is not whole: ", a, " does not divide by ", b));
+      if (!divides)
+        fail(ErrorKind::shape, op, text(s.text, " is ", a, " / ", b, origin_of(s, known)), values,
+             text("make ", a, " a multiple of ", b, ", so that ", s.text, " is a whole number"));
       int64_t want = a;
       if (s.op == '/') want = a / b;
       if (s.op == '*') want = checked_mul(op, a, b);
       if (size != want)
-        refuse(text("dimension ", dim, " of ", name, " is ", size, ", but ", s.text, " is ", want));
+        refuse(text("dimension ", dim, " of ", name, " is ", size, ", but ", s.text, " is ",
+                    s.op ? text(a, " ", s.op, " ", b, " = ", want) : text(want),
+                    origin_of(s, known)));
     } else if (!s.op) {
       bind(s.a, size);
     } else if (s.op == '/' && !has_a) {  // C / groups, C not yet known

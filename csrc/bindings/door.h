@@ -27,6 +27,7 @@ struct Value {
     return {};  // None, a generator, a flag: nothing that could be asked
   }
   static Value of(const Tensor& t) { return of(&t, t.defined()); }
+  static Value of(PyObject* const& o) { return is_tensor(o) ? of(tensor_of(o)) : Value{}; }  // self
   static Value of(const OptionalTensor& t) { return of(t.tensor); }
   static Value of(const std::vector<Tensor>& t) {
     return of(t.data(), static_cast<int64_t>(t.size()));
@@ -120,6 +121,7 @@ class Door {
 
  private:
   struct Known;
+  std::string origin_of(const Size& s, const Known& known) const;
   std::string pattern_text(const Clause& c, const Value* values, const Known& known) const;
   void check_number(const char* op, const Clause& c, const Value* values) const;
   void check_tensor(const char* op, const Clause& c, const Tensor& t, const Value* values,

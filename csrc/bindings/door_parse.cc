@@ -177,6 +177,16 @@ Door::Door(const std::string& text, std::vector<std::string> names) : names_(std
       clauses_.push_back(c);
     }
   }
+  // What a clause refers to is asked to be on the same device.
+  for (size_t i = 0, n = clauses_.size(); i < n; ++i)
+    for (const int other : {clauses_[i].like, clauses_[i].dim_of}) {
+      const auto is_other = [&](const Clause& c) { return c.argument == other; };
+      if (other < 0 || std::any_of(clauses_.begin(), clauses_.end(), is_other)) continue;
+      Clause c;
+      c.argument = other;
+      clauses_.insert(clauses_.begin(), c);
+      ++i, ++n;
+    }
   const auto order = [](const Clause& c) { return c.dim_of >= 0 ? 2 : c.ranged ? 0 : 1; };
   std::stable_sort(clauses_.begin(), clauses_.end(),
                    [&](const Clause& a, const Clause& b) { return order(a) < order(b); });

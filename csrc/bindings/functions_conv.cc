@@ -9,16 +9,17 @@ namespace {
   "(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: int | "       \
   "Sequence[int] = 1, padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] " \
   "= 1, groups: int = 1) -> Tensor"
-#define FASTDL_CONV_DOOR                                                                 \
-  "; bias: like input [K]; stride, dilation: 1..window; padding: 0..window one of same " \
+#define FASTDL_CONV_DOOR                                                                       \
+  "; bias: like input [filters]; stride, dilation: 1..window; padding: 0..window one of same " \
   "valid; groups: 1.."
 
 #define FASTDL_CONV_TRANSPOSE_ARGUMENTS                                                       \
   "(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: int | "       \
   "Sequence[int] = 1, padding: int | Sequence[int] = 0, output_padding: int | Sequence[int] " \
   "= 0, groups: int = 1, dilation: int | Sequence[int] = 1) -> Tensor"
-#define FASTDL_CONV_TRANSPOSE_DOOR                                                            \
-  "; bias: like input [K]; stride, dilation: 1..window; padding, output_padding: 0..window; " \
+#define FASTDL_CONV_TRANSPOSE_DOOR                                                       \
+  "; bias: like input [filters]; stride, dilation: 1..window; padding, output_padding: " \
+  "0..window; "                                                                          \
   "groups: 1.."
 
 template <int N>
@@ -51,16 +52,17 @@ void conv_transpose_row(FunctionTable& t, const char* signature, const char* ask
 
 void define_conv_functions(FunctionTable& t) {
   conv_row<1>(t, "conv1d" FASTDL_CONV_ARGUMENTS,
-              "input: floating [N, C, L] or [C, L]; weight: like input [K, C / groups, "
-              "R]" FASTDL_CONV_DOOR,
+              "input: floating [N, channels, length] or [channels, length]; weight: like input "
+              "[filters, channels / groups, kernel_size]" FASTDL_CONV_DOOR,
               R"(One-dimensional cross-correlation, for example over time (Waibel et al., 1989).
 
 input[N, C, L] (or [C, L]), weight[K, C / groups, R], bias[K] give [N, K, P] (or [K, P]); sizes,
 padding and errors as in conv2d.)");
-  conv_row<2>(t, "conv2d" FASTDL_CONV_ARGUMENTS,
-              "input: floating [N, C, H, W] or [C, H, W]; weight: like input [K, C / groups, R, "
-              "S]" FASTDL_CONV_DOOR,
-              R"(Two-dimensional cross-correlation (LeCun et al., 1998).
+  conv_row<2>(
+      t, "conv2d" FASTDL_CONV_ARGUMENTS,
+      "input: floating [N, channels, height, width] or [channels, height, width]; weight: like "
+      "input [filters, channels / groups, kernel_height, kernel_width]" FASTDL_CONV_DOOR,
+      R"(Two-dimensional cross-correlation (LeCun et al., 1998).
 
 input[N, C, H, W] (or [C, H, W]), weight[K, C / groups, R, S], bias[K] give [N, K, P, Q] (or
 [K, P, Q]) with P = (H + 2 * padding - dilation * (R - 1) - 1) // stride + 1, and Q likewise.
@@ -71,25 +73,28 @@ empty result.
 Raises ShapeError where channels, groups or sizes do not fit, ArgumentError for a stride,
 dilation or groups below 1, a padding below 0, or 'same' with a stride.)");
   conv_row<3>(t, "conv3d" FASTDL_CONV_ARGUMENTS,
-              "input: floating [N, C, D, H, W] or [C, D, H, W]; weight: like input [K, C / "
-              "groups, T, R, S]" FASTDL_CONV_DOOR,
+              "input: floating [N, channels, depth, height, width] or [channels, depth, height, "
+              "width]; weight: like input [filters, channels / groups, kernel_depth, "
+              "kernel_height, kernel_width]" FASTDL_CONV_DOOR,
               R"(Three-dimensional cross-correlation, for example over video (Ji et al., 2013).
 
 input[N, C, D, H, W] (or [C, D, H, W]), weight[K, C / groups, T, R, S], bias[K] give
 [N, K, O, P, Q] (or [K, O, P, Q]); sizes, padding and errors as in conv2d. Triples are (depth,
 vertical, horizontal).)");
 
-  conv_transpose_row<1>(t, "conv_transpose1d" FASTDL_CONV_TRANSPOSE_ARGUMENTS,
-                        "input: floating [N, C, L] or [C, L]; weight: like input [C, K / groups, "
-                        "R]" FASTDL_CONV_TRANSPOSE_DOOR,
-                        R"(Transposed one-dimensional convolution.
+  conv_transpose_row<1>(
+      t, "conv_transpose1d" FASTDL_CONV_TRANSPOSE_ARGUMENTS,
+      "input: floating [N, channels, length] or [channels, length]; weight: like input [channels, "
+      "filters / groups, kernel_size]" FASTDL_CONV_TRANSPOSE_DOOR,
+      R"(Transposed one-dimensional convolution.
 
 input[N, C, L] (or [C, L]), weight[C, K / groups, R], bias[K] give [N, K, P] (or [K, P]); sizes and
 errors as in conv_transpose2d.)");
-  conv_transpose_row<2>(t, "conv_transpose2d" FASTDL_CONV_TRANSPOSE_ARGUMENTS,
-                        "input: floating [N, C, H, W] or [C, H, W]; weight: like input [C, K / "
-                        "groups, R, S]" FASTDL_CONV_TRANSPOSE_DOOR,
-                        R"(Transposed two-dimensional convolution (Zeiler et al., 2010).
+  conv_transpose_row<2>(
+      t, "conv_transpose2d" FASTDL_CONV_TRANSPOSE_ARGUMENTS,
+      "input: floating [N, channels, height, width] or [channels, height, width]; weight: like "
+      "input [channels, filters / groups, kernel_height, kernel_width]" FASTDL_CONV_TRANSPOSE_DOOR,
+      R"(Transposed two-dimensional convolution (Zeiler et al., 2010).
 
 The gradient of conv2d by its input, with the same weight and options: each element of the input is
 multiplied by the kernel, and the products are added where they overlap. input[N, C, H, W] (or
@@ -101,8 +106,9 @@ output_padding, below the stride or the dilation, says which.
 Raises ShapeError where channels, groups or sizes do not fit or the result would be empty,
 ArgumentError for numbers out of range.)");
   conv_transpose_row<3>(t, "conv_transpose3d" FASTDL_CONV_TRANSPOSE_ARGUMENTS,
-                        "input: floating [N, C, D, H, W] or [C, D, H, W]; weight: like input [C, "
-                        "K / groups, T, R, S]" FASTDL_CONV_TRANSPOSE_DOOR,
+                        "input: floating [N, channels, depth, height, width] or [channels, depth, "
+                        "height, width]; weight: like input [channels, filters / groups, "
+                        "kernel_depth, kernel_height, kernel_width]" FASTDL_CONV_TRANSPOSE_DOOR,
                         R"(Transposed three-dimensional convolution.
 
 input[N, C, D, H, W] (or [C, D, H, W]), weight[C, K / groups, T, R, S], bias[K] give

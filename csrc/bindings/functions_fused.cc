@@ -28,9 +28,11 @@ Raises AutogradError where a gradient would be recorded, and what linear raises.
       "Sequence[int] = 1, padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = "
       "1, "
       "groups: int = 1) -> Tensor",
-      "input: floating [N, C, H, W]; weight: like input [K, C / groups, R, S]; bias: like input "
-      "[K]; stride, dilation: 1..window; padding: 0..window one of same valid; groups: 1..; "
-      "residual: like input [N, K, P, Q]; activation: one of none relu leaky_relu; slope: 0..",
+      "input: floating [N, channels, height, width]; weight: like input [filters, channels / "
+      "groups, "
+      "kernel_height, kernel_width]; bias: like input [filters]; stride, dilation: 1..window; "
+      "padding: 0..window one of same valid; groups: 1..; "
+      "residual: like input [N, filters, ...]; activation: one of none relu leaky_relu; slope: 0..",
       R"(activation(conv2d(input, weight, bias) + residual) in one pass; for inference.
 
 residual has the result's shape. activation: 'none', 'relu' or 'leaky_relu' with `slope`.

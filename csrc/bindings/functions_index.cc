@@ -12,10 +12,7 @@ namespace {
 
 // A value that takes the dtype of the tensor it is put into.
 Tensor value_like(const char* op, const TensorOrNumber& value, const Tensor& x) {
-  if (value.tensor.defined()) {
-    check_same_kind(op, {{"input", x}, {"value", value.tensor}});
-    return value.tensor;
-  }
+  if (value.tensor.defined()) return value.tensor;
   if (value.kind == TensorOrNumber::floating && !is_floating(x.dtype()))
     throw Error(ErrorKind::dtype, op, text("a tensor of integers cannot hold ", value.number))
         .show("input", x)
@@ -51,7 +48,7 @@ void define_puts(FunctionTable& t) {
       "index_put(input: ArrayLike, indices: Sequence[ArrayLike | None], values: ArrayLike | "
       "Number, "
       "accumulate: bool = False) -> Tensor",
-      "",
+      "values: like input",
       "A copy of input with values, which broadcast, at input[indices]: an index tensor or mask "
       "for "
       "each\nof the first dimensions, or None for all of one.\n\nOf several values for one element "
@@ -75,14 +72,14 @@ void define_puts(FunctionTable& t) {
 void define_masks(FunctionTable& t) {
   t.both(
       "masked_fill(input: ArrayLike, mask: ArrayLike, value: ArrayLike | Number) -> Tensor",
-      "mask: bool",
+      "mask: bool; value: like input",
       "`value` where mask is true, else input; mask, input and a tensor value broadcast.\n\nRaises "
       "DTypeError for another dtype than input's, or a fraction for integers.",
       [](const Tensor& x, const Tensor& mask, const TensorOrNumber& value) {
         return filled_by_mask(x, mask, value);
       });
   t.both(
-      "masked_select(input: ArrayLike, mask: ArrayLike) -> Tensor", "mask: bool",
+      "masked_select(input: ArrayLike, mask: ArrayLike) -> Tensor", "input: [...]; mask: bool",
       "The elements of input where mask is true, as a vector in the order of memory; both "
       "broadcast.\n\nThe size of the result depends on the values, so that it cannot be captured.",
       [](const Tensor& x, const Tensor& mask) { return masked_select(x, mask); });
@@ -158,7 +155,7 @@ void define_index_functions(FunctionTable& t) {
       "scatter(input: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike | Number, reduce: str "
       "| "
       "None = None) -> Tensor",
-      "index: index; dim: dim of input; reduce: one of add multiply",
+      "index: index; src: like input; dim: dim of input; reduce: one of add multiply",
       "A copy of input with src[i][j][k], or the number, put at [i][index[i][j][k]][k] (for "
       "dim 1).\n\nOf several values for one element the last one stays; with `reduce` they are "
       "added "
@@ -215,7 +212,7 @@ void define_index_functions(FunctionTable& t) {
   t.both(
       "index_fill(input: ArrayLike, dim: int, index: ArrayLike, value: ArrayLike | Number) -> "
       "Tensor",
-      "index: index [M]; dim: dim of input",
+      "index: index [M]; value: like input; dim: dim of input",
       "A copy of input with `value` (a number or a 0-d tensor) in the slices of dimension `dim` "
       "that\nthe vector index names. Raises IndexRangeError.",
       [](const Tensor& x, int64_t dim, const Tensor& index, const TensorOrNumber& value) {
@@ -224,8 +221,8 @@ void define_index_functions(FunctionTable& t) {
 }
 
 void define_index_edits(FunctionTable& t) {
-  t.method("masked_fill_(self, mask: ArrayLike, value: ArrayLike | Number) -> Tensor", "mask: bool",
-           "In place; see masked_fill.",
+  t.method("masked_fill_(self, mask: ArrayLike, value: ArrayLike | Number) -> Tensor",
+           "mask: bool; value: like self", "In place; see masked_fill.",
            [](PyObject* self, const Tensor& mask, const TensorOrNumber& value) {
              edit("masked_fill_", tensor_of(self), {&value.tensor},
                   [&](const Tensor& x) { return filled_by_mask(x, mask, value); });
@@ -240,7 +237,7 @@ void define_index_edits(FunctionTable& t) {
   t.method(
       "index_put_(self, indices: Sequence[ArrayLike | None], values: ArrayLike | Number, "
       "accumulate: bool = False) -> Tensor",
-      "", "In place; see index_put.",
+      "values: like self", "In place; see index_put.",
       [](PyObject* self, PyObject* indices, const TensorOrNumber& values, bool accumulate) {
         if (accumulate)
           edit("index_put_", tensor_of(self), {&values.tensor},
@@ -261,7 +258,7 @@ void define_index_edits(FunctionTable& t) {
              return Py_NewRef(self);
            });
   t.method("scatter_(self, dim: int, index: ArrayLike, src: ArrayLike | Number) -> Tensor",
-           "index: index; dim: dim of self", "In place; see scatter.",
+           "index: index; src: like self; dim: dim of self", "In place; see scatter.",
            [](PyObject* self, int64_t dim, const Tensor& index, const TensorOrNumber& src) {
              const Tensor& x = tensor_of(self);
              return scatter_(x, dim, index, value_like("scatter_", src, x)), Py_NewRef(self);
@@ -280,7 +277,7 @@ void define_index_edits(FunctionTable& t) {
         return Py_NewRef(self);
       });
   t.method("scatter_add_(self, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor",
-           "index: index", "In place; see scatter_add.",
+           "index: index; src: like self; dim: dim of self", "In place; see scatter_add.",
            [](PyObject* self, int64_t dim, const Tensor& index, const Tensor& src) {
              edit("scatter_add_", tensor_of(self), {&src},
                   [&](const Tensor& x) { return scatter_add(x, dim, index, src); });
@@ -289,21 +286,20 @@ void define_index_edits(FunctionTable& t) {
   t.method(
       "index_add_(self, dim: int, index: ArrayLike, source: ArrayLike, alpha: Number = 1) -> "
       "Tensor",
-      "index: index [M]", "In place; see index_add.",
+      "index: index [M]; source: like self; dim: dim of self", "In place; see index_add.",
       [](PyObject* self, int64_t dim, const Tensor& index, const Tensor& source, double alpha) {
         edit("index_add_", tensor_of(self), {&source},
              [&](const Tensor& x) { return index_add(x, dim, index, source, alpha); });
         return Py_NewRef(self);
       });
   t.method("index_copy_(self, dim: int, index: ArrayLike, source: ArrayLike) -> Tensor",
-           "index: index [M]", "In place; see index_copy.",
+           "index: index [M]; source: like self; dim: dim of self", "In place; see index_copy.",
            [](PyObject* self, int64_t dim, const Tensor& index, const Tensor& source) {
              const Tensor& x = tensor_of(self);
-             check_same_kind("index_copy_", {{"input", x}, {"source", source}});
              return index_copy_("index_copy_", x, dim, index, source), Py_NewRef(self);
            });
   t.method("index_fill_(self, dim: int, index: ArrayLike, value: ArrayLike | Number) -> Tensor",
-           "index: index [M]", "In place; see index_fill.",
+           "index: index [M]; value: like self; dim: dim of self", "In place; see index_fill.",
            [](PyObject* self, int64_t dim, const Tensor& index, const TensorOrNumber& value) {
              const Tensor& x = tensor_of(self);
              index_copy_("index_fill_", x, dim, index, value_like("index_fill_", value, x));

@@ -15,8 +15,10 @@ void define_normalisation(FunctionTable& t) {
       "= None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = "
       "False, momentum: float = 0.1, eps: float = 1e-05, residual: ArrayLike | None = None, "
       "activation: str = 'none', slope: float = 0.01) -> Tensor",
-      "input: floating [N, C, ...S]; running_mean, running_var: floating [C]; weight: floating "
-      "[C]; bias: like weight [C]; residual: like input [N, C, ...S]; momentum: 0..1; eps: 0..; "
+      "input: floating [N, channels, ...S]; running_mean, running_var: floating [channels]; "
+      "weight: floating "
+      "[channels]; bias: like weight [channels]; residual: like input [N, channels, ...S]; "
+      "momentum: 0..1; eps: 0..; "
       "activation: one of "
       "none relu leaky_relu; slope: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias per channel of input[N, C, ...]
@@ -58,7 +60,8 @@ has that shape. eps None: the dtype's epsilon. Raises ShapeError where they do n
   t.function(
       "group_norm(input: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: "
       "ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
-      "input: floating [N, C, ...]; num_groups: 1..; weight: floating [C]; bias: like weight [C]; "
+      "input: floating [N, channels, ...]; num_groups: 1..; weight: floating [channels]; bias: "
+      "like weight [channels]; "
       "eps: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Wu and He, 2018).
 
@@ -70,8 +73,9 @@ of a group; weight and bias are per channel. Raises ShapeError where num_groups 
       "instance_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | "
       "None = None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, "
       "use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
-      "input: floating [N, C, ...]; running_mean, running_var: floating [C]; weight: floating [C]; "
-      "bias: like weight [C]; momentum: 0..1; eps: 0..",
+      "input: floating [N, channels, ...]; running_mean, running_var: floating [channels]; weight: "
+      "floating [channels]; "
+      "bias: like weight [channels]; momentum: 0..1; eps: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Ulyanov, Vedaldi and Lempitsky, 2016).
 
 Mean and (biased) variance are those of each sample's channel over its pixels, and the running ones
@@ -86,7 +90,7 @@ use_input_stats the running ones are used. Raises ShapeError for statistics of a
   t.function(
       "local_response_norm(input: ArrayLike, size: int, alpha: float = 0.0001, beta: float = 0.75, "
       "k: float = 1.0) -> Tensor",
-      "input: floating [N, C, ...]; size: 1..window",
+      "input: floating [N, channels, ...]; size: 1..window",
       R"(x / (k + alpha / size * sum(x^2))^beta, the sum being over `size` channels around each one
 (Krizhevsky, Sutskever and Hinton, 2012; also called cross-channel normalisation).
 

@@ -14,30 +14,12 @@ namespace {
 
 constexpr const char* kOp = "batch_norm";
 
-void check_channels(const Tensor& x, std::initializer_list<Operand> per_channel) {
-  check_floating(kOp, {"input", x});
-  if (x.dim() < 2) check_dim(kOp, {"input", x}, 2, "[N, C, ...]");
-  for (const Operand& o : per_channel) {
-    if (!o.tensor.defined()) continue;
-    check_same_device(kOp, {{"input", x}, o});
-    if (o.tensor.dim() != 1 || o.tensor.size(0) != x.size(1))
-      throw shape_error(kOp, text("input has ", x.size(1), " channels, ", o.name,
-                                  " should have as many elements"))
-          .show("input", x)
-          .show(o.name, o.tensor)
-          .remedy(text("give the layer num_features=", x.size(1)));
-  }
-}
-
 BatchNormShape shape_of(const Tensor& x, Layout layout) {
   BatchNormShape s{x.size(0), x.size(1), 1};
   for (int i = 2; i < x.dim(); ++i) (layout == Layout::last ? s.n : s.inner) *= x.size(i);
   if (s.inner == 0) s.n = 0;  // no elements, in the form that kernels expect
   return s;
 }
-
-// Statistics of 16-bit inputs are in float.
-DType statistics_dtype(DType t) { return t == DType::f64 ? DType::f64 : DType::f32; }
 
 Tensor per_channel(const Tensor& t, const Tensor& x) {  // [C] as [1, C, 1, ...]
   Dims shape = Dims::filled(x.dim(), 1);
@@ -83,21 +65,29 @@ void* target(const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr;
 
 }  // namespace
 
+DType statistics_dtype(const Tensor& x) {
+  return x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+}
+
+Tensor in_statistics_dtype(const char* op, const Tensor& x, const Operand& o) {
+  const DType kind = statistics_dtype(x);
+  if (!o.tensor.defined() || o.tensor.dtype() == kind) return o.tensor;
+  if (o.tensor.dtype() == x.dtype()) return cast(o.tensor, kind);
+  throw Error(
+      ErrorKind::dtype, op,
+      text(o.name, " is ", name_of(o.tensor.dtype()), " where input is ", name_of(x.dtype())))
+      .show("input", x)
+      .show(o.name, o.tensor)
+      .remedy(text("convert it with ", o.name, ".to(fastdl.", name_of(kind), ")"));
+}
+
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
-                  const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const Tensor& given_weight, const Tensor& given_bias, const Tensor& residual,
                   const BatchNormOptions& o) {
-  const std::initializer_list<Operand> affine = {{"weight", weight}, {"bias", bias}};
-  check_channels(x, {{"running_mean", running_mean}, {"running_var", running_var}});
-  check_channels(x, affine);
-  const DType kind = statistics_dtype(x.dtype());
-  for (const Operand& operand : affine)
-    if (operand.tensor.defined() && operand.tensor.dtype() != kind)
-      check_same_kind(kOp, {{"statistics", empty({0}, kind, x.device())}, operand});
-  check_same_kind(kOp, {{"input", x}, {"residual", residual}});
-  check_residual(kOp, residual, x.shape());
+  const DType kind = statistics_dtype(x);
+  const Tensor weight = in_statistics_dtype(kOp, x, {"weight", given_weight});
+  const Tensor bias = in_statistics_dtype(kOp, x, {"bias", given_bias});
   const Activation activation = parse_activation(kOp, o.fused.activation);
-  if (activation == Activation::leaky_relu && !(o.fused.slope >= 0))
-    throw argument_error(kOp, text("slope is ", o.fused.slope)).remedy("use a slope of 0 or more");
   if (!o.training && !(running_mean.defined() && running_var.defined()))
     throw argument_error(kOp, "evaluation needs running_mean and running_var")
         .show("input", x)

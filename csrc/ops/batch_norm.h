@@ -38,6 +38,13 @@ struct BatchNormGradient {
 };
 FASTDL_KERNEL(batch_norm_backward, const BatchNormShape& shape, const BatchNormGradient& gradient);
 
+struct Operand;  // ops/common.h
+
+// Statistics of 16-bit inputs are in float32, and so are weight and bias in kernels.
+DType statistics_dtype(const Tensor& x);
+// A weight or bias, which may be undefined, in that dtype; given in it, or in the input's.
+Tensor in_statistics_dtype(const char* op, const Tensor& x, const Operand& o);
+
 struct BatchNormOptions {
   bool training = false;
   double momentum = 0.1, eps = 1e-5;

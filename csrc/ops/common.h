@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "autograd/node.h"
@@ -9,6 +10,7 @@
 #include "core/error.h"
 #include "core/layout.h"
 #include "core/tensor.h"
+#include "ops/copy.h"
 
 namespace fastdl {
 
@@ -61,6 +63,20 @@ Strided<sizeof...(Tensors)> walk_over(const Dims& shape, const Tensors&... t) {
   for (Dims& stride : strides) stride = reordered(stride);
   return make_walk<n>(reordered(shape), strides);
 }
+
+// f of 16-bit operands (undefined ones stay so) in float32, each result rounded once, and so are the
+// gradients: how ops without kernels for 16 bits take them, and those that would round too often.
+template <class F, class... Rest>
+auto in_float32(const F& f, const Tensor& x, const Rest&... rest) {
+  const auto wide = [](const Tensor& t) { return t.defined() ? cast(t, DType::f32) : t; };
+  auto y = f(wide(x), wide(rest)...);
+  if constexpr (std::is_same_v<decltype(y), Tensor>)
+    y = cast(y, x.dtype());
+  else
+    for (Tensor& t : y) t = cast(t, x.dtype());
+  return y;
+}
+inline bool has_16_bits(const Tensor& x) { return item_size(x.dtype()) == 2; }
 
 // A 0-d tensor of x's dtype and device, which broadcasts against x.
 Tensor scalar_like(double value, const Tensor& x);

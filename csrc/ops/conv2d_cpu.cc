@@ -117,9 +117,9 @@ void run(const Context& context, const ConvProblem<T>& c, bool winograd) {
   direct_conv(context, c);
 }
 
-// Channels last and several filters a channel is a grouped convolution like any other.
+// Channels last and several filters a channel is a grouped convolution like any other, and so is none.
 bool is_depthwise(const Conv2dShape& s, Layout layout) {
-  return s.groups > 1 && s.c == s.groups && (layout == Layout::first || s.k == s.c);
+  return s.groups > 1 && s.c == s.groups && s.k > 0 && (layout == Layout::first || s.k == s.c);
 }
 Depthwise depthwise_of(const Conv2dShape& s) {
   return {s.n, s.c,        s.k / s.c,  s.h,     s.w,     s.r,          s.s,         s.p,

@@ -13,13 +13,6 @@
 namespace fastdl {
 namespace {
 
-void check_index_dtype(const char* op, const Tensor& index) {
-  if (index.dtype() != DType::i64)
-    throw Error(ErrorKind::dtype, op, "indices are not int64")
-        .show("index", index)
-        .remedy("convert them with .to(fastdl.int64)");
-}
-
 struct Lanes {
   int64_t outer = 1, inner = 1;
 };
@@ -154,9 +147,6 @@ void check_index_range(const char* op, const Tensor& index, int64_t limit, const
 }
 
 Tensor embedding(const Tensor& index, const Tensor& weight) {
-  check_index_dtype("embedding", index);
-  check_same_device("embedding", {{"index", index}, {"weight", weight}});
-  check_dim("embedding", {"weight", weight}, 2, "[entries, features]");
   const Tensor is = contiguous(index), ws = contiguous(detach(weight));
   check_index_range("embedding", is, weight.size(0), "index");
   Dims shape = index.shape();
@@ -172,8 +162,6 @@ Tensor embedding(const Tensor& index, const Tensor& weight) {
 }
 
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
-  check_index_dtype("gather", index);
-  check_same_device("gather", {{"input", x}, {"index", index}});
   const int d = normalize_dim("gather", dim, x.dim());
   if (const Dims reach = reach_of("gather", x, d, index); reach != x.shape())
     return gather(narrowed(x, reach), d, index);

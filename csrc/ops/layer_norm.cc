@@ -12,11 +12,6 @@
 namespace fastdl {
 namespace {
 
-// Statistics of 16-bit inputs are in float, and so are weight and bias.
-DType statistics_dtype(const Tensor& x) {
-  return x.dtype() == DType::f64 ? DType::f64 : DType::f32;
-}
-
 double epsilon(DType t) {
   switch (t) {
     case DType::f16: return 0x1p-10;
@@ -24,13 +19,6 @@ double epsilon(DType t) {
     case DType::f32: return 0x1p-23;
     default: return 0x1p-52;
   }
-}
-
-void check_kind(const char* op, const Tensor& x, std::initializer_list<Operand> affine) {
-  const DType kind = statistics_dtype(x);
-  for (const Operand& o : affine)
-    if (o.tensor.defined() && o.tensor.dtype() != kind)
-      check_same_kind(op, {{"statistics", empty({0}, kind, x.device())}, o});
 }
 
 RowNormShape shape_over(const char* op, const Tensor& x, const Dims& normalized,
@@ -128,9 +116,10 @@ struct Normalised {
   Tensor y, mean, rstd;  // the latter two [rows], not recorded
 };
 
-Normalised normalised(const char* op, const Tensor& x, const RowNormShape& s, const Tensor& weight,
-                      const Tensor& bias, double eps) {
-  check_kind(op, x, {{"weight", weight}, {"bias", bias}});
+Normalised normalised(const char* op, const Tensor& x, const RowNormShape& s,
+                      const Tensor& given_weight, const Tensor& given_bias, double eps) {
+  const Tensor weight = in_statistics_dtype(op, x, {"weight", given_weight});
+  const Tensor bias = in_statistics_dtype(op, x, {"bias", given_bias});
   const auto plain = [](const Tensor& t) { return t.defined() ? contiguous(detach(t)) : t; };
   const bool last = has_last_kernels(x, s);
   const Layout layout = layout_of(x), inside = last ? layout : Layout::first;

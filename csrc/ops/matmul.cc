@@ -80,6 +80,7 @@ Tensor matrices(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  // The operator @ comes here without a door.
   check_same_kind("matmul", {{"input", a}, {"other", b}});
   check_floating("matmul", {"input", a});
   if (a.dim() == 0 || b.dim() == 0)

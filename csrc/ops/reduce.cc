@@ -144,7 +144,6 @@ Tensor sum(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim) {
-  check_floating("mean", {"input", x});
   // In 16 bits the sum, and even the count, overflow where the mean does not.
   if (has_16_bits(x))
     return in_float32([&](const Tensor& wide) { return mean(wide, dims, keepdim); }, x);
@@ -153,7 +152,6 @@ Tensor mean(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 }
 
 Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool keepdim) {
-  check_floating("var", {"input", x});
   if (has_16_bits(x))
     return in_float32([&](const Tensor& wide) { return var(wide, dims, correction, keepdim); }, x);
   const Plan plan = plan_of("var", x, dims);
@@ -166,7 +164,6 @@ Tensor var(const Tensor& x, const OptionalDims& dims, int64_t correction, bool k
 // Named so because std is a namespace.
 Tensor standard_deviation(const Tensor& x, const OptionalDims& dims, int64_t correction,
                           bool keepdim) {
-  check_floating("std", {"input", x});
   return apart_from_0(var(x, dims, correction, keepdim), [](const Tensor& v) { return sqrt(v); });
 }
 
@@ -191,7 +188,6 @@ Tensor prod(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 }
 
 Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
-  check_floating("norm", {"input", x});
   if (has_16_bits(x))
     return in_float32([&](const Tensor& wide) { return norm(wide, p, dims, keepdim); }, x);
   const double infinity = std::numeric_limits<double>::infinity();
@@ -211,7 +207,6 @@ Tensor norm(const Tensor& x, double p, const OptionalDims& dims, bool keepdim) {
 }
 
 Tensor logsumexp(const Tensor& x, const OptionalDims& dims, bool keepdim) {
-  check_floating("logsumexp", {"input", x});
   if (has_16_bits(x))
     return in_float32([&](const Tensor& wide) { return logsumexp(wide, dims, keepdim); }, x);
   const Plan plan = plan_of("logsumexp", x, dims);

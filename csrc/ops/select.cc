@@ -30,7 +30,7 @@ Rows rows_of(const char* op, const Tensor& x, const Selection& s) {
   out.s.parts.clear();
   std::vector<Tensor> indices;
   for (const IndexPart& part : s.parts) {
-    check_same_device(op, {{"input", x}, {"index", part.index}});
+    check_same_device(op, {{"input", x}, {"index", part.index}});  // x[...] has no door
     indices.push_back(contiguous(cast(detach(part.index), DType::i64)));
     if (!part.checked)
       check_index_range(op, indices.back(), part.size, "index", part.negative ? -part.size : 0);
@@ -371,7 +371,6 @@ Tensor nonzero(const Tensor& x) {
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  check_same_device("masked_select", {{"input", x}, {"mask", mask}});
   const Dims shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
   const Tensor all = x.shape() == shape ? x : expand(x, shape);
   const Tensor chosen = mask.shape() == shape ? mask : expand(mask, shape);

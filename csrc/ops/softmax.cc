@@ -34,7 +34,6 @@ Tensor composed_gradient(bool log, const Tensor& g, const Tensor& y, int dim) {
 }
 
 Tensor normalised(const char* op, bool log, const Tensor& x, int64_t dim) {
-  check_floating(op, {"input", x});
   const int d = normalize_dim(op, dim, x.dim());
   const Tensor xs = contiguous(detach(x));
   const Lanes l = lanes_of(xs, d);

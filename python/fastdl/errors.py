@@ -6,11 +6,12 @@ fastdl.Error`` and ordinary handlers work. The C++ core raises these same classe
 
 An error renders as the operation, what is wrong, the operands, and one remedy::
 
-    conv2d: dimension 1 of weight is 3, but C / groups is 4
+    conv2d: dimension 0 of bias is 3, but filters is 6 (dimension 0 of weight)
       layer:    features.0 (Conv2d)
       input:    float32[8, 4, 32, 32]
-      weight:   float32[6, 3, 5, 5]
-      try:      pass weight of shape [K, C / groups, R, S], here [6, 4, R, S]
+      weight:   float32[6, 4, 5, 5]
+      bias:     float32[3]
+      try:      pass bias of shape [filters], here [6]
 """
 
 from __future__ import annotations

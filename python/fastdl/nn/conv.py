@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from fastdl import _core, init
 from fastdl._core import Tensor
@@ -36,6 +37,7 @@ class ConvBase(Module):
 
     rank = 0  # spatial dimensions
     transposed = False
+    function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self,
@@ -111,6 +113,12 @@ class ConvBase(Module):
             border += [before, total - before if total else before]
         return _core.pad(input, border, self.padding_mode), (0,) * self.rank
 
+    def forward(self, input: Tensor) -> Tensor:
+        x, padding = self._padded(input)
+        return self.function(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+
     def reset_parameters(self) -> None:
         """Draw the parameters anew from the default generator."""
         bound = 1.0 / math.sqrt(math.prod(self.weight.shape[1:]))
@@ -163,12 +171,7 @@ class Conv1d(ConvBase):
     """
 
     rank = 1
-
-    def forward(self, input: Tensor) -> Tensor:
-        x, padding = self._padded(input)
-        return _core.conv1d(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+    function = staticmethod(_core.conv1d)
 
 
 class Conv2d(ConvBase):
@@ -198,12 +201,7 @@ class Conv2d(ConvBase):
     """
 
     rank = 2
-
-    def forward(self, input: Tensor) -> Tensor:
-        x, padding = self._padded(input)
-        return _core.conv2d(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+    function = staticmethod(_core.conv2d)
 
 
 class Conv3d(ConvBase):
@@ -234,9 +232,4 @@ class Conv3d(ConvBase):
     """
 
     rank = 3
-
-    def forward(self, input: Tensor) -> Tensor:
-        x, padding = self._padded(input)
-        return _core.conv3d(
-            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+    function = staticmethod(_core.conv3d)

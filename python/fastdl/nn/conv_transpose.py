@@ -52,6 +52,18 @@ class TransposedConvolution(ConvBase):
             dtype,
         )
 
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        return self.function(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self._output_padding(input, output_size),
+            self.groups,
+            self.dilation,
+        )
+
     def _output_padding(self, input: Tensor, output_size: Sequence[int] | None) -> tuple[int, ...]:
         """The output_padding with which the result has the size asked for."""
         if output_size is None:
@@ -117,18 +129,7 @@ class ConvTranspose1d(TransposedConvolution):
     """
 
     rank = 1
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return _core.conv_transpose1d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self._output_padding(input, output_size),
-            self.groups,
-            self.dilation,
-        )
+    function = staticmethod(_core.conv_transpose1d)
 
 
 class ConvTranspose2d(TransposedConvolution):
@@ -159,18 +160,7 @@ class ConvTranspose2d(TransposedConvolution):
     """
 
     rank = 2
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return _core.conv_transpose2d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self._output_padding(input, output_size),
-            self.groups,
-            self.dilation,
-        )
+    function = staticmethod(_core.conv_transpose2d)
 
 
 class ConvTranspose3d(TransposedConvolution):
@@ -202,15 +192,4 @@ class ConvTranspose3d(TransposedConvolution):
     """
 
     rank = 3
-
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        return _core.conv_transpose3d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self._output_padding(input, output_size),
-            self.groups,
-            self.dilation,
-        )
+    function = staticmethod(_core.conv_transpose3d)
