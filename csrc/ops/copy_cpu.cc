@@ -119,6 +119,7 @@ void copy_short_rows(const Context& context, const Strided<2>& walk, const T* x,
 
 template <class T>
 void copy_rows(const Context& context, const Strided<2>& walk, const T* x, T* y) {
+  if (walk.numel == 0) return;
   if (walk.ndim > 1 && walk.size[0] <= kShortRow) return copy_short_rows(context, walk, x, y);
   context.parallel_for(walk.numel, kCheapGrain, [&](int64_t begin, int64_t end) {
     RowWalk<2> at(walk, begin);
