@@ -3,10 +3,12 @@
     pytest bench/test_parity.py                     50 calls of each function
     FASTDL_PARITY_CALLS=500 pytest bench/test_parity.py -k conv
 
-Arguments are drawn from the doors (docs/door.md), as the fuzz test draws them, in float64: there,
-two right implementations differ by rounding alone, and everything else is a difference of meaning.
-Calls that both refuse do not count; a call that only one refuses is a failure, except where
-fastdl's error is one of those that it promises beyond PyTorch (`STRICTER`).
+Arguments are drawn from the doors (docs/door.md; bench/parity_calls.py), in float64: there, two
+right implementations differ by rounding alone, and everything else is a difference of meaning.
+Compared are results, arguments after the call and gradients, as often for every shape and kind of
+target that a door offers. Only calls that both answer, with at least one element, count as
+compared; a call that fastdl alone refuses is a failure, except for the errors that it promises
+beyond PyTorch (`STRICTER`).
 """
 
 from __future__ import annotations

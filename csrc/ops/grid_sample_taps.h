@@ -27,7 +27,7 @@ FASTDL_HD inline GridPlace<C> place_of(C g, int64_t size, bool align_corners) {
   const C n = static_cast<C>(size), far = static_cast<C>(kFarPlace);
   const C number = g == g ? g : C(-1);
   const C at = align_corners ? (number + 1) / 2 * (n - 1) : ((number + 1) * n - 1) / 2;
-  const C bounded = at < -far ? -far : at > far ? far : at;
+  const C bounded = at >= -far ? (at > far ? far : at) : -far;  // infinity times 0 too
   const C slope = align_corners ? (n - 1) / 2 : n / 2;
   return {bounded, (g == g) & (bounded == at) ? slope : C(0)};
 }
@@ -55,8 +55,11 @@ FASTDL_HD inline GridPlace<C> clipped(GridPlace<C> p, int64_t size) {
 // The pixel that is read as pixel i, or -1 for none.
 FASTDL_HD inline int32_t padded_pixel(int64_t i, int64_t size, GridPadding padding,
                                       bool align_corners) {
-  if (padding == GridPadding::zeros)
-    return (i >= 0) & (i < size) ? static_cast<int32_t>(i) : int32_t{-1};
+  if (padding == GridPadding::zeros) {
+    const auto at = static_cast<uint32_t>(i),
+               n = static_cast<uint32_t>(size);  // below 0: far above
+    return at < n ? static_cast<int32_t>(at) : int32_t{-1};
+  }
   if (i >= 0 && i < size) return static_cast<int32_t>(i);
   if (padding == GridPadding::border) return static_cast<int32_t>(i < 0 ? 0 : size - 1);
   if (align_corners && size == 1) return 0;
@@ -101,7 +104,7 @@ FASTDL_HD inline AxisTaps<C, K> axis_taps(C g, int64_t size, const GridShape& s)
   const C t = p.at - whole;
   AxisTaps<C, K> taps;
   for (int k = 0; k < K; ++k)
-    taps.at[k] = padded_pixel(static_cast<int64_t>(whole) + k - (K == 4 ? 1 : 0), size,
+    taps.at[k] = padded_pixel(static_cast<int32_t>(whole) + k - (K == 4 ? 1 : 0), size,
                               K == 2 ? GridPadding::zeros : s.padding, s.align_corners);
   if constexpr (K == 1) {
     taps.weight[0] = C(1), taps.slope[0] = C(0);
