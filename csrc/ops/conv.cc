@@ -5,8 +5,6 @@
 #include "ops/common.h"
 #include "ops/conv2d.h"
 #include "ops/conv3d.h"
-#include "ops/copy.h"
-#include "ops/in_float32.h"
 #include "ops/shape.h"
 
 namespace fastdl {

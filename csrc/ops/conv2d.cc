@@ -8,7 +8,6 @@
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/epilogue.h"
-#include "ops/in_float32.h"
 #include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"

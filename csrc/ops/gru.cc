@@ -3,7 +3,6 @@
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
-#include "ops/in_float32.h"
 #include "ops/matmul.h"
 #include "ops/shape.h"
 

@@ -6,7 +6,6 @@
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/formula.h"
-#include "ops/in_float32.h"
 #include "ops/shape.h"
 
 namespace fastdl {
