@@ -150,6 +150,22 @@ CALLS = {
         DTypeError,
         ["float64"],
     ),
+    "scatter_add_ dtype": (
+        lambda x: x.scatter_add_(1, index([0]), x.double()),
+        DTypeError,
+        ["src is float64 where self is float32"],
+    ),
+    "index_copy_ dtype": (
+        lambda x: x.index_copy_(0, index(0), x[:1].double()),
+        DTypeError,
+        ["source is float64"],
+    ),
+    "index_fill_ dtype": (
+        lambda x: x.index_fill_(0, index(0), fastdl.tensor(1)),
+        DTypeError,
+        ["value is int64"],
+    ),
+    "index_add_ dim": (lambda x: x.index_add_(2, index(0), x), IndexRangeError, ["dim 2"]),
     "index_add": (lambda x: F.index_add(x, 0, index(3), x[:1]), IndexRangeError, ["index 3"]),
     "index_add sizes": (lambda x: F.index_add(x, 0, index(0), x[:2]), ShapeError, ["[2, 4]"]),
     "index_add_": (lambda x: x.index_add_(0, index(3), x[:1]), IndexRangeError, ["index 3"]),

@@ -250,11 +250,12 @@ void reduce_sorted(const Context& context, const Lanes& lanes, int64_t width, co
     launch(context, reduce_runs_kernel<op, V, T, Word>, row_grid(walk.numel, groups, block), block,
            walk.numel, groups, sorted.keys(), sorted.positions(), x, y);
   };
-  constexpr int kPerGroup = static_cast<int>(16 / sizeof(T));
-  if (width % kPerGroup == 0 && is_aligned(x, 16) && is_aligned(y, 16))
-    go(std::integral_constant<int, kPerGroup>{});
-  else
-    go(std::integral_constant<int, 1>{});
+  if constexpr (op == Reduce::sum) {  // the others come in rows of one element
+    constexpr int kPerGroup = std::min(8, static_cast<int>(16 / sizeof(T)));  // registers
+    if (width % kPerGroup == 0 && is_aligned(x, 16) && is_aligned(y, 16))
+      return go(std::integral_constant<int, kPerGroup>{});
+  }
+  go(std::integral_constant<int, 1>{});
 }
 
 template <Reduce op, class T>
