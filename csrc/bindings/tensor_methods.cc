@@ -305,17 +305,17 @@ void define_protocols(FunctionTable& t) {
              }
              return converted.release();
            });
-  t.method("__format__(self, format_spec: Any) -> str", "",
+  t.method("__format__(self, format_spec: str) -> str", "",
            "The number of a tensor without dimensions, as in f'{loss:.4f}'; without a format, str.",
-           [](PyObject* self, PyObject* format) {
+           [](PyObject* self, const std::string& format) {
              const Tensor& x = tensor_of(self);
-             if (x.dim() > 0 && PyObject_IsTrue(format) == 1)
+             if (x.dim() > 0 && !format.empty())
                throw argument_error("format", "only a tensor without dimensions takes a format")
                    .show("input", x)
                    .remedy("format its elements, or a sum such as x.mean()");
              if (x.dim() > 0) return check(PyObject_Str(self));
-             const Owned number(item(x));
-             return check(PyObject_Format(number.get(), format));
+             const Owned number(item(x)), spec(check(PyUnicode_FromString(format.c_str())));
+             return check(PyObject_Format(number.get(), spec.get()));
            });
   t.method("__deepcopy__(self, memo: Any) -> Tensor", "", "A leaf with a copy of the memory.",
            [](PyObject* self, PyObject*) {
