@@ -220,18 +220,18 @@ void dense_runs(const S* const* x, int64_t n, Compute<S>* to) {
   }
 }
 
-// The folds of a register full of runs of n elements at the given places, one after the other.
+// The same for runs of n elements at the given places, in the same bits.
 template <class Op, class S>
 void strided_runs(const S* const* x, const int64_t* place, int64_t n, Compute<S>* to) {
   using C = Compute<S>;
-  using P = Pack<C>;
-  P sum(Op::template identity<C>);
-  alignas(64) C element[P::size];
-  for (int64_t i = 0; i < n; ++i) {
-    for (int k = 0; k < P::size; ++k) element[k] = C(x[k][place[i]]);
-    sum = Op::combine(sum, P::load(element));
+  constexpr int kLanes = Pack<C>::size;
+  C element[kLanes][kRowsPerLeaf];
+  const C* run[kLanes];
+  for (int k = 0; k < kLanes; ++k) {
+    run[k] = element[k];
+    for (int64_t i = 0; i < n; ++i) element[k][i] = C(x[k][place[i]]);
   }
-  sum.store(to);
+  dense_runs<Op>(run, n, to);
 }
 
 // The folds of a register full of adjacent runs of n elements, where these fill registers; else false.
