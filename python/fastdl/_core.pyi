@@ -2104,7 +2104,7 @@ class Tensor:
         """The DLPack capsule that other libraries read this tensor's memory through."""
     def __dlpack_device__(self) -> tuple[builtins.int, builtins.int]:
         """DLPack's code of the device, and its index."""
-    def __format__(self, format_spec: Any) -> str:
+    def __format__(self, format_spec: str) -> str:
         """The number of a tensor without dimensions, as in f'{loss:.4f}'; without a format, str."""
     def _add_hook(self, hook: Any) -> builtins.int:
         """Calls hook(gradient) in every backward pass; see register_hook."""
