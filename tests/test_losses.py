@@ -164,6 +164,17 @@ def test_module(module):
         assert told == options
 
 
+@pytest.mark.parametrize("kind", ["minimax", "least_squares", "wasserstein", "hinge"])
+def test_modules_of_adversarial_networks(kind):
+    real, fake = rng.normal(size=(2, 6, 1))
+    got = nn.DiscriminatorLoss(kind)(fastdl.tensor(real), fastdl.tensor(fake)).item()
+    assert got == pytest.approx(ref.discriminator_loss(real, fake, kind), rel=1e-9)
+    got = nn.GeneratorLoss(kind)(fastdl.tensor(fake)).item()
+    assert got == pytest.approx(ref.generator_loss(fake, kind), rel=1e-9)
+    with pytest.raises(ArgumentError, match="kind"):
+        nn.GeneratorLoss("cycle")(fastdl.tensor(fake))
+
+
 def test_class_weights_are_part_of_the_state():
     module = nn.CrossEntropyLoss(weight=fastdl.ones((5,)))
     assert list(module.state_dict()) == ["weight"]

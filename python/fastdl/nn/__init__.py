@@ -24,6 +24,7 @@ HOMES = {
     "embedding_loss": (
         "ContrastiveLoss CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss TripletMarginLoss"
     ),
+    "gan_loss": "DiscriminatorLoss GeneratorLoss",
     "gates": "BipolarSigmoid ClippedReLU GLU GumbelSoftmax Maxout PReLU Step",
     "lazy": (
         "LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d "

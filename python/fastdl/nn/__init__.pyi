@@ -56,6 +56,8 @@ from fastdl.nn.embedding_loss import CosineEmbeddingLoss as CosineEmbeddingLoss
 from fastdl.nn.embedding_loss import HingeEmbeddingLoss as HingeEmbeddingLoss
 from fastdl.nn.embedding_loss import MarginRankingLoss as MarginRankingLoss
 from fastdl.nn.embedding_loss import TripletMarginLoss as TripletMarginLoss
+from fastdl.nn.gan_loss import DiscriminatorLoss as DiscriminatorLoss
+from fastdl.nn.gan_loss import GeneratorLoss as GeneratorLoss
 from fastdl.nn.gates import GLU as GLU
 from fastdl.nn.gates import BipolarSigmoid as BipolarSigmoid
 from fastdl.nn.gates import ClippedReLU as ClippedReLU
@@ -227,6 +229,7 @@ __all__ = [
     "DepthConcatenation",
     "DepthToSpace",
     "DiceLoss",
+    "DiscriminatorLoss",
     "DropPath",
     "Dropout",
     "Dropout1d",
@@ -242,6 +245,7 @@ __all__ = [
     "GaussianDropout",
     "GaussianNLLLoss",
     "GaussianNoise",
+    "GeneratorLoss",
     "GlobalAveragePool",
     "GlobalLpPool",
     "GlobalMaxPool",
