@@ -419,6 +419,20 @@ COMPILED = [op.name for op in OPS if op.name not in load_all()]
 GROUPS = [COMPILED[i::12] for i in range(12)] + [[EXTRA]]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: F.relu([1.0, 2.0]),
+        lambda: F.cosine_similarity([1.0], fastdl.ones(1)),
+        lambda: F.embedding_bag(fastdl.tensor([0, 1]), fastdl.ones(3, 2), offsets=[0, 1]),
+    ],
+    ids=["compiled", "composed", "keyword"],
+)
+def test_a_list_is_no_array(call):
+    with pytest.raises(TypeError, match="should be a Tensor or an array, not list"):
+        call()
+
+
 @pytest.mark.parametrize("group", GROUPS, ids=lambda g: g[0] + "...")
 def test_fuzz(group, tmp_path):
     log = tmp_path / "last_call.txt"

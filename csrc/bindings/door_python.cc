@@ -41,10 +41,8 @@ class PythonDoor {
       if (arrays_[i] && !is_tensor(o)) {
         if (PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "__fastdl_function__"))
           return py::none();
-        if (!is_list(o)) {
-          held[i].tensors = {from_python<Tensor>(o, {op_.c_str(), names_[i].c_str()})};
-          changed = true;
-        }
+        held[i].tensors = {from_python<Tensor>(o, {op_.c_str(), names_[i].c_str()})};
+        changed = true;
       }
       values[i] = held[i].see(o);
     }
