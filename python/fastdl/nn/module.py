@@ -245,6 +245,14 @@ class Module:
         """Convert to float64."""
         return self.to(_core.float64)
 
+    def half(self) -> Self:
+        """Convert to float16."""
+        return self.to(_core.float16)
+
+    def bfloat16(self) -> Self:
+        """Convert to bfloat16."""
+        return self.to(_core.bfloat16)
+
     def train(self, mode: bool = True) -> Self:
         """Set training mode (dropout drops, batch norm uses the batch) here and below."""
         for module in self.modules():
