@@ -73,6 +73,9 @@ class Call(Drawn):
 
     def __init__(self, function: Function, data: Any, alternative: int = 0) -> None:
         super().__init__(function, data)
+        # The case table has gradients at NaN, and convolutions of no channel, where the two
+        # libraries have different conventions.
+        self.row = None
         self.alternative = {count: alternative % count for count in range(1, 9)}
 
     def faults(self) -> list[Any]:
@@ -80,9 +83,6 @@ class Call(Drawn):
 
     def arguments(self) -> dict[str, Any]:
         left_out = LEFT_OUT.get(self.f.name, ())
-        # The case table has gradients at NaN, and convolutions of no channel, where the two
-        # libraries have different conventions.
-        self.row = None
         drawn = {k: v for k, v in super().arguments().items() if k not in left_out}
         return FITTED[self.f.name](self, drawn) if self.f.name in FITTED else drawn
 
