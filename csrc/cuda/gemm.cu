@@ -222,7 +222,8 @@ void run_batches(const Context& context, const GemmArguments& g, const T* a, con
 
 template <class T>
 void gemm(const Context& context, const GemmArguments& arguments, const T* a, const T* b,
-          const T* bias, T* c) {
+          const Epilogue& epilogue, T* c) {
+  const T* const bias = static_cast<const T*>(epilogue.bias);
   if (arguments.batch == 0 || arguments.m == 0 || arguments.n == 0) return;
   constexpr int64_t kMostBatches = 65535;  // what a grid can count
   for (int64_t first = 0; first < arguments.batch; first += kMostBatches) {
@@ -233,13 +234,13 @@ void gemm(const Context& context, const GemmArguments& arguments, const T* a, co
   }
 }
 
-template void gemm(const Context&, const GemmArguments&, const Half*, const Half*, const Half*,
+template void gemm(const Context&, const GemmArguments&, const Half*, const Half*, const Epilogue&,
                    Half*);
 template void gemm(const Context&, const GemmArguments&, const BFloat16*, const BFloat16*,
-                   const BFloat16*, BFloat16*);
-template void gemm(const Context&, const GemmArguments&, const float*, const float*, const float*,
-                   float*);
+                   const Epilogue&, BFloat16*);
+template void gemm(const Context&, const GemmArguments&, const float*, const float*,
+                   const Epilogue&, float*);
 template void gemm(const Context&, const GemmArguments&, const double*, const double*,
-                   const double*, double*);
+                   const Epilogue&, double*);
 
 }  // namespace fastdl::cuda

@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "core/context.h"
+#include "core/epilogue.h"
+#include "core/precision.h"
 
 namespace fastdl::cuda {
 
@@ -15,12 +17,14 @@ struct GemmArguments {
   int64_t b_batch, b_row, b_col;
   int64_t c_batch, c_row;  // c's columns are contiguous
   bool accumulate = false;
+  Precision precision = Precision::highest;  // of float32
 };
 
-// T is Half, BFloat16, float or double; 16-bit floats accumulate in float. `bias` may be null.
-// k = 0 gives zeros (or bias). The order of each sum is a function of the shape and the strides.
+// T is Half, BFloat16, float or double; 16-bit floats accumulate in float. k = 0 gives the epilogue
+// of zeros. The order of each sum is a function of the shape and the strides. The epilogue has a
+// bias at most.
 template <class T>
 void gemm(const Context& context, const GemmArguments& arguments, const T* a, const T* b,
-          const T* bias, T* c);
+          const Epilogue& epilogue, T* c);
 
 }  // namespace fastdl::cuda

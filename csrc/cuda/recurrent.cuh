@@ -16,7 +16,7 @@ void multiply(const Context& context, int64_t m, int64_t n, int64_t k, const T* 
   g.b_row = g.c_row = n;
   g.b_col = 1;
   g.accumulate = accumulate;
-  gemm(context, g, a, b, static_cast<const T*>(nullptr), c);
+  gemm(context, g, a, b, Epilogue{}, c);
 }
 
 // out[j] = sum over i < rows of x[i, j]; rows of x are x_row apart.

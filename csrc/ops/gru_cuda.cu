@@ -82,7 +82,7 @@ void multiply_gates(const Context& context, int64_t m, int64_t hidden, int64_t k
   g.a_row = g.b_col = k;
   g.a_col = g.b_row = 1;
   g.c_row = c_row;
-  gemm(context, g, a, static_cast<const T*>(w), static_cast<const T*>(bias), c);
+  gemm(context, g, a, static_cast<const T*>(w), Epilogue{bias}, c);
 }
 
 template <class T>

@@ -224,8 +224,7 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
   by_x.a_row = by_x.b_col = s.input;
   by_x.a_col = by_x.b_row = 1;
   by_x.c_row = wide;
-  gemm(context, by_x, static_cast<const T*>(x), static_cast<const T*>(w_ih),
-       static_cast<const T*>(b_ih), gates);
+  gemm(context, by_x, static_cast<const T*>(x), static_cast<const T*>(w_ih), Epilogue{b_ih}, gates);
 
   Step<T> step{};
   step.n = s.n;

@@ -14,8 +14,8 @@ void gemm_launch(const Context& context, const GemmShape& s, const void* a, cons
   const GemmArguments arguments{s.batch,   s.m,     s.n,         s.k,     s.a_batch,
                                 s.a_row,   s.a_col, s.b_batch,   s.b_row, s.b_col,
                                 s.c_batch, s.c_row, s.accumulate};
-  gemm(context, arguments, static_cast<const T*>(a), static_cast<const T*>(b),
-       static_cast<const T*>(epilogue.bias), static_cast<T*>(c));
+  gemm(context, arguments, static_cast<const T*>(a), static_cast<const T*>(b), epilogue,
+       static_cast<T*>(c));
 }
 
 }  // namespace
