@@ -122,37 +122,76 @@ __device__ void produce(RingBarriers<Tile::kStages>& ring, RingPlace<Tile::kStag
 
 // ---- splitters
 
-// What the tensor core does not see of x. It cuts off 13 bits, so the rest is exact. An infinity
-// has none: it stays infinite in the product of the upper parts.
-__device__ inline float lower_part(float x) {
-  const uint32_t bits = __float_as_uint(x);
-  const float rest = x - __uint_as_float(bits & 0xffffe000u);
-  return (bits & 0x7fffffffu) == 0x7f800000u ? 0.f : rest;
+inline constexpr int kSplitters = 3;  // warps: those of the producer's warpgroup that do not copy
+
+// An object in shared memory.
+template <int stages>
+struct SplitterState {
+  Mbarrier met;  // by kSplitters
+  uint32_t special[stages][kSplitters];
+};
+
+__device__ inline bool is_special(float x) {  // infinite or NaN
+  return (__float_as_uint(x) & 0x7f800000u) == 0x7f800000u;
 }
 
-inline constexpr int kSplitters = 3;  // warps: those of the producer's warpgroup that do not copy
+// What the tensor core does not see of x. It cuts off 13 bits, so the rest is exact. Of an infinity,
+// or NaN, the number itself: then it times anything is right in both products that it occurs in.
+__device__ inline float lower_part(float x) {
+  return is_special(x) ? x : x - __uint_as_float(__float_as_uint(x) & 0xffffe000u);
+}
+
+// Beside infinities a lower part of zero will not do: its product with one is NaN, where that of the
+// number itself is infinite. So it becomes something that is lost in rounding.
+__device__ inline float lower_part_beside_infinity(float x, float low) {
+  if (low != 0.f || x == 0.f) return low;
+  return copysignf(fmaxf(fabsf(x) * 0x1p-25f, 0x1p-126f), x);
+}
 
 // Element by element, in place of layout: the swizzle is the same.
 template <class Tile>
-__device__ void split_panels(RingBarriers<Tile::kStages>& ring, RingPlace<Tile::kStages>& place,
-                             int blocks) {
-  constexpr uint32_t kBytes = 16;
-  const uint32_t thread = threadIdx.x - kWarp;
+__device__ void split_panels(RingBarriers<Tile::kStages>& ring, SplitterState<Tile::kStages>& state,
+                             RingPlace<Tile::kStages>& place, int blocks, uint32_t& parity) {
+  constexpr uint32_t kBytes = 16, kStep = kSplitters * kWarp * kBytes;
+  const uint32_t warp = threadIdx.x / kWarp - 1, lane = threadIdx.x % kWarp;
+  const uint32_t begin = (threadIdx.x - kWarp) * kBytes;
 #pragma unroll 1
   for (int block = 0; block < blocks; ++block) {
     const int s = place.stage;
     unsigned char* const stage = dynamic_shared() + s * Tile::kStage;
+    bool special = false;
     ring.full[s].wait(place.parity);
 #pragma unroll 4
-    for (uint32_t at = thread * kBytes; at < Tile::kPanels; at += kSplitters * kWarp * kBytes) {
+    for (uint32_t at = begin; at < Tile::kPanels; at += kStep) {
       Pack<float, 4> x = load_pack<4>(reinterpret_cast<const float*>(stage + at));
 #pragma unroll
-      for (float& v : x.v) v = lower_part(v);
+      for (float& v : x.v) {
+        special |= is_special(v);
+        v = lower_part(v);
+      }
       store_pack<4>(reinterpret_cast<float*>(stage + Tile::kPanels + at), x);
+    }
+    special = __any_sync(0xffffffffu, special);
+    if (lane == 0) {
+      state.special[s][warp] = special;
+      state.met.arrive();
+    }
+    state.met.wait(parity);
+    parity ^= 1;
+    if (state.special[s][0] | state.special[s][1] | state.special[s][2]) {
+#pragma unroll 1
+      for (uint32_t at = begin; at < Tile::kPanels; at += kStep) {
+        const Pack<float, 4> x = load_pack<4>(reinterpret_cast<const float*>(stage + at));
+        float* const to = reinterpret_cast<float*>(stage + Tile::kPanels + at);
+        Pack<float, 4> low = load_pack<4>(to);
+#pragma unroll
+        for (int v = 0; v < 4; ++v) low.v[v] = lower_part_beside_infinity(x.v[v], low.v[v]);
+        store_pack<4>(to, low);
+      }
     }
     fence_proxy_async();
     __syncwarp();
-    if (threadIdx.x % kWarp == 0) ring.split[s].arrive();
+    if (lane == 0) ring.split[s].arrive();
     place.advance();
   }
 }

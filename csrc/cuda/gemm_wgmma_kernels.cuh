@@ -77,6 +77,7 @@ struct PersistentShared {
   static constexpr uint32_t kResults = Tile::kRing;
   static constexpr uint32_t kBarriers = kResults + Tile::kConsumers * 2 * Tile::kBox;
   RingBarriers<Tile::kStages> ring;
+  SplitterState<Tile::kStages> splitters;
   WarpgroupBarrier results[Tile::kConsumers];
   static constexpr size_t bytes() { return kBarriers + sizeof(PersistentShared); }
   __device__ static PersistentShared& get() {
@@ -194,6 +195,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
               step = static_cast<int>(gridDim.x) / sharing,
               strip = kStripRows / (Tile::kM * sharing);
     if (threadIdx.x == 0) {
+      if (Tile::kExact) shared.splitters.met.init(kSplitters);
       shared.ring.init(Tile::kExact ? kSplitters : 0, Tile::kConsumers * sharing);
       for (WarpgroupBarrier& barrier : shared.results)
         barrier.barrier.init(WarpgroupBarrier::kArrivals);
@@ -226,8 +228,9 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
                         });
         }
       } else if (Tile::kExact && threadIdx.x >= kWarp) {
+        uint32_t parity = 0;
         for (int index = first; index < tiles; index += step)
-          split_panels<Tile>(shared.ring, place, task.blocks);
+          split_panels<Tile>(shared.ring, shared.splitters, place, task.blocks, parity);
       }
       __syncwarp();
     } else {
@@ -258,6 +261,7 @@ struct PartsShared {
   static constexpr int kPitch = Tile::kN + 4;  // of sums, which take the place of the ring
   static_assert(sizeof(float) * Tile::kM * kPitch <= Tile::kRing);
   RingBarriers<Tile::kStages> ring;
+  SplitterState<Tile::kStages> splitters;
   WarpgroupBarrier multiplied;
   static constexpr size_t bytes() { return Tile::kRing + sizeof(PartsShared); }
   __device__ static PartsShared& get() {
@@ -317,6 +321,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
     const int first = min(task.blocks, each * static_cast<int>(part)),
               blocks = min(each, task.blocks - first);
     if (threadIdx.x == 0) {
+      if (Tile::kExact) shared.splitters.met.init(kSplitters);
       shared.ring.init(Tile::kExact ? kSplitters : 0, 1);
       shared.multiplied.barrier.init(WarpgroupBarrier::kArrivals);
       fence_mbarrier_init();
@@ -337,7 +342,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
                             [&](void* to, const int (&box)[3]) { tile_load(to, b, box, full); });
                       });
       } else if (Tile::kExact && threadIdx.x >= kWarp) {
-        split_panels<Tile>(shared.ring, place, blocks);
+        uint32_t parity = 0;
+        split_panels<Tile>(shared.ring, shared.splitters, place, blocks, parity);
       }
       __syncwarp();
     } else {

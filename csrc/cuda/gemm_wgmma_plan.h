@@ -53,15 +53,19 @@ inline constexpr WgmmaShape kWgmmaLarge{128, 256, 1, "wgmma: many tiles"};
 inline constexpr WgmmaShape kWgmmaMiddle{128, 128, 1, "wgmma: tiles of 128 x 256 would leave gaps"};
 inline constexpr WgmmaShape kWgmmaSmall{64, 128, 2, "wgmma: few tiles"};
 
-// Whether gemm_wgmma computes this product at all. Operands that have to be copied count as suited
-// where the copies are small beside the product.
+// Whether gemm_wgmma computes this product, and is worth it: a single tile is faster elsewhere, sooner
+// in 16 bits than as three products. Operands that have to be copied count as suited where the copies
+// are small beside the product.
 inline bool suits_wgmma(const GemmArguments& g, DType dtype, const void* a, const void* b,
                         const void* c, const DeviceFacts& device) {
   constexpr int64_t kMost = int64_t{1} << 30, kWorthCopying = 128;
   const bool half = dtype == DType::f16 || dtype == DType::bf16;
+  constexpr int64_t kSmallest = int64_t{1} << 18, kSmallestExact = int64_t{1} << 21;
   if (device.capability != 90 || !(half || dtype == DType::f32)) return false;
   if (g.batch < 1 || g.m < 1 || g.n < 1 || g.k < 1) return false;
   if (std::max({g.batch, g.m, g.n, g.k}) > kMost) return false;
+  const bool exact = !half && g.precision == Precision::highest;
+  if (g.m * g.n < (exact ? kSmallestExact : kSmallest) / g.k) return false;
   const int64_t tiles_m = (g.m + 63) / 64, tiles_n = (g.n + 127) / 128;
   if (tiles_m * tiles_n > kMost / g.batch) return false;
   const int bytes = half ? 2 : 4;
@@ -75,7 +79,8 @@ inline bool suits_wgmma(const GemmArguments& g, DType dtype, const void* a, cons
 // An estimate of time, in cycles of a multiprocessor: what the tensor cores need, or what the
 // second-level cache needs to send the panels, whichever is longer, and what a tile costs besides.
 struct WgmmaCost {
-  static constexpr int64_t kCacheBytes = 32;  // a cycle for each multiprocessor
+  static constexpr int64_t kCacheBytes = 32;  // a cycle for each multiprocessor, where all read
+  static constexpr int64_t kMostBytes = 64;   // for one
 
   static int64_t of(const GemmArguments& g, const WgmmaShape& shape, int64_t parts, int64_t depth,
                     int64_t products, const DeviceFacts& device) {
@@ -86,7 +91,8 @@ struct WgmmaCost {
     const int64_t shared_b = small || g.m <= shape.m ? 1 : 2;
     const int64_t bytes = 128 * (shape.m + shape.n / shared_b);
     // 2048 multiply-adds a cycle of 16-bit numbers; one consumer alone keeps the pipe less full.
-    const int64_t block = shape.m * shape.n * 64 / 2048 * products * (small ? 5 : 4) / 4;
+    const int64_t pipe = shape.m * shape.n * 64 / 2048 * products * (small ? 5 : 4) / 4;
+    const int64_t block = std::max(pipe, bytes / kMostBytes);
     const int64_t each = blocks * block, resident = up(tiles * parts, sms);
     const int64_t cache = tiles * parts * blocks * bytes / (kCacheBytes * sms);
     const int64_t extra = small ? 1500 + (parts > 1 ? 800 : 0) : shape.n == 256 ? 1500 : 1000;

@@ -180,3 +180,77 @@ PROGRAM(gemm_wgmma_float32) {
   test_product<float>(t, long_value, 0x1p-20);
   test_product<float>({1, 70, 40, 300, false, false, 64, 128, 2}, long_value, 0x1p-20);
 }
+
+// Infinities and NaN as in plain arithmetic, also where other operands have no lower parts.
+PROGRAM(gemm_wgmma_infinities) {
+  constexpr int64_t m = 66, n = 40, k = 68;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  auto a = filled<float>(m * k, small_value);
+  auto b = filled<float>(n * k, [](int64_t i) { return long_value(i) + (i % 3 ? 0.f : 1.f); });
+  a[3 * k + 66] = kInfinity;
+  a[5 * k + 1] = -kInfinity;
+  a[65 * k + 2] = std::numeric_limits<float>::quiet_NaN();
+  b[7 * k + 66] = kInfinity;
+  b[8 * k + 1] = 0;
+  b[9 * k + 40] = -kInfinity;
+  const DeviceArray<float> da(a), db(b), dc(m * n);
+  const GemmArguments arguments{1, m, n, k, 0, k, 1, 0, 1, k, 0, n};
+  gemm_wgmma<float>(with_scratch(), arguments, {GemmAlgorithm::wgmma, 64, 128, 1, 0, ""}, da.data(),
+                    db.data(), {}, dc.data());
+  const std::vector<float> c = dc.host();
+  int infinite = 0, none = 0;
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = 0; j < n; ++j) {
+      double sum = 0, magnitude = 0;
+      for (size_t p = 0; p < k; ++p) {
+        sum += double(a[i * k + p]) * double(b[j * k + p]);
+        magnitude += std::abs(double(a[i * k + p]) * double(b[j * k + p]));
+      }
+      const float is = c[i * n + j];
+      infinite += std::isinf(sum);
+      none += std::isnan(sum);
+      const bool equal = std::isnan(sum)   ? std::isnan(is)
+                         : std::isinf(sum) ? double(is) == sum
+                                           : std::abs(double(is) - sum) <= 0x1p-20 * magnitude;
+      require(equal, "product", static_cast<long>(i * n + j));
+    }
+  require(infinite > 100 && none > 40, "there are infinities and NaN");
+}
+
+// Tiles and parts of k on an H100, and what is refused.
+PROGRAM(gemm_wgmma_plans) {
+  constexpr DeviceFacts kDevice{90, 132, 227 << 10};
+  alignas(16) static Half data[16];
+  const auto arguments = [](int64_t m, int64_t n, int64_t k) {
+    return GemmArguments{1, m, n, k, 0, k, 1, 0, n, 1, 0, n};
+  };
+  const auto suits = [&](const GemmArguments& g, DType dtype, int64_t offset = 0) {
+    return suits_wgmma(g, dtype, data + offset, data, data, kDevice);
+  };
+  const auto expect = [&](int64_t m, int64_t n, int64_t k, DType dtype, int tile_m, int tile_n,
+                          int64_t parts) {
+    const GemmArguments g = arguments(m, n, k);
+    const GemmPlan p = plan_wgmma(g, dtype, kDevice);
+    require(suits(g, dtype), "suits", m);
+    require(p.tile_m == tile_m && p.tile_n == tile_n && p.parts == parts, "plan", m);
+    require(p.chunk * p.parts >= k && p.chunk % 32 == 0, "chunk", m);
+  };
+  expect(8192, 8192, 8192, DType::bf16, 128, 256, 1);
+  expect(4096, 4096, 4096, DType::f16, 128, 256, 1);
+  expect(2048, 2048, 2048, DType::bf16, 128, 256, 1);
+  expect(1024, 1024, 1024, DType::bf16, 128, 128, 1);
+  expect(512, 512, 512, DType::bf16, 64, 128, 4);
+  expect(64, 4096, 4096, DType::bf16, 64, 128, 4);
+  expect(32, 1000, 2048, DType::bf16, 64, 128, 8);
+  expect(100000, 64, 256, DType::bf16, 128, 128, 1);
+  expect(4096, 4096, 4096, DType::f32, 128, 128, 1);
+  require(!suits(arguments(32, 32, 64), DType::f16), "too small");
+  require(!suits(arguments(4096, 4096, 0), DType::f16), "k = 0");
+  require(!suits(arguments(4096, 4096, 4096), DType::f64), "float64");
+  require(!suits(arguments(4096, 4095, 4096), DType::f16), "rows of c");
+  require(suits(arguments(4096, 4096, 4095), DType::f16), "a copied");
+  require(!suits(arguments(4096, 64, 4095), DType::f16), "a copied for few columns");
+  require(!suits(arguments(4096, 64, 4096), DType::f16, 1), "an unaligned a");
+  require(!suits_wgmma(arguments(4096, 4096, 4096), DType::f16, data, data, data, {80, 108, 0}),
+          "sm_80");
+}
