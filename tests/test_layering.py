@@ -28,7 +28,7 @@ KERNEL_LAYERS = {"cpu", "cuda", "ops on the CPU", "ops on CUDA"}
 # line, and its own line only within the same package.
 PYTHON_LAYERS = [
     {"_core", "errors"},
-    {"_lazy", "_repr", "_table", "autograd", "capture"},
+    {"_lazy", "_repr", "_table", "autocast", "autograd", "capture"},
     {"composed"},
     {"functional"},
     {"init", "symbolic"},

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "autograd/variable.h"
+#include "bindings/autocast.h"
 #include "bindings/module.h"
 #include "bindings/python.h"
 #include "core/error.h"
@@ -25,11 +26,14 @@ class Recording {
 
   void begin() {
     recorded_ = grad_enabled();
+    autocast_ = autocast_state();
     capture->begin();
   }
 
   std::optional<bool> replay_on(const py::tuple& given) const {
-    if (given.size() != inputs_.size() || grad_enabled() != recorded_) return std::nullopt;
+    if (given.size() != inputs_.size() || grad_enabled() != recorded_ ||
+        autocast_state() != autocast_)
+      return std::nullopt;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       PyObject* const o = PyTuple_GET_ITEM(given.ptr(), static_cast<Py_ssize_t>(i));
       if (!is_tensor(o)) return std::nullopt;
@@ -38,7 +42,9 @@ class Recording {
           requires_grad(x))
         return std::nullopt;
     }
+    capture->look();
     if (!capture->fits()) return false;
+    capture->enter();
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Tensor& x = tensor_of(PyTuple_GET_ITEM(given.ptr(), static_cast<Py_ssize_t>(i)));
       GradMode off(false);
@@ -53,6 +59,7 @@ class Recording {
  private:
   const std::vector<Tensor> inputs_;
   bool recorded_ = false;  // with gradients
+  AutocastState autocast_;
 };
 
 }  // namespace
@@ -77,6 +84,10 @@ void register_capture(py::module_& m) {
       .def_property_readonly(
           "steps", [](const Recording& r) { return r.capture->steps(); },
           "How many kernels a replay runs.")
+      .def_property_readonly(
+          "graphs", [](const Recording& r) { return r.capture->graphs(); },
+          "On a GPU, how many stretches of kernels a replay starts with one call. They are made at "
+          "the first replay.")
       .def_property_readonly(
           "memory", [](const Recording& r) { return r.capture->bytes(); },
           "Bytes that the capture holds.");

@@ -2,6 +2,7 @@
 // the same checks.
 #include <pybind11/stl.h>
 
+#include "bindings/autocast.h"
 #include "bindings/door.h"
 #include "bindings/module.h"
 
@@ -12,12 +13,14 @@ namespace py = pybind11;
 
 class PythonDoor {
  public:
-  PythonDoor(std::string op, const std::string& asks, const std::vector<std::string>& names,
+  PythonDoor(std::string op, std::string asks, const std::vector<std::string>& names,
              std::vector<bool> arrays, py::tuple defaults)
       : op_(std::move(op)),
         names_(names),
         arrays_(std::move(arrays)),
         defaults_(std::move(defaults)),
+        policy_(take_policy(asks)),
+        asks_(asks),
         door_(asks, names) {
     for (const std::string& name : names_) keys_.emplace_back(name);
   }
@@ -46,6 +49,17 @@ class PythonDoor {
       }
       values[i] = held[i].see(o);
     }
+    if (autocast_on) {
+      TensorSlots slots;
+      for (Holder& h : held) add_slots(h.tensors, slots);
+      std::vector<TensorImpl*> before;
+      for (const Tensor* t : slots) before.push_back(t->impl());
+      recast(policy_, slots.begin(), slots.size());
+      auto was = before.begin();
+      for (Holder& h : held)
+        for (const Tensor& t : h.tensors) h.cast = t.impl() != *was++ || h.cast;
+      for (const Holder& h : held) changed = changed || h.cast;
+    }
     door_.check(op_.c_str(), values.data());
     if (!changed) return py::make_tuple(args, kwargs);
     for (size_t i = 0; i < args.size(); ++i)
@@ -53,10 +67,12 @@ class PythonDoor {
     py::dict named;
     for (const auto& [key, value] : kwargs) named[key] = value;
     for (size_t i = args.size(); i < n; ++i)
-      if (arrays_[i] && kwargs.contains(keys_[i]))
+      if ((arrays_[i] || held[i].cast) && kwargs.contains(keys_[i]))
         named[keys_[i]] = converted(i, held, kwargs[keys_[i]]);
     return py::make_tuple(py::tuple(out), named);
   }
+
+  const std::string& asks() const { return asks_; }
 
  private:
   // What a Value points into.
@@ -64,6 +80,7 @@ class PythonDoor {
     std::vector<Tensor> tensors;
     std::vector<int64_t> ints;
     std::string text;
+    bool cast = false;  // the tensors are others than those that were given
 
     Value see(PyObject* o) {
       if (is_tensor(o)) tensors = {tensor_of(o)};
@@ -95,7 +112,13 @@ class PythonDoor {
 
   static bool is_list(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
   py::object converted(size_t i, const std::vector<Holder>& held, const py::handle& o) const {
-    if (!arrays_[i] || is_tensor(o.ptr()) || held[i].tensors.size() != 1)
+    if (held[i].cast && is_list(o.ptr())) {
+      py::list out;
+      for (const Tensor& t : held[i].tensors)
+        out.append(py::reinterpret_steal<py::object>(wrap(t)));
+      return out;
+    }
+    if (!held[i].cast && (!arrays_[i] || is_tensor(o.ptr()) || held[i].tensors.size() != 1))
       return py::reinterpret_borrow<py::object>(o);
     return py::reinterpret_steal<py::object>(wrap(held[i].tensors[0]));
   }
@@ -105,6 +128,8 @@ class PythonDoor {
   std::vector<py::str> keys_;
   std::vector<bool> arrays_;
   py::tuple defaults_;
+  const CastPolicy policy_;
+  const std::string asks_;
   Door door_;
 };
 
@@ -114,7 +139,8 @@ void register_door(py::module_& m) {
   py::class_<PythonDoor>(m, "_Door", "Checks the arguments of a function composed in Python.")
       .def(py::init<std::string, const std::string&, const std::vector<std::string>&,
                     std::vector<bool>, py::tuple>())
-      .def("enter", &PythonDoor::enter);
+      .def("enter", &PythonDoor::enter)
+      .def_property_readonly("asks", &PythonDoor::asks, "What the door asks of the arguments.");
 }
 
 }  // namespace fastdl::bindings

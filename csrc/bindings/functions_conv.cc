@@ -11,7 +11,7 @@ namespace {
   "= 1, groups: int = 1) -> Tensor"
 #define FASTDL_CONV_DOOR                                                                       \
   "; bias: like input [filters]; stride, dilation: 1..window; padding: 0..window one of same " \
-  "valid; groups: 1.."
+  "valid; groups: 1..; autocast: low"
 
 #define FASTDL_CONV_TRANSPOSE_ARGUMENTS                                                       \
   "(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: int | "       \
@@ -20,7 +20,7 @@ namespace {
 #define FASTDL_CONV_TRANSPOSE_DOOR                                                       \
   "; bias: like input [filters]; stride, dilation: 1..window; padding, output_padding: " \
   "0..window; "                                                                          \
-  "groups: 1.."
+  "groups: 1..; autocast: low"
 
 template <int N>
 void conv_row(FunctionTable& t, const char* signature, const char* asks, const char* doc) {

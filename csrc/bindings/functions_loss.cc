@@ -8,7 +8,7 @@ void define_loss_functions(FunctionTable& t) {
   t.function(
       "cross_entropy(input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, "
       "ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> Tensor",
-      "input: floating [classes] or [N, classes, ...S]; "
+      "autocast: full; input: floating [classes] or [N, classes, ...S]; "
       "target: index [] or [N, ...S] values below classes | like input [classes] or [N, classes, "
       "...S]; weight: like input [classes]; reduction: one of none mean sum; "
       "label_smoothing: 0..1",
@@ -25,7 +25,8 @@ targets that count (for probabilities, by the number of samples).)",
       });
   t.function(
       "mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = 'mean') -> Tensor",
-      "input: floating [...S]; target: like input [...S]; reduction: one of none mean sum",
+      "autocast: full; input: floating [...S]; target: like input [...S]; reduction: one of none "
+      "mean sum",
       "(input - target) squared. Different shapes raise ShapeError: losses do not broadcast.",
       [](const Tensor& x, const Tensor& target, const std::string& reduction) {
         return mse_loss(x, target, reduction);
@@ -33,7 +34,7 @@ targets that count (for probabilities, by the number of samples).)",
   t.function(
       "binary_cross_entropy(input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, "
       "reduction: str = 'mean') -> Tensor",
-      "input: floating [...S]; target: like input [...S]; weight: like input; "
+      "autocast: full; input: floating [...S]; target: like input [...S]; weight: like input; "
       "reduction: one of none mean sum",
       R"(-(t log p + (1 - t) log(1 - p)) for probabilities p = input; logarithms are bounded by -100.
 
@@ -46,7 +47,8 @@ ShapeError.)",
   t.function(
       "binary_cross_entropy_with_logits(input: ArrayLike, target: ArrayLike, weight: ArrayLike | "
       "None = None, reduction: str = 'mean', pos_weight: ArrayLike | None = None) -> Tensor",
-      "input: floating [...S]; target: like input [...S]; weight, pos_weight: like input; "
+      "autocast: full; input: floating [...S]; target: like input [...S]; weight, pos_weight: like "
+      "input; "
       "reduction: one of none mean sum",
       R"(binary_cross_entropy of sigmoid(input), in a form without overflow.
 

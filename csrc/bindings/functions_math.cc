@@ -9,21 +9,33 @@
 #include "ops/scan.h"
 #include "ops/unary.h"
 
+#include <string_view>
+
 namespace fastdl::bindings {
 namespace {
 
+// Under autocast the functions that 16-bit floats leave the range of, or that lose most of their
+// digits in them.
+const char* precision_of(std::string_view name) {
+  for (const char* wide :
+       {"acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log1p", "log2", "pow",
+        "reciprocal", "rsqrt", "sinh", "softplus", "tan"})
+    if (name == wide) return "autocast: full";
+  return "";
+}
+
 void define_unary(FunctionTable& t) {
-#define F(name, doc, value, gradient)                                        \
-  if constexpr (sizeof(doc) > 1)                                             \
-    t.both(#name "(input: ArrayLike) -> Tensor", "", "Elementwise " doc ".", \
+#define F(name, doc, value, gradient)                                                         \
+  if constexpr (sizeof(doc) > 1)                                                              \
+    t.both(#name "(input: ArrayLike) -> Tensor", precision_of(#name), "Elementwise " doc ".", \
            [](const Tensor& x) { return name(x); });
   FASTDL_UNARY(F)
 #undef F
-#define G(name, python, parameters, arguments, doc, value, gradient)                         \
-  if constexpr (sizeof(doc) > 1)                                                             \
-    t.function(#name "(input: ArrayLike, " python ") -> Tensor", "", "Elementwise " doc ".", \
-               [](const Tensor& x, FASTDL_UNWRAP parameters) {                               \
-                 return unary(Unary::name, x, Numbers{FASTDL_UNWRAP arguments});             \
+#define G(name, python, parameters, arguments, doc, value, gradient)                   \
+  if constexpr (sizeof(doc) > 1)                                                       \
+    t.function(#name "(input: ArrayLike, " python ") -> Tensor", precision_of(#name),  \
+               "Elementwise " doc ".", [](const Tensor& x, FASTDL_UNWRAP parameters) { \
+                 return unary(Unary::name, x, Numbers{FASTDL_UNWRAP arguments});       \
                });
   FASTDL_UNARY_WITH_NUMBERS(G)
 #undef G
@@ -64,11 +76,11 @@ void define_unary(FunctionTable& t) {
          [](const Tensor& x) { return isfinite(x); });
 }
 
-#define FASTDL_BINARY_ROW(name, doc)                                                        \
-  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor", "", doc, \
-         [](const TensorOrNumber& a, const TensorOrNumber& b) {                             \
-           const auto [x, y] = matched(a, b);                                               \
-           return name(x, y);                                                               \
+#define FASTDL_BINARY_ROW(name, doc)                                                      \
+  t.both(#name "(input: ArrayLike | Number, other: ArrayLike | Number) -> Tensor",        \
+         precision_of(#name), doc, [](const TensorOrNumber& a, const TensorOrNumber& b) { \
+           const auto [x, y] = matched(a, b);                                             \
+           return name(x, y);                                                             \
          })
 
 void define_binary(FunctionTable& t) {
@@ -146,7 +158,7 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "sum(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
-      "dim: dim of input",
+      "autocast: full; dim: dim of input",
       "The sum over `dim` (None: all dimensions). Integers and bool sum as int64.\n\nThe order of "
       "the additions depends on shape and strides alone, so the result has\nthe same bits at any "
       "number of "
@@ -177,14 +189,14 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "prod(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "
       "Tensor",
-      "dim: dim of input",
+      "autocast: full; dim: dim of input",
       "The product over `dim` (None: all dimensions), 1 of nothing. Integers and bool multiply as "
       "int64.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return prod(x, dim, keepdim); });
   t.both(
       "norm(input: ArrayLike, p: float = 2.0, dim: int | Sequence[int] | None = None, keepdim: "
       "bool = False) -> Tensor",
-      "input: floating; dim: dim of input",
+      "autocast: full; input: floating; dim: dim of input",
       "The p-norm over `dim` (None: all dimensions): sum(|x|**p)**(1 / p).\n\n1 is the sum of "
       "magnitudes, 2 the length, inf and -inf the largest and the smallest\nmagnitude, 0 the count "
       "of what is not 0. The gradient of the length of 0 is 0.",
@@ -194,7 +206,7 @@ void define_reductions(FunctionTable& t) {
   t.both(
       "logsumexp(input: ArrayLike, dim: int | Sequence[int] | None = None, keepdim: bool = False) "
       "-> Tensor",
-      "input: floating; dim: dim of input",
+      "autocast: full; input: floating; dim: dim of input",
       "log(sum(exp(x))) over `dim` (None: all dimensions), without overflow; -inf of nothing.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) {
         return logsumexp(x, dim, keepdim);
@@ -222,11 +234,11 @@ void define_reductions(FunctionTable& t) {
       "dim: dim of input",
       "The smallest element over `dim`; NaN wins. Ties share the gradient evenly.",
       [](const Tensor& x, std::optional<Dims> dim, bool keepdim) { return amin(x, dim, keepdim); });
-  t.both("cumsum(input: ArrayLike, dim: int) -> Tensor", "dim: dim of input",
+  t.both("cumsum(input: ArrayLike, dim: int) -> Tensor", "autocast: full; dim: dim of input",
          "The running sum along `dim`: each element and all before it. Integers and bool sum as "
          "int64.",
          [](const Tensor& x, int64_t dim) { return cumsum(x, dim); });
-  t.both("cumprod(input: ArrayLike, dim: int) -> Tensor", "dim: dim of input",
+  t.both("cumprod(input: ArrayLike, dim: int) -> Tensor", "autocast: full; dim: dim of input",
          "The running product along `dim`: each element and all before it. Integers and bool "
          "multiply\nas int64.",
          [](const Tensor& x, int64_t dim) { return cumprod(x, dim); });
@@ -274,7 +286,7 @@ void define_math_functions(FunctionTable& t) {
   define_unary(t);
   define_binary(t);
   define_reductions(t);
-  t.both("matmul(input: ArrayLike, other: ArrayLike) -> Tensor", "other: like input",
+  t.both("matmul(input: ArrayLike, other: ArrayLike) -> Tensor", "autocast: low; other: like input",
          "The matrix product of [..., m, k] and [..., k, n], batches broadcast; a vector is a\nrow "
          "on the left and a column on the right. Any strides, no copy.\n\nRaises ShapeError where "
          "the inner sizes differ.",

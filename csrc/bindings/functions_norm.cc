@@ -15,7 +15,8 @@ void define_normalisation(FunctionTable& t) {
       "= None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = "
       "False, momentum: float = 0.1, eps: float = 1e-05, residual: ArrayLike | None = None, "
       "activation: str = 'none', slope: float = 0.01) -> Tensor",
-      "input: floating [N, channels, ...S]; running_mean, running_var: floating [channels]; "
+      "autocast: full; input: floating [N, channels, ...S]; running_mean, running_var: floating "
+      "[channels]; "
       "weight: floating "
       "[channels]; bias: like weight [channels]; residual: like input [N, channels, ...S]; "
       "momentum: 0..1; eps: 0..; "
@@ -38,7 +39,7 @@ side has the `slope`. Raises ShapeError for a training batch of one value per ch
       "layer_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | "
       "None = "
       "None, bias: ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
-      "input: floating; weight, bias: floating; eps: 0..",
+      "autocast: full; input: floating; weight, bias: floating; eps: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Ba, Kiros and Hinton, 2016).
 
 Mean and (biased) variance are those of each sample over its last dimensions, whose sizes are
@@ -50,7 +51,7 @@ normalized_shape; weight and bias have that shape. Raises ShapeError where they 
       "rms_norm(input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None "
       "= "
       "None, eps: float | None = None) -> Tensor",
-      "input: floating; weight: floating; eps: 0..",
+      "autocast: full; input: floating; weight: floating; eps: 0..",
       R"(x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich, 2019).
 
 The mean is that of each sample over its last dimensions, whose sizes are normalized_shape; weight
@@ -60,7 +61,8 @@ has that shape. eps None: the dtype's epsilon. Raises ShapeError where they do n
   t.function(
       "group_norm(input: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: "
       "ArrayLike | None = None, eps: float = 1e-05) -> Tensor",
-      "input: floating [N, channels, ...]; num_groups: 1..; weight: floating [channels]; bias: "
+      "autocast: full; input: floating [N, channels, ...]; num_groups: 1..; weight: floating "
+      "[channels]; bias: "
       "like weight [channels]; "
       "eps: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Wu and He, 2018).
@@ -73,7 +75,8 @@ of a group; weight and bias are per channel. Raises ShapeError where num_groups 
       "instance_norm(input: ArrayLike, running_mean: Tensor | None = None, running_var: Tensor | "
       "None = None, weight: ArrayLike | None = None, bias: ArrayLike | None = None, "
       "use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-05) -> Tensor",
-      "input: floating [N, channels, ...]; running_mean, running_var: floating [channels]; weight: "
+      "autocast: full; input: floating [N, channels, ...]; running_mean, running_var: floating "
+      "[channels]; weight: "
       "floating [channels]; "
       "bias: like weight [channels]; momentum: 0..1; eps: 0..",
       R"((x - mean) / sqrt(variance + eps) * weight + bias (Ulyanov, Vedaldi and Lempitsky, 2016).
@@ -90,7 +93,7 @@ use_input_stats the running ones are used. Raises ShapeError for statistics of a
   t.function(
       "local_response_norm(input: ArrayLike, size: int, alpha: float = 0.0001, beta: float = 0.75, "
       "k: float = 1.0) -> Tensor",
-      "input: floating [N, channels, ...]; size: 1..window",
+      "autocast: full; input: floating [N, channels, ...]; size: 1..window",
       R"(x / (k + alpha / size * sum(x^2))^beta, the sum being over `size` channels around each one
 (Krizhevsky, Sutskever and Hinton, 2012; also called cross-channel normalisation).
 

@@ -9,7 +9,7 @@ void define_recurrent_functions(FunctionTable& t) {
   t.function(
       "gru(input: ArrayLike, h0: ArrayLike, weight_ih: ArrayLike, weight_hh: ArrayLike, bias_ih: "
       "ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> tuple[Tensor, Tensor]",
-      "input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
+      "autocast: low; input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
       "weight_ih: like input [3 * hidden_size, input_size]; "
       "weight_hh: like input [3 * hidden_size, hidden_size]; "
       "bias_ih, bias_hh: like input [3 * hidden_size]",
@@ -25,7 +25,7 @@ Raises ShapeError naming the operand that does not fit.)",
       "lstm(input: ArrayLike, h0: ArrayLike, c0: ArrayLike, weight_ih: ArrayLike, weight_hh: "
       "ArrayLike, bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> "
       "tuple[Tensor, Tensor, Tensor]",
-      "input: floating [T, N, input_size]; h0, c0: like input [N, hidden_size]; "
+      "autocast: low; input: floating [T, N, input_size]; h0, c0: like input [N, hidden_size]; "
       "weight_ih: like input [4 * hidden_size, input_size]; "
       "weight_hh: like input [4 * hidden_size, hidden_size]; "
       "bias_ih, bias_hh: like input [4 * hidden_size]",

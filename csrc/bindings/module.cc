@@ -81,6 +81,7 @@ PYBIND11_MODULE(_core, m) {
   register_tensor(m);
   register_door(m);
   register_autograd(m);
+  register_autocast(m);
   register_runtime(m);
   register_capture(m);
   fastdl::register_ops();

@@ -13,6 +13,7 @@ void register_tensor(pybind11::module_& m);     // after the function table is f
 void register_functions(pybind11::module_& m);  // the table
 void register_door(pybind11::module_& m);
 void register_autograd(pybind11::module_& m);
+void register_autocast(pybind11::module_& m);
 void register_runtime(pybind11::module_& m);
 void register_capture(pybind11::module_& m);
 

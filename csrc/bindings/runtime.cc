@@ -68,8 +68,11 @@ void register_runtime(py::module_& m) {
       "synchronize",
       [](const std::string& device) {
         const Device d = device_of(device);
-        const py::gil_scoped_release unlocked;
-        synchronize(d);
+        {
+          const py::gil_scoped_release unlocked;
+          synchronize(d);
+        }
+        look_at_deferred();
       },
       py::arg("device") = "cuda", "Waits until the device has done all work.");
   m.def(

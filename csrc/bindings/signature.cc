@@ -144,6 +144,8 @@ Signature& FunctionTable::append(const char* text, const char* asks, const char*
                                  const char* kind) {
   Signature& s = all_signatures().emplace_back(parse_signature(text));
   s.asks = asks;
+  s.policy = take_policy(s.asks);
+  if (s.name.back() == '_') s.policy = CastPolicy::edit;
   std::vector<std::string> names;
   for (const Parameter& p : s.parameters) names.push_back(p.name);
   Door door(s.asks, std::move(names));

@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "bindings/autocast.h"
 #include "bindings/convert.h"
 #include "bindings/door.h"
 
@@ -35,6 +36,7 @@ struct Signature {
   std::string text, name, asks, doc, kind, module;
   std::vector<Parameter> parameters;
   std::optional<Door> door;
+  CastPolicy policy = CastPolicy::promote;  // under autocast
   PyMethodDef function_def{}, method_def{};
 
   // Fills `out`, one borrowed reference per parameter, or throws TypeError. `packed` keeps a tuple
@@ -74,8 +76,9 @@ struct Binding {
     PyObject* slots[sizeof...(Args) + 1];
     Owned packed;
     signature->bind(self, args, count, keywords, slots, packed);
-    const std::tuple<std::decay_t<Args>...> values{
+    std::tuple<std::decay_t<Args>...> values{
         Argument<std::decay_t<Args>>::get(slots[I], signature->place(I))...};
+    if (autocast_on) recast_arguments(signature->policy, std::get<I>(values)...);
     if (signature->door) {
       const Value seen[] = {Value::of(std::get<I>(values))..., Value{}};
       signature->door->check(signature->name.c_str(), seen);

@@ -78,8 +78,11 @@ void register_stream(py::module_& m) {
       .def(
           "synchronize",
           [](const PyStream& s) {
-            const py::gil_scoped_release unlocked;
-            synchronize(s.get());
+            {
+              const py::gil_scoped_release unlocked;
+              synchronize(s.get());
+            }
+            look_at_deferred();
           },
           "Waits until the stream has done its work.")
       .def(
@@ -127,8 +130,11 @@ void register_event(py::module_& m) {
       .def(
           "synchronize",
           [](const Event& e) {
-            const py::gil_scoped_release unlocked;
-            e.synchronize();
+            {
+              const py::gil_scoped_release unlocked;
+              e.synchronize();
+            }
+            look_at_deferred();
           },
           "Waits until the device has come to the mark.")
       .def(

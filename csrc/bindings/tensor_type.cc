@@ -1,5 +1,6 @@
 // The type object: life cycle, number slots, attributes. Methods come from the function table.
 #include "bindings/tensor_type.h"
+#include "bindings/autocast.h"
 
 #include <cstddef>
 
@@ -66,16 +67,21 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
 }
 int accept_any_arguments(PyObject*, PyObject*, PyObject*) { return 0; }  // subclasses add some
 
+// The operators do what the functions of the table do, under autocast, too.
 template <Tensor (*op)(const Tensor&, const Tensor&)>
 PyObject* binary_slot(PyObject* a, PyObject* b) {
+  constexpr CastPolicy policy = op == matmul ? CastPolicy::low
+                                : op == pow  ? CastPolicy::full
+                                             : CastPolicy::promote;
   return guarded([&]() -> PyObject* {
-    if (is_tensor(a) && is_tensor(b)) return wrap(op(tensor_of(a), tensor_of(b)));
+    if (!autocast_on && is_tensor(a) && is_tensor(b)) return wrap(op(tensor_of(a), tensor_of(b)));
     for (PyObject* o : {a, b})
       if (!is_tensor(o) && !PyFloat_Check(o) && !PyLong_Check(o) && !PyObject_CheckBuffer(o) &&
           !PyObject_HasAttrString(o, "__dlpack__"))
         return Py_NewRef(Py_NotImplemented);
-    const auto [x, y] = matched(from_python<TensorOrNumber>(a, {"operator", "input"}),
-                                from_python<TensorOrNumber>(b, {"operator", "other"}));
+    auto [x, y] = matched(from_python<TensorOrNumber>(a, {"operator", "input"}),
+                          from_python<TensorOrNumber>(b, {"operator", "other"}));
+    if (autocast_on) recast(policy, {&x, &y});
     return wrap(op(x, y));
   });
 }
@@ -83,9 +89,10 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
 template <Binary op>
 PyObject* inplace_slot(PyObject* self, PyObject* other) {
   return guarded([&]() -> PyObject* {
-    const TensorOrNumber me{tensor_of(self)};
-    binary_(op, me.tensor,
-            matched(me, from_python<TensorOrNumber>(other, {"operator", "other"})).second);
+    TensorOrNumber me{tensor_of(self)};
+    auto second = matched(me, from_python<TensorOrNumber>(other, {"operator", "other"})).second;
+    if (autocast_on) recast(CastPolicy::edit, {&me.tensor, &second});
+    binary_(op, me.tensor, second);
     return Py_NewRef(self);
   });
 }
@@ -98,7 +105,11 @@ PyObject* unary_slot(PyObject* self) {
 PyObject* power(PyObject* a, PyObject* b, PyObject*) {
   int overflow = 0;
   if (is_tensor(a) && PyLong_Check(b) && PyLong_AsLongAndOverflow(b, &overflow) == 2)
-    return unary_slot<square>(a);
+    return guarded([&] {
+      Tensor x = tensor_of(a);
+      if (autocast_on) recast(CastPolicy::full, {&x});
+      return wrap(square(x));
+    });
   return binary_slot<pow>(a, b);
 }
 

@@ -207,7 +207,11 @@ const Context& context(Device device) {
 
 Stream current_stream(Device device) { return {device.index, context(device).stream}; }
 
-void set_current_stream(Stream stream) { cuda_context(stream.device).stream = stream.handle; }
+void set_current_stream(Stream stream) {
+  refuse_capture("stream", "another stream cannot take part",
+                 "enter the stream outside of the captured function");
+  cuda_context(stream.device).stream = stream.handle;
+}
 
 void set_num_threads(int threads) {
   if (threads < 1 || threads > 1024)
@@ -248,9 +252,12 @@ void copy_bytes(Device to_device, void* to, Device from_device, const void* from
   }
   const int direction = to_host ? device_to_host : from_host ? host_to_device : device_to_device;
   const bool wait = sync_debug() || ((to_host || from_host) && !may_run_on);
-  const LongWork unlocked(wait ? INT64_MAX : 0);
-  check_device(
-      "copy", device_runtime().copy(device.index, stream.handle, to, from, bytes, direction, wait));
+  {
+    const LongWork unlocked(wait ? INT64_MAX : 0);
+    check_device("copy", device_runtime().copy(device.index, stream.handle, to, from, bytes,
+                                               direction, wait));
+  }
+  if (wait && to_host) look_at_deferred();
 }
 
 namespace {

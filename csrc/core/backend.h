@@ -71,15 +71,11 @@ bool sync_debug();
 void check_launch(const char* op, const char* kernel, Device device);
 
 template <class Fn, class... Args>
-bool capture_launch(const char* op, Device device, int64_t work, Fn fn, const Args&... args) {
+bool capture_launch(const Origin& origin, int64_t work, Fn fn, const Args&... args) {
   Capture* const c = capturing();
   if (!c) return false;
-  if (!device.is_cpu()) {
-    refuse_capture(op, "ran on a GPU", "capture functions of tensors on the CPU");
-    return false;
-  }
-  c->run(std::make_unique<LaunchStep<Fn, Args...>>(fn, context(device), args...), work,
-         (renews<Args> || ...));
+  c->run(std::make_unique<LaunchStep<Fn, Args...>>(fn, c->context_on(origin.device), args...),
+         origin, work, (renews<Args> || ...));
   return true;
 }
 
@@ -89,7 +85,7 @@ template <class K, class... Args>
 void launch(const char* op, Device device, DType dtype, int64_t work, const Args&... args) {
   const auto fn = kernel<K>(op, device, dtype);
   if (captures_active.load(std::memory_order_relaxed) &&
-      capture_launch(op, device, work, fn, args...))
+      capture_launch({op, K::name, device}, work, fn, args...))
     return;
   LongWork unlocked(work);
   fn(context(device), args...);

@@ -18,10 +18,6 @@ bool cache_is_on() {
   return on;
 }
 
-size_t block_bytes(size_t asked) {
-  return cache_is_on() && asked <= kLargestBlock ? class_bytes(class_of(asked)) : asked;
-}
-
 int64_t signed_size(size_t bytes) { return static_cast<int64_t>(bytes); }
 
 // In destructors an error of the device cannot be thrown; the next launch reports it.
@@ -29,9 +25,13 @@ void wait_quietly(int device, void* stream) { device_runtime().synchronize_strea
 
 }  // namespace
 
+size_t BlockAllocator::rounded(size_t asked) {
+  return cache_is_on() && asked <= kLargestBlock ? class_bytes(class_of(asked)) : asked;
+}
+
 void* BlockAllocator::allocate(size_t asked, void* stream) {
   if (asked == 0) return nullptr;
-  const size_t bytes = block_bytes(asked);
+  const size_t bytes = rounded(asked);
   std::lock_guard lock(mutex_);
   ++stats_.requests;
   if (!waiting_.empty()) collect(false);

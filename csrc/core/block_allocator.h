@@ -35,6 +35,9 @@ class BlockAllocator {
   BlockAllocator(std::string place, int device, RawMemory raw)
       : place_(std::move(place)), device_(device), raw_(raw) {}
 
+  // The size of the block that answers a request.
+  static size_t rounded(size_t bytes);
+
   void* allocate(size_t bytes,
                  void* stream);  // null for 0; throws OutOfMemoryError
   void release(void* p) noexcept;

@@ -1,32 +1,32 @@
-// Captured work: what a stretch of ops does on the CPU, recorded while it runs, and run again from
-// C++ over the same memory (docs/capture.md).
+// Captured work: what a stretch of ops does, recorded while it runs, and run again from C++ over the
+// same memory (docs/capture.md).
 //
 // While a Capture is active on a thread, every launch<K>() (core/backend.h) also keeps its kernel
-// and arguments as a Step; new CPU storages take their memory from the capture, which reuses it
+// and arguments as a Step; new storages take their memory from the capture, which reuses it
 // as the ops do, so that the plan of the memory is made once; and storages from outside that are
-// used are kept alive. replay() runs the steps in order.
+// used are kept alive. replay() runs the steps in order; on a GPU stretches of steps whose arguments
+// do not change are one launch (core/stream_graph.h).
 //
 // An op is captured correctly if all that it does to memory goes through launch() or on_host(), and
 // if what changes from step to step is an argument that knows how to renew itself (Draw, Live).
 // What cannot be captured says so with refuse_capture().
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "core/capture_memory.h"
 #include "core/context.h"
 #include "core/device.h"
 #include "core/intrusive.h"
 #include "core/rng.h"
-#include "core/size_class.h"
 #include "core/storage.h"
+#include "core/stream_graph.h"
 
 namespace fastdl {
 
@@ -117,8 +117,19 @@ struct LaunchStep final : Step {
   }
 
   Fn fn;
-  const Context& context;  // the CPU's, which is one object for good
+  const Context& context;  // the CPU's, which is one object for good, or the capture's
   std::tuple<typename Kept<Args>::type...> args;
+};
+
+// A copy of a GPU's bytes to pinned memory, in order with its stream.
+struct CopyOutStep final : Step {
+  CopyOutStep(const Context& context, const Storage& to, const void* from)
+      : context(context), to(to), from(from) {}
+  void run() override;
+
+  const Context& context;
+  const Storage& to;
+  const void* from;
 };
 
 template <class F>
@@ -128,26 +139,11 @@ struct HostStep final : Step {
   F f;
 };
 
-// memory
-
-// Blocks for the storages made during a capture. They live until the capture and the last of these
-// storages are gone; a freed one is given out again only while the capture is being made.
-class CaptureMemory final : public RefCounted {
- public:
-  ~CaptureMemory() override;
-  void* take(size_t bytes);
-  void give_back(void* p, size_t bytes);
-  void add(Storage* storage);
-  void remove(Storage* storage);
-  void bump_versions();  // of the storages that are still there: a replay writes to them
-  int64_t bytes() const { return bytes_; }
-
- private:
-  std::mutex mutex_;
-  std::array<std::vector<void*>, kSizeClasses> free_;
-  std::vector<std::pair<void*, size_t>> blocks_;
-  std::unordered_set<Storage*> storages_;
-  int64_t bytes_ = 0;
+// Of a step, for errors; a step on the CPU needs neither name.
+struct Origin {
+  const char* op = "";
+  const char* kernel = "";
+  Device device{};
 };
 
 class Capture final : public RefCounted {
@@ -164,12 +160,17 @@ class Capture final : public RefCounted {
   bool fits() const;
   // Runs the steps. Throws CaptureError while another thread does.
   void replay();
+  // What this thread puts on its current streams from here on comes after the last replay.
+  void enter();
+  // Throws what a check of an earlier replay on a GPU has found, if the GPU has come that far.
+  void look();
 
   uint64_t id() const { return id_; }  // from 1
   const std::string& broken() const { return broken_; }
   void set_broken(const std::string& why);
   bool strict() const { return strict_; }
   size_t steps() const { return steps_.size(); }
+  size_t graphs() const;  // of a GPU: how many stretches of steps one launch runs
   int64_t bytes() const { return memory_->bytes(); }
   const Ref<CaptureMemory>& memory() const { return memory_; }
 
@@ -183,12 +184,23 @@ class Capture final : public RefCounted {
   // After each replay, under the host's lock.
   void afterwards(std::function<void()> f) { afterwards_.push_back(std::move(f)); }
 
+  // A check whose verdict is on a GPU: `report` is [position, value] of what is wrong, and a
+  // negative position as long as nothing is. A replay does not wait for it: `refuse` is called, and
+  // throws, where the host next learns how far the GPU has come.
+  void defer(const Origin& origin, Ref<Storage> report,
+             std::function<void(int64_t position, int64_t value)> refuse);
+
+  // The context in which a step's kernel runs.
+  const Context& context_on(Device device);
   // Keeps the step and runs it.
-  void run(std::unique_ptr<Step> step, int64_t work, bool renews);
+  void run(std::unique_ptr<Step> step, const Origin& origin, int64_t work, bool renews);
 
  private:
   enum class State { fresh, active, complete };
   void check_complete() const;
+  void plan();
+  void play();
+  void run_step(size_t i);
 
   const uint64_t id_;
   const bool strict_;
@@ -199,8 +211,34 @@ class Capture final : public RefCounted {
   struct Entry {
     std::unique_ptr<Step> step;
     int64_t work;
+    bool renews;
+    Origin origin;
   };
+  // Steps that run one by one, or as one graph.
+  struct Stretch {
+    size_t begin, end;
+    std::unique_ptr<StreamGraph> graph;
+  };
+  // A GPU that steps run on.
+  struct Lane {
+    explicit Lane(Device device) : device(device), context(device) {}
+    const Device device;
+    PooledContext context;
+    Event done{false};  // after the last replay
+    bool ran = false;
+  };
+  struct Deferred {
+    Origin origin;
+    Ref<Storage> report, slot;  // on the GPU, and where a replay copies it
+    std::function<void(int64_t, int64_t)> refuse;
+  };
+  Lane& lane(Device device);
+
+  std::vector<std::unique_ptr<Lane>> lanes_;  // before the steps, which refer to them
   std::vector<Entry> steps_;
+  std::vector<Stretch> stretches_;
+  std::vector<Deferred> deferred_;
+  bool planned_ = false;
   std::vector<Step*> renewed_;
   int64_t work_ = 0;
   std::unordered_set<Storage*> kept_, edited_;
@@ -236,11 +274,14 @@ inline void refuse_reading(const char* op) {
                    "return the tensor and read it outside, or do not capture this function");
 }
 
+// Looks for the findings of deferred checks (Capture::defer) in all captures.
+void look_at_deferred();
+
 // Runs f, and again in every replay. For the little work on tensor memory that is no kernel.
 template <class F>
 void on_host(F f) {
   if (Capture* c = capturing())
-    c->run(std::make_unique<HostStep<F>>(std::move(f)), 1, false);
+    c->run(std::make_unique<HostStep<F>>(std::move(f)), {}, 1, false);
   else
     f();
 }

@@ -40,6 +40,14 @@ struct DeviceRuntime {
   int (*query_event)(void* event, bool* done);
   int (*elapsed)(void* from, void* to, float* milliseconds);
 
+  // Between the two, what goes to the stream is recorded, and not done. end_capture gives a graph to
+  // launch; with null it drops what was recorded. No other call on this thread may wait for the
+  // device or ask for its memory meanwhile.
+  int (*begin_capture)(int device, void* stream);
+  int (*end_capture)(int device, void* stream, void** graph);
+  int (*launch_graph)(int device, void* graph, void* stream);
+  int (*destroy_graph)(void* graph);
+
   int (*last_error)();  // clears it
   const char* (*message)(int code);
 };

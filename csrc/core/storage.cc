@@ -7,13 +7,12 @@
 namespace fastdl {
 
 Storage::Storage(Device device, size_t bytes)
-    : Storage(device, bytes,
-              device.is_cpu() && capturing() ? capturing()->memory().get() : nullptr) {}
+    : Storage(device, bytes, capturing() ? capturing()->memory().get() : nullptr) {}
 
 Storage::Storage(Device device, size_t bytes, CaptureMemory* memory)
     : device(device),
       bytes(bytes),
-      data(memory ? memory->take(bytes) : allocate(device, bytes)),
+      data(memory ? memory->take(device, bytes) : allocate(device, bytes)),
       readonly(false),
       memory_(memory) {
   if (!memory_) return;
@@ -24,7 +23,7 @@ Storage::Storage(Device device, size_t bytes, CaptureMemory* memory)
 Storage::~Storage() {
   if (memory_) {
     memory_->remove(this);
-    memory_->give_back(data, bytes);
+    memory_->give_back(device, data, bytes);
     Ref<CaptureMemory>::adopt(memory_);
   } else if (drop_)
     drop_(owner_);

@@ -141,6 +141,39 @@ int elapsed(void* from, void* to, float* milliseconds) {
                                       static_cast<cudaEvent_t>(to)));
 }
 
+// graphs
+
+int begin_capture(int device, void* stream) {
+  const DeviceGuard guard(device);
+  return consume(cudaStreamBeginCapture(static_cast<cudaStream_t>(stream),
+                                        cudaStreamCaptureModeThreadLocal));
+}
+
+// The recorded graph is only a plan; what is kept is what the device runs.
+int end_capture(int device, void* stream, void** graph) {
+  const DeviceGuard guard(device);
+  cudaGraph_t recorded = nullptr;
+  int code = consume(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &recorded));
+  if (!recorded) return code;
+  if (code == 0 && graph) {
+    cudaGraphExec_t made = nullptr;
+    code = consume(cudaGraphInstantiateWithFlags(&made, recorded, 0));
+    *graph = made;
+  }
+  consume(cudaGraphDestroy(recorded));
+  return code;
+}
+
+int launch_graph(int device, void* graph, void* stream) {
+  const DeviceGuard guard(device);
+  return consume(
+      cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), static_cast<cudaStream_t>(stream)));
+}
+
+int destroy_graph(void* graph) {
+  return consume(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+}
+
 int last_error() { return static_cast<int>(cudaGetLastError()); }
 
 const char* message(int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); }
@@ -185,6 +218,10 @@ const DeviceRuntime kRuntime = {device_count,
                                 synchronize_event,
                                 query_event,
                                 elapsed,
+                                begin_capture,
+                                end_capture,
+                                launch_graph,
+                                destroy_graph,
                                 last_error,
                                 message};
 

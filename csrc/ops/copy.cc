@@ -36,6 +36,8 @@ void convert_into(const Tensor& to, const Tensor& from) {
 // Bytes between devices; both contiguous, of one dtype and size. With `may_run_on` the host does
 // not wait for a copy from or to pinned memory, which must then outlive it.
 void transfer(const Tensor& to, const Tensor& from, bool may_run_on) {
+  refuse_capture("to", "copies between devices, which a replay would not do again",
+                 "make the tensors on their device outside of the captured function");
   const Tensor& host = to.device().is_cpu() ? to : from;
   may_run_on = may_run_on && is_pinned(host.storage());
   copy_bytes(to.device(), to.mutable_data(), from.device(), from.data(),

@@ -114,40 +114,70 @@ Tensor embedding_grad(const Tensor& g, const Tensor& index, const Dims& weight_s
   Tensor dw = full(weight_shape, 0, g.dtype(), g.device());
   const Tensor gs = contiguous(detach(g));
   // Again: memory shared with NumPy can change without our knowing.
-  check_index_range("embedding", index, weight_shape[0], "index");
+  // A capture's memory cannot.
+  const Capture* const capture = capturing();
+  const bool own = capture && index.storage().of_capture(capture->memory().get());
+  const Tensor is = own ? index : check_index_range("embedding", index, weight_shape[0], "index");
   launch<scatter_add_rows>("embedding", g.device(), g.dtype(), g.numel(), index.numel(),
                            weight_shape[1], weight_shape[0], gs.data(),
-                           static_cast<const int64_t*>(index.data()), dw.mutable_data());
+                           static_cast<const int64_t*>(is.data()), dw.mutable_data());
   if (Recording r{"embedding_grad", {&g}})
     r.result(dw, [index](Backward& pass) { pass.give(0, embedding(index, pass.grad())); });
   return dw;
 }
 
+// In a replay nobody reads the verdict before the indices are used.
+Tensor guarded(Capture& capture, const char* op, const Tensor& index, const Tensor& position,
+               int64_t limit, const char* what, int64_t low) {
+  const Tensor safe = empty_like(index);
+  const Tensor report = [&] {
+    const CapturePause once;
+    return full({2}, -1, DType::i64, index.device());
+  }();
+  if (index.numel() == 0) return index;
+  launch<guard_indices>(op, index.device(), DType::i64, index.numel(), index.numel(),
+                        index.as<const int64_t>(), low, limit, position.as<const int64_t>(),
+                        safe.as<int64_t>(), report.as<int64_t>());
+  capture.defer({op, guard_indices::name, index.device()}, Ref(&report.storage()),
+                [=, shown = describe(index)](int64_t at, int64_t value) {
+                  throw_out_of_range(op, what, at, value, low, limit, shown);
+                });
+  return safe;
+}
+
 }  // namespace
 
-void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
-                       int64_t low) {
+Tensor check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
+                         int64_t low) {
   Tensor position = empty({}, DType::i64, index.device());
   launch<first_out_of_range>(op, index.device(), DType::i64, index.numel(), index.numel(),
                              static_cast<const int64_t*>(index.data()), low, limit,
                              position.as<int64_t>());
-  if (!index.device().is_cpu()) {
-    const int64_t bad = *to_device(position, Device{}).as<const int64_t>();
-    if (bad < 0) return;
-    const Tensor value = index.view({}, {}, index.offset() + bad);
-    throw_out_of_range(op, what, bad, *to_device(value, Device{}).as<const int64_t>(), low, limit,
-                       describe(index));
+  if (index.device().is_cpu()) {
+    on_host([=, at = position.as<const int64_t>(), values = index.as<const int64_t>(),
+             shape = index.shape()] {
+      if (*at >= 0)
+        throw_out_of_range(op, what, *at, values[*at], low, limit,
+                           name_of(DType::i64) + str(shape));
+    });
+    return index;
   }
-  on_host([=, at = position.as<const int64_t>(), values = index.as<const int64_t>(),
-           shape = index.shape()] {
-    if (*at >= 0)
-      throw_out_of_range(op, what, *at, values[*at], low, limit, name_of(DType::i64) + str(shape));
-  });
+  {
+    const CapturePause now;
+    const int64_t bad = *to_device(position, Device{}).as<const int64_t>();
+    if (bad >= 0) {
+      const Tensor value = index.view({}, {}, index.offset() + bad);
+      throw_out_of_range(op, what, bad, *to_device(value, Device{}).as<const int64_t>(), low, limit,
+                         describe(index));
+    }
+  }
+  Capture* const c = capturing();
+  return c ? guarded(*c, op, index, position, limit, what, low) : index;
 }
 
 Tensor embedding(const Tensor& index, const Tensor& weight) {
-  const Tensor is = contiguous(index), ws = contiguous(detach(weight));
-  check_index_range("embedding", is, weight.size(0), "index");
+  const Tensor is = check_index_range("embedding", contiguous(index), weight.size(0), "index");
+  const Tensor ws = contiguous(detach(weight));
   Dims shape = index.shape();
   shape.push(weight.size(1));
   Tensor y = empty(shape, weight.dtype(), weight.device());
@@ -165,8 +195,8 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   if (const Dims reach = reach_of("gather", x, d, index); reach != x.shape())
     return gather(narrowed(x, reach), d, index);
   const Lanes l = lanes_of(x, d);
-  const Tensor xs = contiguous(detach(x)), is = contiguous(index);
-  check_index_range("gather", is, x.size(d), "index");
+  const Tensor xs = contiguous(detach(x));
+  const Tensor is = check_index_range("gather", contiguous(index), x.size(d), "index");
   Tensor y = empty(index.shape(), x.dtype(), x.device());
   launch<gather_forward>("gather", x.device(), x.dtype(), y.numel(), l.outer, x.size(d),
                          index.size(d), l.inner, xs.data(), static_cast<const int64_t*>(is.data()),
@@ -200,8 +230,8 @@ Tensor scatter_reduce(const char* op, Reduce reduce, const Tensor& x, int64_t di
     const Tensor start = where(count_of(d, index, x.shape()) == 0, x, identity_of(reduce, x));
     return scatter_reduce(op, reduce, start, d, index, src, true);
   }
-  const Tensor ss = contiguous(detach(src)), is = contiguous(index);
-  check_index_range(op, is, x.size(d), "index");
+  const Tensor ss = contiguous(detach(src));
+  const Tensor is = check_index_range(op, contiguous(index), x.size(d), "index");
   Tensor y = clone(detach(x));
   const Lanes l = lanes_of(x, d);
   launch<scatter_reduce_forward>(op, x.device(), x.dtype(), src.numel(), reduce, l.outer, x.size(d),

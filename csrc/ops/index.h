@@ -11,6 +11,11 @@ namespace fastdl {
 // a kernel reads and writes: how ops refuse bad indices before a kernel would follow them.
 FASTDL_KERNEL(first_out_of_range, int64_t n, const int64_t* index, int64_t low, int64_t limit,
               int64_t* position);
+// For indices whose check nobody waits for: safe[i] = index[i], or `low` where that is outside
+// [low, limit). `report` becomes [position, index[position]] where the position is not negative, and
+// stays what it is else. On a GPU.
+FASTDL_KERNEL(guard_indices, int64_t n, const int64_t* index, int64_t low, int64_t limit,
+              const int64_t* position, int64_t* safe, int64_t* report);
 // y[i, :] = x[index[i], :], rows of `width` elements. All dtypes.
 FASTDL_KERNEL(gather_rows, int64_t count, int64_t width, const void* x, const int64_t* index,
               void* y);
@@ -26,8 +31,10 @@ FASTDL_KERNEL(gather_forward, int64_t outer, int64_t n, int64_t m, int64_t inner
 FASTDL_KERNEL(scatter_reduce_forward, Reduce op, int64_t outer, int64_t n, int64_t m, int64_t inner,
               const void* x, const int64_t* index, void* y);
 
-// Throws IndexRangeError unless all of the contiguous `index` are in [low, limit).
-void check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
+// Throws IndexRangeError unless all of the contiguous `index` are in [low, limit). Returns the indices
+// to use: `index`, or in a captured step on a GPU, which does not wait for the verdict, a copy in
+// which all are in range.
+[[nodiscard]] Tensor check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
                        int64_t low = 0);
 Tensor embedding(const Tensor& index, const Tensor& weight);
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);

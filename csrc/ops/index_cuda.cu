@@ -54,6 +54,17 @@ struct FirstOutOfRange {
   static __device__ Acc shuffle(Acc first, int mask) { return shuffle_xor(first, mask); }
 };
 
+__global__ void __launch_bounds__(kBlock)
+    guard_kernel(int64_t n, const int64_t* index, int64_t low, uint64_t width,
+                 const int64_t* position, int64_t* safe, int64_t* report) {
+  const int64_t threads = static_cast<int64_t>(gridDim.x) * kBlock, first = *position;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < n; i += threads) {
+    const int64_t value = index[i];
+    safe[i] = static_cast<uint64_t>(value) - static_cast<uint64_t>(low) < width ? value : low;
+    if (i == first) report[0] = i, report[1] = value;
+  }
+}
+
 // Rows of `groups` times V neighbours. Block of (threads along a row, rows).
 template <int V, class T>
 __global__ void __launch_bounds__(kBlock)
@@ -202,6 +213,12 @@ void first_out_of_range_launch(const Context& context, int64_t n, const int64_t*
   reduce(context, kept, reduced, bad, index, position);
 }
 
+void guard_indices_launch(const Context& context, int64_t n, const int64_t* index, int64_t low,
+                          int64_t limit, const int64_t* position, int64_t* safe, int64_t* report) {
+  launch(context, guard_kernel, loop_grid(n), dim3(kBlock), n, index, low,
+         static_cast<uint64_t>(limit) - static_cast<uint64_t>(low), position, safe, report);
+}
+
 // Moves bytes: one instance for every dtype of a size, and one for rows of whole 16-byte groups.
 template <class T>
 void gather_rows_launch(const Context& context, int64_t count, int64_t width, const void* x,
@@ -309,6 +326,7 @@ void scatter_reduce_launch(const Context& context, Reduce op, int64_t outer, int
 
 void register_index(Registry& registry) {
   registry.add<first_out_of_range>(DType::i64, first_out_of_range_launch);
+  registry.add<guard_indices>(DType::i64, guard_indices_launch);
   for_types<Half, BFloat16, float, double, int32_t, int64_t, uint8_t, bool>([&](auto tag) {
     using T = typename decltype(tag)::type;
     registry.add<gather_rows>(dtype_of<T>::value, gather_rows_launch<Bytes<T>>);

@@ -22,8 +22,14 @@ Tensor reduced(const Tensor& losses, const std::string& reduction) {
 Tensor counted(const Tensor& target, int64_t ignored) { return target != ignored; }
 Tensor checked_classes(const Tensor& target, const Tensor& counts, int64_t classes) {
   const Tensor safe = contiguous(select(counts, target, scalar_like(0, target)));
-  check_index_range("cross_entropy", safe, classes, "class index");
-  return safe;
+  return check_index_range("cross_entropy", safe, classes, "class index");
+}
+
+// The target that the kernels read, where what is ignored keeps its number. In a captured step on a
+// GPU nobody has looked at it, but `safe` is in range.
+Tensor in_range(const Tensor& target, const Tensor& safe, const Tensor& counts, int64_t ignored) {
+  if (target.device().is_cpu() || !capturing()) return target;
+  return select(counts, safe, scalar_like(static_cast<double>(ignored), target));
 }
 
 // -log softmax(x)[target] times the target's weight, and that weight; composed.
@@ -55,9 +61,12 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& target, int64_t ignored
     r.result(losses, [x = Saved(x), t = Saved(target), lse, ignored](Backward& pass) {
       const Tensor xs = x.get(pass), target = t.get(pass);
       const int64_t rows = xs.size(0), classes = xs.size(1);
-      // Again: memory shared with NumPy can change without our knowing.
       const Tensor counts = counted(target, ignored);
-      const Tensor safe = checked_classes(target, counts, classes);
+      // Again: memory shared with NumPy can change without our knowing. A capture's cannot.
+      const Capture* const capture = capturing();
+      const bool own = capture && target.storage().of_capture(capture->memory().get());
+      const Tensor safe =
+          own && !grad_enabled() ? Tensor() : checked_classes(target, counts, classes);
       if (grad_enabled()) {
         const auto composed = [&](const std::vector<Tensor>& in) -> std::vector<Tensor> {
           return {picked(log_softmax(in[0], 1), safe, counts, {}, 0).loss};
@@ -112,7 +121,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   Picked out;
   const bool wide = x.dtype() == DType::f32 || x.dtype() == DType::f64;
   if (wide && !weight.defined() && o.smoothing == 0)
-    out = {cross_entropy_rows(rows, flat_target, o.ignored), cast(counts, x.dtype())};
+    out = {cross_entropy_rows(rows, in_range(flat_target, safe, counts, o.ignored), o.ignored),
+           cast(counts, x.dtype())};
   else
     out = picked(log_softmax(rows, 1), safe, counts, weight, o.smoothing);
   if (o.reduction == "none") return reshape(out.loss, target.shape());

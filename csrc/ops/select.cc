@@ -33,7 +33,8 @@ Rows rows_of(const char* op, const Tensor& x, const Selection& s) {
     check_same_device(op, {{"input", x}, {"index", part.index}});  // x[...] has no door
     indices.push_back(contiguous(cast(detach(part.index), DType::i64)));
     if (!part.checked)
-      check_index_range(op, indices.back(), part.size, "index", part.negative ? -part.size : 0);
+      indices.back() =
+          check_index_range(op, indices.back(), part.size, "index", part.negative ? -part.size : 0);
     out.shape = broadcast_shapes(op, out.shape, part.index.shape());
   }
   out.row = full(out.shape, 0, DType::i64, x.device());
@@ -398,8 +399,7 @@ Tensor put_(const char* op, const Tensor& x, const Tensor& index, const Tensor& 
 
 Tensor put_add(const char* op, const Tensor& x, const Tensor& index, const Tensor& source) {
   const int64_t size = x.numel();
-  const Tensor at = contiguous(reshape(index, {-1}));
-  check_index_range(op, at, size, "index", -size);
+  const Tensor at = check_index_range(op, contiguous(reshape(index, {-1})), size, "index", -size);
   const Tensor from_start = where(at < 0, at + static_cast<double>(size), at);
   const Tensor added = reshape(shaped_as(op, source, index), {-1});
   return reshape(scatter_reduce(op, Reduce::sum, reshape(x, {-1}), 0, from_start, added, true),
@@ -458,9 +458,9 @@ Tensor one_hot(const Tensor& index, int64_t num_classes) {
     num_classes = std::max<int64_t>(*top.as<const int64_t>(), 0);
     if (num_classes < INT64_MAX) ++num_classes;
   }
-  check_index_range("one_hot", contiguous(index), num_classes, "class");
+  const Tensor is = check_index_range("one_hot", contiguous(index), num_classes, "class");
   const Tensor classes = arange(0, static_cast<double>(num_classes), 1, DType::i64, index.device());
-  return cast(eq(unsqueeze(index, -1), classes), DType::i64);
+  return cast(eq(unsqueeze(is, -1), classes), DType::i64);
 }
 
 Tensor scatter_(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {

@@ -60,9 +60,9 @@ Tensor run(const char* op, const Tensor& from, const Tensor& index, const Dims& 
   constexpr bool forward = std::is_same_v<K, unpool_forward>;
   const int64_t count = forward ? inputs : outputs, cells = forward ? outputs : inputs;
   // Also before the gradient: memory shared with NumPy can change without our knowing.
-  check_index_range(op, index, cells, "index");
+  const Tensor cell = check_index_range(op, index, cells, "index");
   launch<K>(op, from.device(), from.dtype(), from.numel() + to.numel(), planes, count, cells,
-            source.data(), index.as<const int64_t>(), to.mutable_data());
+            source.data(), cell.as<const int64_t>(), to.mutable_data());
   if (Recording r{op, {&from}})
     r.result(to, [op, saved = Saved(index), shape = from.shape(), pooled](Backward& pass) {
       pass.give(0, run<typename Other<K>::type>(op, pass.grad(), saved.get(pass), shape, pooled));

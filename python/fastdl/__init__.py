@@ -71,6 +71,7 @@ from fastdl._core import (
     zeros_like,
 )
 from fastdl._lazy import attach
+from fastdl.autocast import autocast
 from fastdl.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from fastdl.capture import capture
 from fastdl.errors import Error
@@ -125,6 +126,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "arange",
+    "autocast",
     "autograd",
     "bernoulli",
     "bfloat16",

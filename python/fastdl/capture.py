@@ -19,7 +19,7 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> CapturedFun
 
     The first call with inputs of certain shapes and dtypes runs `function`, the second runs and
     records it, and from the third on the recorded kernels run on copies of the inputs. Other
-    shapes, dtypes, another mode of gradients, or another `function.training` run `function`
+    shapes, dtypes, modes of gradients or autocast, or another `function.training` run `function`
     itself; if they come twice in a row, they are recorded instead.
 
     What is recorded is what the ops do to tensors, so `function` should depend on nothing else:
@@ -28,7 +28,8 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> CapturedFun
     `fastdl.optim` read their learning rate anew.
 
     Args:
-        function: takes and returns tensors on the CPU, also in tuples, lists and dicts.
+        function: takes tensors and returns them, also in tuples, lists and dicts. On a GPU its
+            kernels are started together, as CUDA graphs.
         strict: raise CaptureError where `function` cannot be captured; else run it eagerly for
             ever. Default: True.
 
@@ -37,7 +38,10 @@ def capture(function: Callable[..., Any], *, strict: bool = True) -> CapturedFun
         overwrites them: clone what should stay.
 
     Raises:
-        CaptureError: while being recorded the function reads values of a tensor, or uses a GPU.
+        CaptureError: while being recorded the function reads values of a tensor, copies between
+            devices, or changes the stream.
+        IndexRangeError: on a GPU, of an earlier call that was answered by the recording; see
+            docs/capture.md.
 
     Example::
 
@@ -124,6 +128,7 @@ class CapturedFunction:
         return (
             [(given.shape, given.dtype, given.device) for given in inputs],
             _core.is_grad_enabled(),
+            _core._autocast_state(),
             getattr(self.function, "training", None),
         )
 

@@ -56,6 +56,15 @@ const char* cudaGetErrorString(cudaError_t code) {
     case cudaErrorNoDevice: return "no CUDA-capable device is detected";
     case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient";
     case cudaErrorNotSupported: return "operation not supported";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+    case cudaErrorStreamCaptureUnmatched: return "the stream is not capturing";
+    case cudaErrorStreamCaptureIsolation:
+      return "dependency created on uncaptured work in another stream";
+    case cudaErrorStreamCaptureWrongThread:
+      return "attempt to terminate a thread-local capture sequence from another thread";
     case cudaErrorInvalidConfiguration:
     case cudaErrorLaunchFailure: return simt::last_fault();
   }
@@ -114,10 +123,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int device) {
 // ---- memory
 
 cudaError_t cudaMalloc(void** p, size_t bytes) {
+  if (const cudaError_t code = simt::refuse_while_recording()) return code;
   std::lock_guard lock(mutex);
   return note(static_cast<cudaError_t>(simt::device_allocate(current_device, bytes, p)));
 }
 cudaError_t cudaFree(void* p) {
+  if (const cudaError_t code = simt::refuse_while_recording()) return code;
   if (p && simt::device_of(p) >= 0) simt::finish_device(simt::device_of(p));
   std::lock_guard lock(mutex);
   return note(!p || simt::device_release(p) ? cudaSuccess : cudaErrorInvalidValue);
@@ -128,6 +139,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
+  if (const cudaError_t code = simt::refuse_while_recording()) return code;
   std::lock_guard lock(mutex);
   *p = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (!*p) return note(cudaErrorMemoryAllocation);
@@ -136,6 +148,7 @@ cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
 }
 cudaError_t cudaMallocHost(void** p, size_t bytes) { return cudaHostAlloc(p, bytes, 0); }
 cudaError_t cudaFreeHost(void* p) {
+  if (const cudaError_t code = simt::refuse_while_recording()) return code;
   for (int device = 0; device < simt::device_count(); ++device) simt::finish_device(device);
   std::lock_guard lock(mutex);
   if (p && !pinned.erase(static_cast<char*>(p))) return note(cudaErrorInvalidValue);
@@ -184,7 +197,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   const bool says_from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   if (kind != cudaMemcpyDefault && (says_to != to_device || says_from != from_device))
     return note(cudaErrorInvalidValue);
-  if (!from_device && !is_pinned(from)) {
+  // A graph keeps addresses, and reads all memory when it runs.
+  const bool recorded = simt::is_recorded(stream);
+  if (!from_device && !is_pinned(from) && !recorded) {
     const char* bytes_of = static_cast<const char*>(from);
     std::vector<char> staged(bytes_of, bytes_of + bytes);
     return simt::enqueue(stream, current_device, [to, staged = std::move(staged)] {
@@ -193,10 +208,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   }
   const cudaError_t code = simt::enqueue(stream, current_device,
                                          [to, from, bytes] { return copy_now(to, from, bytes); });
-  const bool waits = !to_device && !is_pinned(to);
+  const bool waits = !to_device && !is_pinned(to) && !recorded;
   return waits && code == cudaSuccess ? note(simt::finish(stream, current_device)) : code;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  if (const cudaError_t code = simt::refuse_while_recording()) return code;
   const cudaError_t code = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
   return code == cudaSuccess ? note(simt::finish(nullptr, current_device)) : code;
 }

@@ -23,7 +23,8 @@ NEVER = -1e30
 
 
 @composed(
-    "log_probs: real [T, classes] or [T, N, classes]; target_lengths, input_lengths: 0..; "
+    "autocast: full; log_probs: real [T, classes] or [T, N, classes]; "
+    "target_lengths, input_lengths: 0..; "
     "targets: index [...]; blank: 0..; reduction: one of none mean sum"
 )
 def ctc_loss(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
 
-@composed("input: floating; p: 0..; dim: dim of input; eps: 0..")
+@composed("autocast: full; input: floating; p: 0..; dim: dim of input; eps: 0..")
 def normalize(
     input: ArrayLike, p: float = 2.0, dim: int | Sequence[int] = 1, eps: float = 1e-12
 ) -> Tensor:
@@ -26,7 +26,7 @@ def normalize(
     return _core.div(input, _core.clamp(length, min=eps))
 
 
-@composed("x1: floating; x2: like x1; dim: dim of x1; eps: 0..")
+@composed("autocast: full; x1: floating; x2: like x1; dim: dim of x1; eps: 0..")
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors: x1 . x2 / (max(|x1|, eps) max(|x2|, eps)).
 
@@ -38,7 +38,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     return _core.sum(first / lengths[0] * (second / lengths[1]), along)
 
 
-@composed("x1: floating; x2: like x1; p: 0..; eps: 0..")
+@composed("autocast: full; x1: floating; x2: like x1; p: 0..; eps: 0..")
 def pairwise_distance(
     x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:

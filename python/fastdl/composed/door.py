@@ -26,8 +26,10 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @composed("input: floating [...S]; target: like input [...S]; delta: above 0")
         def huber_loss(input: ArrayLike, target: ArrayLike, delta: float = 1.0) -> Tensor:
 
-    `asks` is in the language of docs/door.md. Parameters annotated ``ArrayLike`` first are tensors,
-    whatever kind of array was passed; a call with a symbolic tensor is recorded as one node.
+    `asks` is in the language of docs/door.md, with the precision under autocast, if the ops
+    inside do not say enough (docs/autocast.md). Parameters annotated ``ArrayLike`` first are
+    tensors, whatever kind of array was passed; a call with a symbolic tensor is recorded as one
+    node.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,7 +53,7 @@ def composed(asks: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             args, kwargs = entered
             return function(*args, **kwargs)
 
-        COMPOSED[function.__name__] = (checked, asks)
+        COMPOSED[function.__name__] = (checked, door.asks)
         return checked
 
     return decorate

@@ -28,7 +28,7 @@ __all__ = [
     "soft_margin_loss",
 ]
 
-REDUCTION = "reduction: one of none mean sum"
+REDUCTION = "reduction: one of none mean sum; autocast: full"
 PAIR = "input: floating [...S]; target: like input [...S]; " + REDUCTION
 CLASSES = (
     "input: floating [classes] or [N, classes, ...S]; "

@@ -47,7 +47,7 @@ def joined(outputs: list[Tensor], like: Tensor, state: Tensor) -> Tensor:
 
 
 @composed(
-    "input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
+    "autocast: low; input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
     + weights(1)
     + "; nonlinearity: one of tanh relu"
 )
@@ -74,7 +74,10 @@ def rnn(
     return joined(outputs, h, h), h
 
 
-@composed("input: floating [T, N, input_size]; h0: like input [N, hidden_size]; " + weights(3))
+@composed(
+    "autocast: low; input: floating [T, N, input_size]; h0: like input [N, hidden_size]; "
+    + weights(3)
+)
 def gru_reset_before(
     input: ArrayLike,
     h0: ArrayLike,
@@ -112,7 +115,7 @@ def gru_reset_before(
 
 
 @composed(
-    "input: floating [T, N, input_size]; h0, c0: like input [N, hidden_size]; "
+    "autocast: low; input: floating [T, N, input_size]; h0, c0: like input [N, hidden_size]; "
     + weights(4)
     + "; weight_peephole: like input [3, hidden_size]"
 )

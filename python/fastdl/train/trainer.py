@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fastdl import _core
 from fastdl._core import Tensor
+from fastdl.autocast import autocast
 from fastdl.autograd import no_grad
 from fastdl.capture import capture
 from fastdl.errors import ArgumentError
@@ -19,9 +21,13 @@ from fastdl.nn.module import Module
 from fastdl.optim.lr_scheduler import LRScheduler
 from fastdl.optim.optimizer import Optimizer
 from fastdl.progress import Progress
+from fastdl.train.grad_scaler import GradScaler
 from fastdl.train.metrics import METRICS, Metric, RunningMeans
 
 __all__ = ["Trainer"]
+
+# Where a step keeps what its scaler asks for, besides the figures.
+_VERDICT = " verdict"
 
 Record = dict[str, float]
 Callback = Callable[["Trainer", Record], object]
@@ -40,17 +46,24 @@ class Trainer:
         device: where batches go. Default: they stay where the loader put them.
         callbacks: each called after every epoch as ``callback(trainer, record)``.
         progress: whether to show a bar (on a terminal) or lines (elsewhere). Default: True.
-        compile: run the training step from C++, with the same results (see `fastdl.capture`).
-            It is recorded anew in every epoch. Where that cannot be, as on a GPU, with hooks, or
-            where the model reads values of a tensor, nothing changes. What cannot be noticed is
-            Python code of the model or loss that does something else from step to step, as
-            stochastic depth does: leave it False then. Default: False.
+        compile: run the training step from C++, with the same results (see `fastdl.capture`), on
+            a GPU as CUDA graphs. It is recorded anew in every epoch. Where that cannot be, as with
+            hooks, where the model reads values of a tensor, or where shapes keep changing, nothing
+            changes. What cannot be noticed is Python code of the model or loss that does something
+            else from step to step: pass False then. Default: "auto", for models on a GPU, where
+            starting kernels one by one is most of the time of a small model's step.
+        precision: "float32"; or "bfloat16" or "float16", in which forward passes run under
+            `fastdl.autocast`, training in float16 with a `GradScaler`. Default: "float32".
 
     A batch is a tuple whose last element is the target and whose others are the model's inputs.
 
     Attributes:
         history: one record per epoch: epoch, loss, the metrics, the same with ``val_`` before
             them, lr (the rate after the epoch), seconds, samples_per_second.
+        scaler: the `GradScaler` of precision "float16"; else None.
+
+    Raises:
+        ArgumentError: an unknown metric or precision.
     """
 
     def __init__(
@@ -64,8 +77,15 @@ class Trainer:
         device: Any = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
-        compile: bool = False,
+        compile: bool | Literal["auto"] = "auto",
+        precision: str = "float32",
     ) -> None:
+        if precision not in ("float32", "bfloat16", "float16"):
+            raise ArgumentError(
+                "Trainer",
+                f"precision is {precision!r}",
+                remedy="use 'float32', 'bfloat16' or 'float16'",
+            )
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -75,6 +95,8 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.progress = progress
         self.compile = compile
+        self.precision = precision
+        self.scaler = GradScaler() if precision == "float16" else None
         self.history: list[Record] = []
 
     def fit(
@@ -117,7 +139,7 @@ class Trainer:
     def _train_epoch(self, loader: Any, progress: Progress) -> Record:
         self.model.train()
         means = RunningMeans()
-        step = self._recorded_step() if self.compile else self._step
+        step = self._make_step()
         start = time.perf_counter()
         for number, batch in enumerate(loader, 1):
             placed = self._place(batch)
@@ -139,25 +161,51 @@ class Trainer:
             "samples_per_second": means.count / seconds if seconds else float("nan"),
         }
 
-    def _step(self, *batch: Tensor) -> dict[str, Tensor]:
-        *inputs, target = batch
-        output = self.model(*inputs)
-        loss = self.loss(output, target)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return self._figures(loss, output, target)
+    def _in_precision(self) -> contextlib.AbstractContextManager[object]:
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return autocast(self.precision)
 
-    def _recorded_step(self) -> Callable[..., dict[str, Tensor]]:
-        if any(module._hooks is not None for module in self.model.modules()):
-            return self._step
-        recorded = capture(self._step, strict=False)
+    def _step(self, *batch: Tensor) -> dict[str, Tensor]:
+        """What of a step is work of tensors alone; the figures, and with a scaler its verdict."""
+        *inputs, target = batch
+        with self._in_precision():
+            output = self.model(*inputs)
+            loss = self.loss(output, target)
+        self.optimizer.zero_grad()
+        if self.scaler is None:
+            loss.backward()
+            self.optimizer.step()
+            return self._figures(loss, output, target)
+        self.scaler.scale(loss).backward()
+        verdict = self.scaler._unscaled(self.optimizer)
+        return {**self._figures(loss, output, target), _VERDICT: verdict}
+
+    def _make_step(self) -> Callable[..., dict[str, Tensor]]:
+        work: Callable[..., dict[str, Tensor]] = self._step
+        recorded = self._wants_recording()
+        if recorded:
+            work = capture(work, strict=False)
 
         def step(*batch: Tensor) -> dict[str, Tensor]:
+            figures = dict(work(*batch))
+            if self.scaler is not None:
+                self.scaler._found[id(self.optimizer)] = figures.pop(_VERDICT)
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+            if not recorded:
+                return figures
             # The next step overwrites the figures, which wait until somebody asks for them.
-            return {name: value.clone() for name, value in recorded(*batch).items()}
+            return {name: value.clone() for name, value in figures.items()}
 
         return step
+
+    def _wants_recording(self) -> bool:
+        if any(module._hooks is not None for module in self.model.modules()):
+            return False
+        if self.compile == "auto":
+            return any(not _is_on_cpu(parameter) for parameter in self.model.parameters())
+        return self.compile
 
     def evaluate(self, loader: Any) -> Record:
         """Loss and metrics over a loader, in inference mode."""
@@ -166,8 +214,10 @@ class Trainer:
         with no_grad():
             for batch in loader:
                 *inputs, target = self._place(batch)
-                output = self.model(*inputs)
-                figures = self._figures(self.loss(output, target), output, target)
+                with self._in_precision():
+                    output = self.model(*inputs)
+                    loss = self.loss(output, target)
+                figures = self._figures(loss, output, target)
                 means.add(len(target), figures)
         return means.means()
 
@@ -178,7 +228,9 @@ class Trainer:
         with no_grad():
             for batch in loader:
                 *inputs, _ = self._place(batch)
-                outputs.append(self.model(*inputs).cpu().numpy())
+                with self._in_precision():
+                    output = self.model(*inputs)
+                outputs.append(_wide(output).cpu().numpy())
         if not outputs:
             raise ArgumentError("predict", "the loader has no batches")
         return np.concatenate(outputs)
@@ -194,6 +246,7 @@ class Trainer:
                 "loader": loader.state_dict() if hasattr(loader, "state_dict") else None,
                 "generator": _core.default_generator.get_state(),
                 "history": self.history,
+                "scaler": self.scaler.state_dict() if self.scaler else None,
             },
         )
 
@@ -211,6 +264,8 @@ class Trainer:
             self.scheduler.load_state_dict(state["scheduler"])
         if loader is not None and state["loader"] is not None:
             loader.load_state_dict(state["loader"])
+        if self.scaler is not None and state.get("scaler"):
+            self.scaler.load_state_dict(state["scaler"])
         _core.default_generator.set_state(state["generator"])
         self.history = state["history"]
 
@@ -220,10 +275,19 @@ class Trainer:
         return [tensor.to(self.device) for tensor in batch]
 
     def _figures(self, loss: Tensor, output: Tensor, target: Tensor) -> dict[str, Tensor]:
-        scores = output.detach()
+        scores = _wide(output.detach())
         with no_grad():
             measured = {name: metric(scores, target) for name, metric in self.metrics.items()}
         return {"loss": loss.detach(), **measured}
+
+
+def _is_on_cpu(tensor: Tensor) -> bool:
+    return str(tensor.device) == "cpu"
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In float32 where it was in 16 bits."""
+    return tensor.to(_core.float32) if tensor.dtype.itemsize == 2 else tensor
 
 
 def _resolve_metrics(metrics: Sequence[str] | Mapping[str, Metric]) -> dict[str, Metric]:
