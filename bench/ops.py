@@ -105,10 +105,13 @@ def _normal(array: Any, values: Array) -> Array:
 
 
 def _same_share(ours: Any, theirs: Any) -> None:
-    """Dropout: what stays differs, but not how much, nor what is done to it."""
+    """Dropout: what stays differs, but not how much, nor what is done to it.
+
+    Of at least 9,000 draws: two shares then differ by .007 (one sigma), which 0.05 is seven of.
+    """
     shares = [float((result.detach().numpy() != 0).mean()) for result in (ours, theirs)]
     assert ours.shape == tuple(theirs.shape)
-    assert ours.numel() < 1000 or abs(shares[0] - shares[1]) < 0.02, f"shares kept: {shares}"
+    assert ours.numel() < 1000 or abs(shares[0] - shares[1]) < 0.05, f"shares kept: {shares}"
 
 
 def _same_spread(ours: Any, theirs: Any) -> None:

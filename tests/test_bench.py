@@ -219,15 +219,34 @@ def test_gpu_ratios_are_those_of_the_fastest_way_and_floors_those_of_the_fastest
     assert gpu_report.bandwidth([row(), COPY]) == 8e12
     assert gpu_report.bandwidth([row(bytes=1.0)]) is None
     conv = row(ours=2e-3, references={"NCHW": 4e-3, "channels-last": 3e-3}, flops=4e9)
-    assert gpu_report.cells(conv, 8e12)[2:] == ["2", "3 (channels-last)", "1.50", "2 TFLOP/s", ""]
+    assert gpu_report.cells(conv, 8e12)[2:] == [
+        "2",
+        "3 (channels-last)",
+        "1.50",
+        "2 TFLOP/s",
+        "",
+        "",
+    ]
     add = row(bytes=8e9)
-    assert gpu_report.cells(add, 8e12)[2:] == ["2", "1", "0.50", "4000 GB/s", "50 %"]
-    assert gpu_report.cells(add, None)[-1] == ""
+    assert gpu_report.cells(add, 8e12)[2:] == ["2", "1", "0.50", "4000 GB/s", "50 %", ""]
+    assert gpu_report.cells(add, None)[-2] == ""
 
 
 def test_gpu_rows_without_figures_say_why():
     absent = gpu_report.cells(row(status="no kernel"), 8e12)
-    assert absent == ["gemm: matmul float32", "64", "no kernel", "", "", "", ""]
+    assert absent == ["gemm: matmul float32", "64", "no kernel", "", "", "", "", ""]
+
+
+def test_gpu_requirements_are_of_ratio_or_of_the_share_of_a_copy():
+    slow = row("conv2d", "3x3 bfloat16, dgrad")
+    assert gpu_report.missed(slow, 8e12) == "ratio 0.50, required 1"
+    assert gpu_report.cells(slow, 8e12)[-1] == "1 MISSED"
+    assert gpu_report.missed(slow | {"fastdl": {"median": 1e-3}}, 8e12) == ""
+    softmax = row("softmax", "softmax", bytes=8e9)
+    assert gpu_report.missed(softmax, 8e12) == "0.50 of a copy, required 0.9"
+    assert gpu_report.missed(softmax, None) == ""  # no copy was measured
+    assert gpu_report.missed(row("optimiser", "Adam", "failed"), 8e12) == "failed"
+    assert gpu_report.missed(row("copy", "clone"), 8e12) == ""  # nothing is required of it
 
 
 def test_gpu_report(tmp_path):
@@ -237,6 +256,11 @@ def test_gpu_report(tmp_path):
     assert summary[0].split() == ["tests", "failed", "2", "s", "1", "failed"]
     assert "2 timed, geometric mean  0.50, lowest  0.50 (matmul float32 64)" in summary[2]
     assert summary[3].split()[1:] == ["0", "timed,", "1", "no", "kernel"]
+    assert not any("MISSED" in line for line in summary)
+    norm = row("batch norm", "training", ours=1.0, bytes=4e12)
+    assert (
+        gpu_report.summary(stages, [COPY, norm]).splitlines()[-1].startswith("MISSED: batch norm")
+    )
     text = gpu_report.markdown({"gpu": "none", "versions": {"torch": "2"}}, stages, rows)
     assert "* versions: torch 2" in text
     table = [line for line in text.splitlines() if line.startswith("| ")]

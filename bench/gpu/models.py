@@ -1,4 +1,4 @@
-"""GPU cases of whole steps: optimisers, a layer of LSTM, and the training of LeNet-5."""
+"""GPU cases of whole steps: optimisers, recurrent layers, and the training of LeNet-5."""
 
 from __future__ import annotations
 
@@ -22,21 +22,28 @@ TOLERANCE = 1e-4
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Optimisers over 160 tensors, LSTM for inference and training, LeNet-5's step."""
+    """Optimisers over 160 tensors, recurrent layers in inference and training, LeNet-5's step."""
     shapes = [(16, 8), (16,)] if quick else 40 * [(768, 768)] + 120 * [(768,)]
     numbers = sum(torch.Size(shape).numel() for shape in shapes)
     size = f"{len(shapes)} tensors, {numbers / 1e6:.1f} M"
     for name, options, tensors in (("SGD", {"momentum": 0.9}, 5), ("Adam", {}, 7)):
         make = partial(_optimizer, name, options, shapes)
         yield Case("optimiser", name, size, make, bytes=4.0 * tensors * numbers)
-    for steps, batch, units in ((3, 2, 8),) if quick else ((100, 64, 512), (50, 32, 256)):
-        size = f"T={steps} N={batch} H={units}"
-        flops = 2.0 * steps * batch * 8 * units * units
-        for name, training, factor in (("inference", False, 1), ("training", True, 3)):
-            make = partial(_lstm, steps, batch, units, training)
-            yield Case("LSTM", name, size, make, flops=factor * flops)
+    yield from _recurrent_cases(quick)
     batch = 1 if quick else 64
     yield Case("LeNet-5", "training step", f"batch {batch}", partial(_lenet, batch))
+
+
+def _recurrent_cases(quick: bool) -> Iterator[Case]:
+    shapes = [(1024, 16, 768, "float16"), (1024, 16, 768, "float32")]
+    shapes += [(100, 64, 512, "float32"), (50, 32, 256, "float32")]
+    for steps, batch, units, dtype in [(4, 2, 8, d) for *_, d in shapes[:2]] if quick else shapes:
+        size = f"{dtype} T={steps} N={batch} H={units}"
+        for kind, gates in (("LSTM", 4), ("GRU", 3)):
+            flops = 2.0 * steps * batch * 2 * gates * units * units
+            for name, training, factor in (("inference", False, 1), ("training", True, 3)):
+                make = partial(_recurrent, kind, dtype, steps, batch, units, training)
+                yield Case(kind, name, size, make, flops=factor * flops)
 
 
 def _optimizer(name: str, options: dict[str, float], shapes: list[tuple[int, ...]]) -> Sides:
@@ -78,14 +85,16 @@ def _load(model: Any, reference: torch.nn.Module) -> Any:
     return model.to("cuda")
 
 
-def _lstm(steps: int, batch: int, units: int, training: bool) -> Sides:
+def _recurrent(kind: str, dtype: str, steps: int, batch: int, units: int, training: bool) -> Sides:
     torch.manual_seed(0)
-    reference = torch.nn.LSTM(units, units).to(DEVICE)
-    ours = _load(nn.LSTM(units, units), reference)
-    exact = torch.nn.LSTM(units, units).to(DEVICE)
+    make = getattr(torch.nn, kind)
+    reference = make(units, units).to(DEVICE, getattr(torch, dtype))
+    ours = _load(getattr(nn, kind)(units, units).to(dtype), reference)
+    exact = make(units, units).to(DEVICE).double()
     exact.load_state_dict(reference.state_dict())
-    exact.double()
-    x, g = normal(steps, batch, units), normal(steps, batch, units, seed=1)
+    x = normal(steps, batch, units, dtype=dtype)
+    g = normal(steps, batch, units, dtype=dtype, seed=1)
+    tolerance = TOLERANCE if dtype == "float32" else 1e-2
 
     def call(library: Any, model: Any, x: Any, g: Any) -> Callable[[], Any]:
         parameters = list(model.parameters())
@@ -112,8 +121,8 @@ def _lstm(steps: int, batch: int, units: int, training: bool) -> Sides:
     def check() -> dict[str, float]:
         right = exact_call()
         return {
-            "fastdl": agree(ours_call(), right, "fastdl", TOLERANCE),
-            "PyTorch": agree(reference_call(), right, "PyTorch", TOLERANCE),
+            "fastdl": agree(ours_call(), right, "fastdl", tolerance),
+            "PyTorch": agree(reference_call(), right, "PyTorch", tolerance),
         }
 
     return Sides(ours_call, {"PyTorch": reference_call}, check)

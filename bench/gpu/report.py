@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["bandwidth", "collect", "markdown", "save", "summary"]
+from bench.gpu.required import required
+
+__all__ = ["bandwidth", "collect", "markdown", "missed", "save", "summary"]
 
 Row = dict[str, Any]
 
-HEAD = ("case", "size", "fastdl, ms", "PyTorch, ms", "ratio", "rate", "of floor")
+HEAD = ("case", "size", "fastdl, ms", "PyTorch, ms", "ratio", "rate", "of floor", "required")
 COPY = ("copy", "copy float32")  # the case that measures the bandwidth
 
 
@@ -54,11 +56,36 @@ def ratio(row: Row) -> float:
     return best(row)[1] / float(row["fastdl"]["median"])
 
 
+def missed(row: Row, peak: float | None) -> str:
+    """What is required of a case and was not reached, in words; "" where nothing was missed."""
+    least = required(f"{row['subject']}: {row['case']} {row['size']}")
+    if least is None:
+        return ""
+    if row["status"] != "ok":
+        return str(row["status"])
+    words = []
+    if ratio(row) < least.ratio:
+        words.append(f"ratio {ratio(row):.2f}, required {least.ratio:g}")
+    share = row["bytes"] / peak / row["fastdl"]["median"] if peak else 0.0
+    if peak and share < least.share:
+        words.append(f"{share:.2f} of a copy, required {least.share:g}")
+    return ", ".join(words)
+
+
+def _required(row: Row, peak: float | None) -> str:
+    """The cell: what is required, and whether it was missed."""
+    least = required(f"{row['subject']}: {row['case']} {row['size']}")
+    if least is None:
+        return ""
+    shown = f"{least.ratio:g}" if least.ratio else f"{100 * least.share:.0f} %"
+    return shown + (" MISSED" if missed(row, peak) else "")
+
+
 def cells(row: Row, peak: float | None) -> list[str]:
     """The cells of a row of the table."""
     name = f"{row['subject']}: {row['case']}"
     if row["status"] != "ok":
-        return [name, row["size"], row["status"], "", "", "", ""]
+        return [name, row["size"], row["status"], "", "", "", "", _required(row, peak)]
     ours = row["fastdl"]["median"]
     way, other = best(row)
     shown = f"{1e3 * other:.4g}" + (f" ({way})" if len(row["references"]) > 1 else "")
@@ -68,7 +95,9 @@ def cells(row: Row, peak: float | None) -> list[str]:
         floor = f"{100 * row['bytes'] / peak / ours:.0f} %" if peak else ""
     elif row["flops"]:
         rate = f"{row['flops'] / ours / 1e12:.3g} TFLOP/s"
-    return [name, row["size"], f"{1e3 * ours:.4g}", shown, f"{ratio(row):.2f}", rate, floor]
+    return [name, row["size"], f"{1e3 * ours:.4g}", shown, f"{ratio(row):.2f}", rate, floor] + [
+        _required(row, peak)
+    ]
 
 
 def markdown(machine: dict[str, Any], stages: Sequence[Row], rows: Sequence[Row]) -> str:
@@ -112,6 +141,12 @@ def summary(stages: Sequence[Row], rows: Sequence[Row]) -> str:
             line += f", geometric mean {mean:5.2f}, lowest {ratio(low):5.2f}"
             line += f" ({low['case']} {low['size']})"
         lines.append(line + "".join(f", {others.count(s)} {s}" for s in dict.fromkeys(others)))
+    peak = bandwidth(rows)
+    lines += [
+        f"MISSED: {row['subject']}: {row['case']} {row['size']}: {words}"
+        for row in rows
+        if (words := missed(row, peak))
+    ]
     return "\n".join(lines)
 
 

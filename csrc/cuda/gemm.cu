@@ -7,6 +7,8 @@
 #include <cstdlib>
 
 #include "cuda/gemm.cuh"
+#include "cuda/gemm_wgmma.h"
+#include "cuda/gemm_wgmma_plan.h"
 
 namespace fastdl::cuda {
 namespace {
@@ -225,6 +227,12 @@ void gemm(const Context& context, const GemmArguments& arguments, const T* a, co
           const Epilogue& epilogue, T* c) {
   const T* const bias = static_cast<const T*>(epilogue.bias);
   if (arguments.batch == 0 || arguments.m == 0 || arguments.n == 0) return;
+  if constexpr (sizeof(T) < 8) {
+    const DeviceFacts& device = device_facts(context.device);
+    if (suits_wgmma(arguments, dtype_of<T>::value, a, b, c, device))
+      return gemm_wgmma(context, arguments, plan_wgmma(arguments, dtype_of<T>::value, device), a, b,
+                        epilogue, c);
+  }
   constexpr int64_t kMostBatches = 65535;  // what a grid can count
   for (int64_t first = 0; first < arguments.batch; first += kMostBatches) {
     GemmArguments g = arguments;

@@ -41,8 +41,9 @@ class DeviceGuard {
 
 struct LaunchShape {
   dim3 grid, block;
-  size_t shared = 0;     // bytes of dynamic shared memory (cuda/shared.cuh)
-  unsigned cluster = 1;  // blocks of a cluster, along x (sm_90)
+  size_t shared = 0;         // bytes of dynamic shared memory (cuda/shared.cuh)
+  unsigned cluster = 1;      // blocks of a cluster, along x (sm_90)
+  bool cooperative = false;  // all blocks run at the same time, or none (cuda/grid_barrier.cuh)
 };
 
 template <class... P, class... A>
@@ -55,12 +56,17 @@ void launch(const Context& context, void (*kernel)(P...), const LaunchShape& sha
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared;
   config.stream = static_cast<cudaStream_t>(context.stream);
-  cudaLaunchAttribute cluster{};
+  cudaLaunchAttribute attributes[2] = {};
+  config.attrs = attributes;
   if (shape.cluster > 1) {
+    cudaLaunchAttribute& cluster = attributes[config.numAttrs++];
     cluster.id = cudaLaunchAttributeClusterDimension;
     cluster.val.clusterDim = {shape.cluster, 1, 1};
-    config.attrs = &cluster;
-    config.numAttrs = 1;
+  }
+  if (shape.cooperative) {
+    cudaLaunchAttribute& cooperative = attributes[config.numAttrs++];
+    cooperative.id = cudaLaunchAttributeCooperative;
+    cooperative.val.cooperative = 1;
   }
   if (shape.shared > kWithoutAsking)
     cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

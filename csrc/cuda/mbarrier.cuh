@@ -52,6 +52,19 @@ struct alignas(8) Mbarrier {
         "r"(rank) : "memory");
   }
 
+  // The same by a thread that has written nothing which the other block is to see, for instance when
+  // it says that what it was sent may be overwritten: a release of the cluster's scope would wait for
+  // all of the thread's memory accesses, on the device (MEMBAR.ALL.GPU).
+  __device__ void arrive_remote_reader(uint32_t rank) {
+    FASTDL_SM90_ASM(
+        "{\n"
+        ".reg .b32 remote;\n"
+        "mapa.shared::cluster.u32 remote, %0, %1;\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
+        "}" ::"r"(shared_address(this)),
+        "r"(rank) : "memory");
+  }
+
   // Whether the phase of this parity has ended. It may sleep a while before it says no.
   template <Scope scope = Scope::block>
   __device__ bool try_wait(uint32_t parity) {

@@ -32,7 +32,7 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
 
 std::array<Tensor, 2> gru(const Tensor& x, const Tensor& h0, const Tensor& w_ih, const Tensor& w_hh,
                           const Tensor& b_ih, const Tensor& b_hh) {
-  if (has_16_bits(x))
+  if (has_16_bits(x) && x.device().is_cpu())
     return in_float32([](const auto&... wide) { return gru(wide...); }, x, h0, w_ih, w_hh, b_ih,
                       b_hh);
   const GruShape s = recurrent_shape(x, h0);

@@ -18,7 +18,8 @@ using GruShape = RecurrentShape;
 
 // x[t, n, input], h0[n, hidden], w_ih[3 hidden, input], w_hh[3 hidden, hidden], biases [3 hidden] or
 // null; all contiguous. y[t, n, hidden]. For the backward pass, kept by the caller:
-// gates[t, n, 4 hidden], which are r, z, n and h W_hn' + b_hn, or null. float32 and float64.
+// gates[t, n, 4 hidden], which are r, z, n and h W_hn' + b_hn, or null. float32 and
+// float64; on CUDA also float16 and bfloat16.
 FASTDL_KERNEL(gru_forward, const GruShape& shape, const void* x, const void* h0, const void* w_ih,
               const void* w_hh, const void* b_ih, const void* b_hh, void* y, void* gates);
 

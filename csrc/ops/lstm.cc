@@ -29,7 +29,7 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in) {
 
 std::array<Tensor, 3> lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_ih,
                            const Tensor& w_hh, const Tensor& b_ih, const Tensor& b_hh) {
-  if (has_16_bits(x))
+  if (has_16_bits(x) && x.device().is_cpu())
     return in_float32([](const auto&... wide) { return lstm(wide...); }, x, h0, c0, w_ih, w_hh,
                       b_ih, b_hh);
   const LstmShape s = recurrent_shape(x, h0);

@@ -19,7 +19,7 @@ using LstmShape = RecurrentShape;
 // [4 hidden] or null; all contiguous. y[t, n, hidden]. For the backward pass, kept by the caller:
 // gates[t, n, 4 hidden] (after their activations) and cells[t, n, hidden]. Where there will be none
 // both are null, and c[n, hidden], c0 on entry, is the last cell state on return; else c is null.
-// float32 and float64.
+// float32 and float64; on CUDA also float16 and bfloat16, with c in float32 between steps.
 FASTDL_KERNEL(lstm_forward, const LstmShape& shape, const void* x, const void* h0, const void* c0,
               const void* w_ih, const void* w_hh, const void* b_ih, const void* b_hh, void* y,
               void* c, void* gates, void* cells);

@@ -12,7 +12,9 @@
 
 #include "core/dtype.h"
 #include "cuda/elementwise.cuh"
+#include "cuda/lstm_cells.cuh"
 #include "cuda/math.cuh"
+#include "cuda/persistent.cuh"
 #include "cuda/recurrent.cuh"
 #include "cuda/register.h"
 #include "cuda/small_product.cuh"
@@ -200,11 +202,54 @@ unsigned tiles_of(int64_t n, int64_t hidden, int columns) {
   return static_cast<unsigned>(ceil_div(hidden, columns) * ceil_div(n, SmallTile<T, R>::kSamples));
 }
 
-// Whether rows of `size` from these on can be read in vectors.
+// The steps, one launch each.
 template <class T>
-bool in_vectors(int64_t size, const T* a, const T* b) {
-  return size * sizeof(T) % 16 == 0 && is_aligned(a, 16) && is_aligned(b, 16);
+void steps_forward(const Context& context, const LstmShape& s, const T* h0, const T* c0,
+                   const T* w_hh, const T* bias, T* y, T* c, T* gates, T* cells) {
+  const int64_t state = s.n * s.hidden;
+  Step<T> step{};
+  step.n = s.n;
+  step.hidden = s.hidden;
+  step.w = w_hh;
+  step.bias = bias;
+  for (int64_t t = 0; t < s.t; ++t) {
+    step.h = t ? y + (t - 1) * state : h0;
+    step.c = !cells ? c : t ? cells + (t - 1) * state : c0;
+    step.gates = gates + t * kGates * state;
+    step.c_next = cells ? cells + t * state : c;
+    step.h_next = y + t * state;
+    step.vector = in_vectors(s.hidden, step.h, w_hh);
+    with_tile<T>(s.n, [&](auto r) {
+      constexpr int R = decltype(r)::value;
+      const unsigned tiles = tiles_of<T, R>(s.n, s.hidden, SmallTile<T, R>::kUnits);
+      launch(context, lstm_step_kernel<T, R>, dim3(tiles), dim3(kBlock), step);
+    });
+  }
 }
+
+// The steps in one launch.
+template <class T>
+void persistent_forward(const Context& context, const RecurrentPlan& plan, const LstmShape& s,
+                        const T* h0, const T* c0, const T* w_hh, const T* bias, T* y, T* c,
+                        T* gates, T* cells) {
+  LstmCell<T> cell{};
+  cell.steps = static_cast<int>(s.t);
+  cell.n = static_cast<int>(s.n);
+  cell.hidden = static_cast<int>(s.hidden);
+  cell.w = {w_hh, cell.hidden, in_vectors(s.hidden, w_hh, w_hh)};
+  cell.bias = bias;
+  cell.c0 = cells ? c0 : c;
+  cell.gates = gates;
+  cell.cells = cells;
+  cell.c = c;
+  cell.y = y;
+  run_persistent(context, plan, cell, h0);
+}
+
+template <class T>
+void widened_forward(const Context& context, const LstmShape& s, const void* x, const void* h0,
+                     const void* c0, const void* w_ih, const void* w_hh, const void* b_ih,
+                     const void* b_hh, void* y, void* c, void* gates, void* cells);
 
 template <class T>
 void lstm_forward_launch(const Context& context, const LstmShape& s, const void* x, const void* h0_,
@@ -212,6 +257,11 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
                          const void* b_hh, void* y_, void* c_, void* gates_, void* cells_) {
   const int64_t state = s.n * s.hidden, wide = kGates * s.hidden;
   if (s.t <= 0 || state <= 0) return;
+  const RecurrentPlan plan = plan_persistent<LstmCell<T>>(context, s.t, s.n, s.hidden);
+  if constexpr (sizeof(T) < sizeof(float))
+    if (!plan.persistent)
+      return widened_forward<T>(context, s, x, h0_, c0_, w_ih, w_hh_, b_ih, b_hh, y_, c_, gates_,
+                                cells_);
   const T* const h0 = static_cast<const T*>(h0_);
   const T* const c0 = static_cast<const T*>(c0_);
   const T* const w_hh = static_cast<const T*>(w_hh_);
@@ -226,24 +276,28 @@ void lstm_forward_launch(const Context& context, const LstmShape& s, const void*
   by_x.c_row = wide;
   gemm(context, by_x, static_cast<const T*>(x), static_cast<const T*>(w_ih), Epilogue{b_ih}, gates);
 
-  Step<T> step{};
-  step.n = s.n;
-  step.hidden = s.hidden;
-  step.w = w_hh;
-  step.bias = static_cast<const T*>(b_hh);
-  for (int64_t t = 0; t < s.t; ++t) {
-    step.h = t ? y + (t - 1) * state : h0;
-    step.c = !cells ? c : t ? cells + (t - 1) * state : c0;
-    step.gates = gates + t * kGates * state;
-    step.c_next = cells ? cells + t * state : c;
-    step.h_next = y + t * state;
-    step.vector = in_vectors(s.hidden, step.h, w_hh);
-    with_tile<T>(s.n, [&](auto r) {
-      constexpr int R = decltype(r)::value;
-      const unsigned tiles = tiles_of<T, R>(s.n, s.hidden, SmallTile<T, R>::kUnits);
-      launch(context, lstm_step_kernel<T, R>, dim3(tiles), dim3(kBlock), step);
-    });
-  }
+  const T* const bias = static_cast<const T*>(b_hh);
+  if constexpr (sizeof(T) <= sizeof(float))
+    if (plan.persistent)
+      return persistent_forward(context, plan, s, h0, c0, w_hh, bias, y, c, gates, cells);
+  if constexpr (sizeof(T) >= sizeof(float))
+    steps_forward(context, s, h0, c0, w_hh, bias, y, c, gates, cells);
+}
+
+// 16 bits where the persistent kernel does not apply: in float32.
+template <class T>
+void widened_forward(const Context& context, const LstmShape& s, const void* x, const void* h0,
+                     const void* c0, const void* w_ih, const void* w_hh, const void* b_ih,
+                     const void* b_hh, void* y, void* c, void* gates, void* cells) {
+  const int64_t state = s.n * s.hidden, wide = kGates * s.hidden;
+  Widened<T> f32(context);
+  lstm_forward_launch<float>(context, s, f32.operand(x, s.t * s.n * s.input),
+                             f32.operand(h0, state), f32.operand(c0, state),
+                             f32.operand(w_ih, wide * s.input), f32.operand(w_hh, wide * s.hidden),
+                             f32.operand(b_ih, wide), f32.operand(b_hh, wide),
+                             f32.result(y, s.t * state), f32.operand_and_result(c, state),
+                             f32.result(gates, s.t * s.n * wide), f32.result(cells, s.t * state));
+  f32.give_back();
 }
 
 // to[j, i] = from[i, j]
@@ -297,13 +351,46 @@ void steps_back(const Context& context, const LstmShape& s, const LstmSaved& sav
          static_cast<T*>(grads.dh0), dc0);
 }
 
+// The same in one launch.
+template <class T>
+void persistent_back(const Context& context, const RecurrentPlan& plan, const LstmShape& s,
+                     const LstmSaved& saved, const LstmGrads& grads, T* dgates) {
+  LstmCellBack<T> cell{};
+  cell.steps = static_cast<int>(s.t);
+  cell.n = static_cast<int>(s.n);
+  cell.hidden = static_cast<int>(s.hidden);
+  cell.w = {static_cast<const T*>(saved.w_hh), cell.hidden};
+  cell.gates = static_cast<const T*>(saved.gates);
+  cell.cells = static_cast<const T*>(saved.cells);
+  cell.c0 = static_cast<const T*>(saved.c0);
+  cell.dy = static_cast<const T*>(grads.dy);
+  cell.dh = static_cast<const T*>(grads.dh);
+  cell.dc = static_cast<const T*>(grads.dc);
+  cell.dgates = dgates;
+  cell.dh0 = static_cast<T*>(grads.dh0);
+  cell.dc0 = static_cast<T*>(grads.dc0);
+  run_persistent(context, plan, cell, static_cast<const T*>(nullptr));
+}
+
+template <class T>
+void widened_backward(const Context& context, const LstmShape& s, const LstmSaved& saved,
+                      const LstmGrads& grads);
+
 template <class T>
 void lstm_backward_launch(const Context& context, const LstmShape& s, const LstmSaved& saved,
                           const LstmGrads& grads) {
   const int64_t hidden = s.hidden, state = s.n * hidden, wide = kGates * hidden;
   const Scratch scratch(context, static_cast<size_t>(s.t * kGates * state) * sizeof(T));
   T* const dgates = scratch.as<T>();
-  if (state > 0) steps_back(context, s, saved, grads, dgates);
+  const RecurrentPlan plan = plan_persistent<LstmCellBack<T>>(context, s.t, s.n, hidden);
+  if constexpr (sizeof(T) < sizeof(float))
+    if (!plan.persistent) return widened_backward<T>(context, s, saved, grads);
+  if (plan.persistent) {
+    if constexpr (sizeof(T) <= sizeof(float))
+      persistent_back(context, plan, s, saved, grads, dgates);
+  } else if (state > 0) {
+    if constexpr (sizeof(T) >= sizeof(float)) steps_back(context, s, saved, grads, dgates);
+  }
   const int64_t rows = s.t * s.n, later = std::max<int64_t>(rows - s.n, 0);
   multiply(context, rows, s.input, wide, dgates, wide, 1, static_cast<const T*>(saved.w_ih),
            static_cast<T*>(grads.dx));
@@ -317,10 +404,36 @@ void lstm_backward_launch(const Context& context, const LstmShape& s, const Lstm
   sum_rows(context, rows, wide, dgates, wide, static_cast<T*>(grads.db));
 }
 
+template <class T>
+void widened_backward(const Context& context, const LstmShape& s, const LstmSaved& saved,
+                      const LstmGrads& grads) {
+  const int64_t state = s.n * s.hidden, wide = kGates * s.hidden, steps = s.t * s.n;
+  Widened<T> f32(context);
+  const LstmSaved from{f32.operand(saved.x, steps * s.input),
+                       f32.operand(saved.h0, state),
+                       f32.operand(saved.c0, state),
+                       f32.operand(saved.w_ih, wide * s.input),
+                       f32.operand(saved.w_hh, wide * s.hidden),
+                       f32.operand(saved.y, steps * s.hidden),
+                       f32.operand(saved.gates, steps * wide),
+                       f32.operand(saved.cells, steps * s.hidden)};
+  const LstmGrads to{f32.operand(grads.dy, steps * s.hidden),
+                     f32.operand(grads.dh, state),
+                     f32.operand(grads.dc, state),
+                     f32.result(grads.dx, steps * s.input),
+                     f32.result(grads.dh0, state),
+                     f32.result(grads.dc0, state),
+                     f32.result(grads.dw_ih, wide * s.input),
+                     f32.result(grads.dw_hh, wide * s.hidden),
+                     f32.result(grads.db, wide)};
+  lstm_backward_launch<float>(context, s, from, to);
+  f32.give_back();
+}
+
 }  // namespace
 
 void register_lstm(Registry& registry) {
-  for_types<float, double>([&](auto tag) {
+  for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
     registry.add<lstm_forward>(dtype_of<T>::value, lstm_forward_launch<T>);
     registry.add<lstm_backward>(dtype_of<T>::value, lstm_backward_launch<T>);

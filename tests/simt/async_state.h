@@ -61,6 +61,7 @@ struct AsyncState {
   std::map<char*, Barrier> barriers;
   uint32_t cluster_phase = 0;
   Clock cluster_arriving, cluster_done;
+  std::map<const uint32_t*, Clock> published;  // by counter (grid_barrier.cc)
 };
 
 // Of this gang. It is made at its first use: most kernels have none.

@@ -43,6 +43,7 @@ struct Thread {
   uint32_t fenced = 0;           // tick of the last fence.proxy.async
   int registers_in_flight = 0;   // accumulators that a wgmma has yet to deliver
   std::unique_ptr<Clock> clock;  // what it has acquired
+  bool has_news = false;         // since the last __syncthreads
 };
 
 // Lanes that wait for each other.
@@ -73,6 +74,7 @@ struct Block {
   int arrived = 0, agreed = 0, result = 0, gone = 0;
   Thread* first_arrived = nullptr;
   uint32_t synced = 0;  // tick of the last __syncthreads
+  Clock news;           // what its threads had acquired by then
   unsigned char* shared = nullptr;
 };
 

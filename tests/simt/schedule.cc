@@ -105,6 +105,7 @@ void begin(Gang& g) {
   for (Block& b : g.blocks) {
     b.arrived = b.agreed = b.gone = 0;
     b.synced = 0;
+    b.news.seen.clear();
     b.shared = shared_of(b.rank, g.launch->shared);
     for (Warp& w : b.warps) {
       w.gone = w.synced = 0;
@@ -116,6 +117,7 @@ void begin(Gang& g) {
       t.fenced = 0;
       t.registers_in_flight = 0;
       t.clock.reset();
+      t.has_news = false;
     }
   }
   g.ready.clear();
@@ -289,6 +291,23 @@ unsigned char* dynamic_shared(unsigned rank) {
 
 // ---- meeting
 
+namespace {
+
+void merge(std::vector<uint32_t>& into, const std::vector<uint32_t>& from) {
+  if (into.size() < from.size()) into.resize(from.size());
+  for (size_t i = 0; i < from.size(); ++i) into[i] = std::max(into[i], from[i]);
+}
+
+// What one thread has acquired, all know after a barrier.
+void share_news(Block& b) {
+  for (Thread& t : b.threads) {
+    if (t.has_news) merge(b.news.seen, t.clock->seen);
+    t.has_news = false;
+  }
+}
+
+}  // namespace
+
 int block_barrier(bool predicate, Site site) {
   Thread& t = *current;
   Block& b = *t.block;
@@ -312,6 +331,7 @@ int block_barrier(bool predicate, Site site) {
   b.arrived = 0;
   b.result = b.agreed;
   b.synced = gang->tick++;
+  share_news(b);
   for (Warp& w : b.warps) w.synced = b.synced;
   std::vector<Thread*> others;
   for (Thread& other : b.threads)
@@ -401,11 +421,6 @@ Clock& clock_of(Thread& t) {
   return *t.clock;
 }
 
-void merge(std::vector<uint32_t>& into, const std::vector<uint32_t>& from) {
-  if (into.size() < from.size()) into.resize(from.size());
-  for (size_t i = 0; i < from.size(); ++i) into[i] = std::max(into[i], from[i]);
-}
-
 }  // namespace
 
 bool ordered(int thread, uint32_t tick, const Thread& by) {
@@ -419,7 +434,11 @@ bool ordered(int thread, uint32_t tick, const Thread& by) {
         return true;
     }
   }
-  return by.clock && tick <= by.clock->seen[static_cast<size_t>(thread)];
+  const auto knows = [&](const Clock& clock) {
+    const auto i = static_cast<size_t>(thread);
+    return i < clock.seen.size() && tick <= clock.seen[i];
+  };
+  return knows(by.block->news) || (by.clock && knows(*by.clock));
 }
 
 Clock* make_clock() { return new Clock; }
@@ -430,6 +449,7 @@ void release(Clock& clock) {
   Thread& t = *current;
   std::vector<uint32_t>& mine = clock_of(t).seen;
   // What barriers told this thread goes along to those who acquire.
+  merge(mine, t.block->news.seen);
   for (const Thread& other : t.block->threads) {
     uint32_t& seen = mine[static_cast<size_t>(other.id)];
     seen = std::max(seen, t.block->synced);
@@ -442,7 +462,10 @@ void release(Clock& clock) {
   merge(clock.seen, mine);
 }
 
-void acquire(const Clock& clock) { merge(clock_of(*current).seen, clock.seen); }
+void acquire(const Clock& clock) {
+  merge(clock_of(*current).seen, clock.seen);
+  current->has_news = true;
+}
 
 void fence_proxy_async() { current->fenced = gang->tick++; }
 

@@ -79,4 +79,9 @@ void cluster_arrive();
 void cluster_wait(Site site);
 void* remote_shared(const void* shared, unsigned rank);
 
+// ---- grid_barrier.cc
+
+void publish(uint32_t* counter, uint32_t step);
+void await(const uint32_t* counter, uint32_t step, Site site);
+
 }  // namespace simt

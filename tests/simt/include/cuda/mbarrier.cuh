@@ -22,6 +22,7 @@ struct alignas(8) Mbarrier {
   SIMT_WRAPPER void arrive_remote(uint32_t rank) {
     simt::mbarrier_arrive(simt::remote_shared(this, rank));
   }
+  SIMT_WRAPPER void arrive_remote_reader(uint32_t rank) { arrive_remote(rank); }
   template <Scope scope = Scope::block>
   SIMT_WRAPPER bool try_wait(uint32_t parity, SIMT_SITE) {
     return simt::mbarrier_try_wait(this, parity, site);
