@@ -25,7 +25,8 @@ ROWS = {op.name: op for op in OPS}
 # its channels by rows or by columns, in parts where they are long.
 MORE = {
     "softmax": [call(uniform(*s), -1) for s in ((5, 96), (3, 1000), (2, 2056), (2, 9000))]
-    + [call(uniform(4, 40, 70), 1), call(uniform(2, 700, 33), 1), call(uniform(3, 1001), -1)],
+    + [call(uniform(4, 40, 70), 1), call(uniform(2, 700, 33), 1), call(uniform(3, 1001), -1)]
+    + [call(uniform(2, 40001), -1)],
     "matmul": [
         call(uniform(*a), uniform(*b))
         for a, b in (
@@ -52,9 +53,17 @@ MORE = {
         call(uniform(*shape), None, None, uniform(shape[1]), uniform(shape[1]), True)
         for shape in ((300, 40), (5000, 3), (4, 3, 70, 70), (6, 5, 7), (8, 16, 3))
     ],
+    "layer_norm": [  # rows of a warp or a block, in registers or read twice, and many of them
+        call(uniform(r, n), n, uniform(n), uniform(n))
+        for r, n in ((70, 130), (9, 900), (600, 260), (5, 4000), (3, 5000), (2, 9001), (2, 40000))
+    ],
+    "group_norm": [
+        call(uniform(*shape), groups, uniform(shape[1]), uniform(shape[1]))
+        for shape, groups in (((3, 6, 7, 7), 2), ((2, 4, 90, 90), 2), ((2, 6, 40, 40), 2))
+    ],
     "cross_entropy": [
         call(uniform(r, c), index(r, below=c))
-        for r, c in ((40, 10), (9, 200), (3, 3000), (2, 5001))
+        for r, c in ((40, 10), (9, 200), (3, 3000), (2, 5001), (2, 36000), (2, 9001))
     ],
     "embedding": [
         call(index(3000, below=20), uniform(20, 16)),

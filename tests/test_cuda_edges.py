@@ -5,6 +5,7 @@ import pytest
 
 import fastdl
 import fastdl.functional as F
+from fastdl import _core
 from tests import test_optimizer_steps as steps
 from tests.opcases import row
 from tests.oprow import call, index, to_array, uniform
@@ -101,3 +102,42 @@ def test_a_sort_of_more_tiles_than_a_block_has_threads():
         y, at, x = (fastdl.tensor(v, device=device) for v in one.draw("tiles"))
         found.append(F.scatter_add(y.float(), 0, at, x.float()).cpu().numpy())
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "order", "first"),
+    [
+        ((40, 72), (1, 0), 0),
+        ((130, 264), (1, 0), 0),  # more than one tile of every item size
+        ((130, 267), (1, 0), 0),  # rows that are no whole packs
+        ((8, 9), (1, 0), 1),  # nothing is aligned
+        ((3, 17, 12, 12), (0, 2, 3, 1), 0),  # to channels-last
+        ((3, 12, 12, 16), (0, 3, 1, 2), 0),  # and back
+        ((2, 9, 3, 10), (3, 2, 1, 0), 0),  # matrices apart in two dimensions
+    ],
+)
+def test_copies_that_turn_a_tensor_around(dtype, shape, order, first):
+    count = int(np.prod(shape))
+    flat = np.arange(count + first).astype(dtype)
+    there = fastdl.tensor(flat, device="cuda")[first:].view(list(shape))
+    turned = F.permute(there, list(order)).contiguous().cpu().numpy()
+    np.testing.assert_array_equal(turned, flat[first:].reshape(shape).transpose(order))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_parameters_that_are_not_aligned(dtype):
+    """The same bits as those of aligned ones, tails included."""
+    found = []
+    for first in (0, 1):
+        rng = np.random.default_rng(2)
+        operands = []
+        for _ in range(4):
+            values = np.zeros(first + 5001)
+            values[first:] = rng.uniform(0, 1, 5001)
+            operands.append(fastdl.tensor(values).to(dtype).to("cuda")[first:])
+        options = steps.ADAM | {"weight_decay": 0.1, "decoupled": True}
+        _core.adam_step(*([t] for t in operands), **options, step=3)
+        found.append([to_array(operands[i]) for i in (0, 2, 3)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -75,6 +75,7 @@ extern "C" __attribute__((visibility("default"))) int fastdl_backend(fastdl::Reg
   register_gru(*registry);
   register_index(*registry);
   register_layer_norm(*registry);
+  register_layer_norm_grad(*registry);
   register_local_response_norm(*registry);
   register_loss(*registry);
   register_lstm(*registry);

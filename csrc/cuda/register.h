@@ -18,6 +18,7 @@ void register_grid_sample(Registry& registry);
 void register_gru(Registry& registry);
 void register_index(Registry& registry);
 void register_layer_norm(Registry& registry);
+void register_layer_norm_grad(Registry& registry);
 void register_local_response_norm(Registry& registry);
 void register_loss(Registry& registry);
 void register_lstm(Registry& registry);

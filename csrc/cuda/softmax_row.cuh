@@ -7,6 +7,7 @@
 
 #include <limits>
 
+#include "cuda/channel_sums.cuh"
 #include "cuda/math.cuh"
 #include "cuda/reduce.cuh"
 
@@ -29,12 +30,11 @@ struct RowTeam {
   int64_t base, n, first;  // where the line begins; its length; our first element
 
   // n = 0 for those who have no line: they take part in all_reduce.
-  __device__ explicit RowTeam(const Lines& lines) {
-    const int64_t line = int64_t{blockIdx.x} * (kBlock / threads) + threadIdx.y;
-    base = line * lines.n;
-    n = line < lines.count ? lines.n : 0;
-    first = threadIdx.x * V;
-  }
+  __device__ explicit RowTeam(const Lines& lines) : RowTeam(lines, own_row()) {}
+  __device__ RowTeam(const Lines& lines, int64_t line)
+      : base(line * lines.n), n(line < lines.count ? lines.n : 0), first(threadIdx.x * V) {}
+  static constexpr int kTeams = kBlock / threads;  // of a block
+  __device__ static int64_t own_row() { return int64_t{blockIdx.x} * kTeams + threadIdx.y; }
   __device__ int64_t offset(int64_t i) const { return base + i; }
   __device__ static constexpr int64_t stride() { return 1; }
   __device__ static bool leads() { return threadIdx.x == 0; }
@@ -49,7 +49,6 @@ struct RowTeam {
   }
 
   static LaunchShape shape(const Lines& lines) {
-    constexpr unsigned kTeams = kBlock / threads;
     return {dim3(static_cast<unsigned>(ceil_div(lines.count, kTeams))), dim3(threads, kTeams)};
   }
 };
@@ -158,7 +157,14 @@ struct OnlineSum {
   static __device__ C finite_origin(C max) { return max == kLowest ? C(0) : max; }
 };
 
-// The whole team reaches this. A line of nothing but -inf has no sum: -inf - -inf is NaN.
+// A line of nothing but -inf has no sum: -inf - -inf is NaN.
+template <class C>
+__device__ inline RowStatistics<C> checked(RowStatistics<C> acc) {
+  if (acc.max == OnlineSum<C>::kLowest) acc.sum = std::numeric_limits<C>::quiet_NaN();
+  return acc;
+}
+
+// The whole team reaches this.
 template <class Team, class T>
 __device__ inline RowStatistics<Compute<T>> row_statistics(
     const Team& team, const T* x, bool aligned, RowStatistics<Compute<T>> (&shared)[Team::kSlots]) {
@@ -167,9 +173,67 @@ __device__ inline RowStatistics<Compute<T>> row_statistics(
   auto acc = online.init();
   for_packs(team,
             [&](int64_t at) { acc = online.add(acc, load_elements<Team::V>(x + at, aligned)); });
-  acc = team.all_reduce(online, acc, shared);
-  if (acc.max == online.kLowest) acc.sum = std::numeric_limits<C>::quiet_NaN();
-  return acc;
+  return checked(team.all_reduce(online, acc, shared));
 }
+
+// Rows that are longer than registers hold, and too few for a block each: sums of theirs are those of
+// several blocks (cuda/channel_sums.cuh), and their elements are shared out in stretches.
+inline bool shares_rows(int64_t rows, int64_t n) { return rows < 512 && n > 8192; }
+
+// Calls f with the width of a pack of such rows, a constant. Exponentials of doubles take so many
+// registers that doubles are taken one by one.
+template <class T, class F>
+void with_shared_width(int64_t n, F f) {
+  if constexpr (sizeof(T) < 8)
+    if (n % kVector<T> == 0) return f(std::integral_constant<int, kVector<T>>{});
+  f(std::integral_constant<int, 1>{});
+}
+
+// Of row_statistics, for cuda/channel_sums.cuh.
+template <class T>
+struct RowSum {
+  using C = Compute<T>;
+  using Part = RowStatistics<C>;
+  using Acc = RowStatistics<C>;
+  const T* x;
+
+  __device__ Part begin(int64_t) const { return init(); }
+  template <int V, int K>
+  __device__ void add(Part& part, const int64_t (&at)[K], int taken, bool aligned) const {
+    Pack<T, V> in[K];
+#pragma unroll
+    for (int k = 0; k < K; ++k)
+      if (k < taken) in[k] = load_elements<V>(x + at[k], aligned);
+#pragma unroll
+    for (int k = 0; k < K; ++k)
+      if (k < taken) part = OnlineSum<C>{}.add(part, in[k]);
+  }
+  __device__ Acc total(const Part& part) const { return part; }
+  __device__ Acc init() const { return OnlineSum<C>{}.init(); }
+  __device__ Acc combine(const Acc& a, const Acc& b) const { return OnlineSum<C>{}.combine(a, b); }
+  static __device__ Acc shuffle(const Acc& a, int mask) { return OnlineSum<C>::shuffle(a, mask); }
+};
+
+// Blocks that share out the elements of long rows.
+struct Stretches {
+  int64_t columns;
+  uint32_t of_row;
+  static constexpr int kPacks = 4;  // of a thread, loaded together
+
+  template <int V>
+  static Stretches of(int64_t columns) {
+    return {columns, static_cast<uint32_t>(ceil_div(columns, kBlock * kPacks * V))};
+  }
+  __device__ int64_t row() const { return blockIdx.x / of_row; }
+  // f(j, column) for the packs of V columns of this thread.
+  template <int V, class F>
+  __device__ void for_packs(F f) const {
+    const int64_t begin = (int64_t{blockIdx.x % of_row} * (kBlock * kPacks) + threadIdx.x) * V;
+#pragma unroll
+    for (int j = 0; j < kPacks; ++j)
+      if (begin + j * kBlock * V < columns) f(j, begin + j * kBlock * V);
+  }
+  dim3 grid(int64_t rows) const { return dim3(static_cast<unsigned>(rows * of_row)); }
+};
 
 }  // namespace fastdl::cuda

@@ -1,7 +1,9 @@
-// Conversion, strided copies and fills over cuda/elementwise.cuh.
+// Conversion, strided copies and fills over cuda/elementwise.cuh, transpositions over
+// cuda/transpose.cuh.
 #include "cuda/elementwise.cuh"
 #include "cuda/math.cuh"
 #include "cuda/register.h"
+#include "cuda/transpose.cuh"
 #include "ops/copy.h"
 
 namespace fastdl::cuda {
@@ -37,8 +39,10 @@ template <class To>
 void convert_kernel(const Context& context, DType from, const Strided<2>& walk, const void* x,
                     void* y) {
   if (from == dtype_of<To>::value) {
-    elementwise(context, walk, Convert<Bytes<To>>{}, static_cast<Bytes<To>*>(y),
-                static_cast<const Bytes<To>*>(x));
+    const auto* const source = static_cast<const Bytes<To>*>(x);
+    auto* const target = static_cast<Bytes<To>*>(y);
+    if (!transpose(context, walk, source, target))
+      elementwise(context, walk, Convert<Bytes<To>>{}, target, source);
     return;
   }
   with_dtype(from, [&](auto tag) {

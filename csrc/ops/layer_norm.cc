@@ -84,32 +84,17 @@ struct Gradients {
 // for channels-last images if `last`.
 void fused_gradients(const char* op, const RowNormShape& s, bool last, const Tensor& x,
                      const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& weight,
-                     Gradients& out) {
-  const bool cpu = x.device().is_cpu();
+                     const Gradients& out) {
   const auto target = [](const Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+  const void* const w = weight.defined() ? weight.data() : nullptr;
   if (last)
-    return launch<last_norm_backward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s),
-                                      x.data(), dy.data(), mean.data(), rstd.data(),
-                                      weight.defined() ? weight.data() : nullptr, target(out.x),
-                                      target(out.weight), target(out.bias));
-  if (out.x.defined() || cpu)
+    launch<last_norm_backward>(op, x.device(), x.dtype(), x.numel(), last_shape(x, s), x.data(),
+                               dy.data(), mean.data(), rstd.data(), w, target(out.x),
+                               target(out.weight), target(out.bias));
+  else
     launch<row_norm_backward>(op, x.device(), x.dtype(), x.numel(), s, x.data(), dy.data(),
-                              mean.data(), rstd.data(), weight.defined() ? weight.data() : nullptr,
-                              target(out.x), cpu ? target(out.weight) : nullptr,
-                              cpu ? target(out.bias) : nullptr);
-  if (cpu || !(out.weight.defined() || out.bias.defined())) return;
-  const int64_t samples = s.rows / s.groups;
-  const auto rows = [&](const Tensor& t) {
-    return cast(reshape(t, {samples, s.groups, s.weights_of_row(), s.inner}), mean.dtype());
-  };
-  const auto each = [&](const Tensor& t) { return reshape(t, {samples, s.groups, 1, 1}); };
-  const auto gathered = [](const Tensor& t, const Tensor& like) {
-    return reshape(sum(t, Dims{0, 3}, false), like.shape());
-  };
-  const Tensor g = rows(dy);
-  if (out.bias.defined()) out.bias = gathered(g, out.bias);
-  if (out.weight.defined())
-    out.weight = gathered(g * ((rows(x) - each(mean)) * each(rstd)), out.weight);
+                              mean.data(), rstd.data(), w, target(out.x), target(out.weight),
+                              target(out.bias));
 }
 
 struct Normalised {

@@ -27,7 +27,7 @@ struct RowNormShape {
 // biased one; weight and bias may be null. mean[rows] and rstd[rows] are results too.
 FASTDL_KERNEL(row_norm_forward, const RowNormShape& shape, double eps, const void* x,
               const void* weight, const void* bias, void* y, void* mean, void* rstd);
-// The gradient of the whole; weight and any of the three results may be null. CUDA gives dx alone.
+// The gradient of the whole; weight and any of the three results may be null.
 FASTDL_KERNEL(row_norm_backward, const RowNormShape& shape, const void* x, const void* dy,
               const void* mean, const void* rstd, const void* weight, void* dx, void* dweight,
               void* dbias);

@@ -1,5 +1,6 @@
 // Cross entropy of rows of logits, fused. Forward reads x once: maximum and sum of exponentials
-// together (cuda/softmax_row.cuh). Backward is elementwise, a team of threads walking along a row.
+// together (cuda/softmax_row.cuh), by several blocks a row where there are few long ones. Backward is
+// elementwise, a team of threads walking along a row, or blocks its stretches.
 #include "ops/loss.h"
 
 #include "core/dtype.h"
@@ -11,20 +12,39 @@ namespace {
 
 // kernels
 
+template <class T>
+struct Losses {
+  const int64_t* target;
+  int64_t ignored;
+  T *loss, *lse;
+
+  // x[target] is taken relative to the maximum, where rounding hurts least.
+  __device__ void store(int64_t row, const T* x, const RowStatistics<T>& line) const {
+    const T log_sum = std::log(line.sum);
+    lse[row] = line.max + log_sum;
+    const int64_t t = target[row];
+    loss[row] = t == ignored ? T(0) : log_sum - (x[t] - line.max);
+  }
+};
+
+// Of few long rows (for cuda/channel_sums.cuh).
+template <class T>
+struct LossSum : RowSum<T> {
+  int64_t classes;
+  Losses<T> losses;
+  __device__ void finish(int64_t row, const RowStatistics<T>& acc) const {
+    losses.store(row, this->x + row * classes, checked(acc));
+  }
+};
+
 template <class T, class Team>
 __global__ void __launch_bounds__(kBlock, kResident<T>)
-    cross_entropy_kernel(const Lines lines, bool aligned, const T* x, const int64_t* target,
-                         int64_t ignored, T* loss, T* lse) {
+    cross_entropy_kernel(const Lines lines, bool aligned, const T* x, const Losses<T> losses) {
   __shared__ RowStatistics<T> shared[Team::kSlots];
   const Team team(lines);
   const RowStatistics<T> line = row_statistics(team, x, aligned, shared);
   if (team.n == 0 || !team.leads()) return;
-  const int64_t row = team.base / lines.n;
-  const T log_sum = std::log(line.sum);
-  lse[row] = line.max + log_sum;
-  // x[target] is taken relative to the maximum, where rounding hurts least.
-  const int64_t t = target[row];
-  loss[row] = t == ignored ? T(0) : log_sum - (x[team.base + t] - line.max);
+  losses.store(team.base / lines.n, x + team.base, line);
 }
 
 template <class T, class Team>
@@ -47,6 +67,26 @@ __global__ void __launch_bounds__(kBlock, kResident<T>)
   });
 }
 
+template <class T, int V>
+__global__ void __launch_bounds__(kBlock)
+    gradient_stretch_kernel(const Stretches stretches, bool aligned, const T* x,
+                            const int64_t* target, int64_t ignored, const T* lse, const T* dloss,
+                            int64_t dloss_stride, T* dx) {
+  const int64_t row = stretches.row(), base = row * stretches.columns, hit = target[row];
+  const bool counts = hit != ignored;
+  const T g = dloss[row * dloss_stride], log_sum = lse[row];
+  Pack<T, V> in[Stretches::kPacks];
+  stretches.for_packs<V>(
+      [&](int j, int64_t c) { in[j] = load_elements<V>(x + base + c, aligned); });
+  stretches.for_packs<V>([&](int j, int64_t c) {
+#pragma unroll
+    for (int k = 0; k < V; ++k)
+      in[j].v[k] =
+          counts ? (std::exp(in[j].v[k] - log_sum) - static_cast<T>(c + k == hit)) * g : T(0);
+    store_elements<V>(dx + base + c, in[j], aligned);
+  });
+}
+
 // launchers
 
 // Calls f with a team for rows of this length, as a type in Type<...>.
@@ -63,14 +103,21 @@ void with_team(int64_t classes, F f) {
 }
 
 template <class T>
-void cross_entropy_launch(const Context& context, int64_t rows, int64_t classes, const void* x,
+void cross_entropy_launch(const Context& context, int64_t rows, int64_t classes, const void* x_,
                           const int64_t* target, int64_t ignored, void* loss, void* lse) {
   const Lines lines{rows, classes, 1};
   if (rows == 0) return;
+  const T* const x = static_cast<const T*>(x_);
+  const Losses<T> losses{target, ignored, static_cast<T*>(loss), static_cast<T*>(lse)};
+  const bool aligned = is_aligned(x, 16);
+  if (shares_rows(rows, classes)) {
+    const LossSum<T> sum{{x}, classes, losses};
+    return with_shared_width<T>(
+        classes, [&](auto v) { sum_channels<v()>(context, 1, rows, classes, aligned, sum); });
+  }
   with_team<T>(classes, [&](auto tag) {
     using Team = typename decltype(tag)::type;
-    launch(context, cross_entropy_kernel<T, Team>, Team::shape(lines), lines, is_aligned(x, 16),
-           static_cast<const T*>(x), target, ignored, static_cast<T*>(loss), static_cast<T*>(lse));
+    launch(context, cross_entropy_kernel<T, Team>, Team::shape(lines), lines, aligned, x, losses);
   });
 }
 
@@ -81,6 +128,14 @@ void gradient_launch(const Context& context, int64_t rows, int64_t classes, cons
   const Lines lines{rows, classes, 1};
   if (rows == 0) return;
   const bool aligned = is_aligned(x, 16) && is_aligned(dx, 16);
+  if (shares_rows(rows, classes))
+    return with_shared_width<T>(classes, [&](auto v) {
+      const Stretches stretches = Stretches::of<v()>(classes);
+      launch(context, gradient_stretch_kernel<T, v()>, stretches.grid(rows), dim3(kBlock),
+             stretches, aligned, static_cast<const T*>(x), target, ignored,
+             static_cast<const T*>(lse), static_cast<const T*>(dloss), dloss_stride,
+             static_cast<T*>(dx));
+    });
   with_team<T>(classes, [&](auto tag) {
     using Team = typename decltype(tag)::type;
     launch(context, gradient_kernel<T, Team>, Team::shape(lines), lines, aligned,

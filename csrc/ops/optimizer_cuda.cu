@@ -1,11 +1,14 @@
 // Parameter updates: one launch for up to kSlots parameters, whose addresses travel as an argument
-// of the kernel. A block updates one stretch of kChunk elements of one parameter.
+// of the kernel. A block updates one stretch of one parameter, so that one huge parameter and many
+// tiny ones are shared out alike: a thread takes kPacks times 16 bytes of each operand, and loads all
+// of them before it computes.
 #include <algorithm>
 #include <cmath>
 
 #include "core/dtype.h"
 #include "cuda/launch.cuh"
 #include "cuda/math.cuh"
+#include "cuda/reduce.cuh"
 #include "cuda/register.h"
 #include "ops/optimizer.h"
 
@@ -13,38 +16,45 @@ namespace fastdl::cuda {
 namespace {
 
 constexpr int kSlots = 64;
-constexpr int64_t kChunk = 4 * kBlock;
+constexpr int kPacks = 2;
+template <class T>
+inline constexpr int kPack = static_cast<int>(16 / sizeof(T));
+template <class T>
+inline constexpr int64_t kChunk = kBlock * kPacks * kPack<T>;
 
 struct SlotList {
   OptimizerSlot slot[kSlots];
   uint32_t first_block[kSlots];
+  bool aligned[kSlots];  // all its addresses are, to 16 bytes
   int count;
 };
 
 // kernels
 
-// The options as the kernels use them, in the type of the arithmetic.
-template <class T>
+// The options as the kernels use them, in the type of the arithmetic. An update is told an element's
+// parameter and gradient, and changes what the optimiser keeps for it: `kStates` numbers.
+template <class T, bool momentum_>
 struct Sgd {
+  static constexpr int kStates = momentum_;
   using X = Compute<T>;
   X lr, momentum, fresh, weight_decay;  // fresh: the weight of the new gradient
   bool nesterov, first_step;
 
-  __device__ void operator()(const OptimizerSlot& s, int64_t i) const {
-    T* const p = static_cast<T*>(s.param) + i;
-    X g = X(static_cast<const T*>(s.grad)[i]) + weight_decay * X(*p);
-    if (s.first && momentum != X(0)) {
-      T* const buffer = static_cast<T*>(s.first) + i;
-      const X b = first_step ? g : momentum * X(*buffer) + fresh * g;
-      *buffer = T(b);
+  __device__ bool reads_states() const { return !first_step; }
+  __device__ X operator()(X p, X grad, X (&state)[2]) const {
+    X g = grad + weight_decay * p;
+    if constexpr (momentum_) {
+      const X b = first_step ? g : momentum * state[0] + fresh * g;
+      state[0] = b;
       g = nesterov ? g + momentum * b : b;
     }
-    *p = T(X(*p) - lr * g);
+    return p - lr * g;
   }
 };
 
 template <class T>
 struct Adam {
+  static constexpr int kStates = 2;
   using X = Compute<T>;
   X beta1, fresh1, beta2, fresh2, eps;
   X step_size;     // lr / (1 - beta1^t)
@@ -52,66 +62,131 @@ struct Adam {
   X weight_decay;  // added to the gradient
   X shrink;        // factor of the parameter before the step: 1 - lr * weight decay, or 1
 
-  __device__ void operator()(const OptimizerSlot& s, int64_t i) const {
-    T* const p = static_cast<T*>(s.param) + i;
-    T* const first = static_cast<T*>(s.first) + i;
-    T* const second = static_cast<T*>(s.second) + i;
-    const X g = X(static_cast<const T*>(s.grad)[i]) + weight_decay * X(*p);
-    const X m = beta1 * X(*first) + fresh1 * g;
-    const X v = beta2 * X(*second) + fresh2 * g * g;
-    *first = T(m);
-    *second = T(v);
-    *p = T(shrink * X(*p) - step_size * m / (std::sqrt(v) * root + eps));
+  __device__ static bool reads_states() { return true; }
+  __device__ X operator()(X p, X grad, X (&state)[2]) const {
+    const X g = grad + weight_decay * p;
+    state[0] = beta1 * state[0] + fresh1 * g;
+    state[1] = beta2 * state[1] + fresh2 * g * g;
+    return shrink * p - step_size * state[0] / (std::sqrt(state[1]) * root + eps);
   }
 };
 
-template <class Update>
+// The first `count` of V elements, in one access where they are all there and aligned.
+template <int V, class T>
+__device__ inline Pack<T, V> load_some(const T* p, int64_t count, bool aligned) {
+  if (aligned && count >= V) return load_pack<V>(p);
+  Pack<T, V> out;
+#pragma unroll
+  for (int v = 0; v < V; ++v) out.v[v] = v < count ? p[v] : T(0.f);
+  return out;
+}
+template <int V, class T>
+__device__ inline void store_some(T* p, const Pack<T, V>& pack, int64_t count, bool aligned) {
+  if (aligned && count >= V) return store_pack<V>(p, pack);
+#pragma unroll
+  for (int v = 0; v < V; ++v)
+    if (v < count) p[v] = pack.v[v];
+}
+
+// The last slot whose first block is not behind this one.
+__device__ inline int slot_of_block(const SlotList& list) {
+  int first = 0, behind = list.count;
+#pragma unroll 1
+  while (behind - first > 1) {
+    const int middle = (first + behind) / 2;
+    if (list.first_block[middle] <= blockIdx.x)
+      first = middle;
+    else
+      behind = middle;
+  }
+  return first;
+}
+
+template <class T, class Update>
 __global__ void __launch_bounds__(kBlock)
     update_kernel(const __grid_constant__ SlotList list, const Update update) {
-  int which = 0;
-  while (which + 1 < list.count && blockIdx.x >= list.first_block[which + 1]) ++which;
+  constexpr int V = kPack<T>, kStates = Update::kStates;
+  using X = Compute<T>;
+  const int which = slot_of_block(list);
   const OptimizerSlot& slot = list.slot[which];
-  const int64_t begin = (blockIdx.x - list.first_block[which]) * kChunk;
-  const int64_t end = min(slot.n, begin + kChunk);
-  for (int64_t i = begin + threadIdx.x; i < end; i += kBlock) update(slot, i);
+  const bool aligned = list.aligned[which];
+  const int64_t begin =
+      (blockIdx.x - list.first_block[which]) * kChunk<T> + int64_t{threadIdx.x} * V;
+  T* const param = static_cast<T*>(slot.param) + begin;
+  const T* const grad = static_cast<const T*>(slot.grad) + begin;
+  T* const state[2] = {static_cast<T*>(slot.first) + begin, static_cast<T*>(slot.second) + begin};
+  const bool reads_states = update.reads_states();
+  Pack<T, V> p[kPacks], g[kPacks], s[kPacks][2];
+#pragma unroll
+  for (int j = 0; j < kPacks; ++j) {
+    const int64_t at = j * kBlock * V, count = slot.n - begin - at;
+    if (count <= 0) continue;
+    p[j] = load_some<V>(param + at, count, aligned);
+    g[j] = load_some<V>(grad + at, count, aligned);
+    for (int k = 0; k < kStates; ++k)
+      s[j][k] = reads_states ? load_some<V>(state[k] + at, count, aligned) : p[j];
+  }
+#pragma unroll
+  for (int j = 0; j < kPacks; ++j) {
+    const int64_t at = j * kBlock * V, count = slot.n - begin - at;
+    if (count <= 0) continue;
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      X own[2];
+      for (int k = 0; k < kStates; ++k) own[k] = X(s[j][k].v[v]);
+      p[j].v[v] = T(update(X(p[j].v[v]), X(g[j].v[v]), own));
+      for (int k = 0; k < kStates; ++k) s[j][k].v[v] = T(own[k]);
+    }
+    store_some<V>(param + at, p[j], count, aligned);
+    for (int k = 0; k < kStates; ++k) store_some<V>(state[k] + at, s[j][k], count, aligned);
+  }
 }
 
 // launchers
 
-template <class Update>
+template <class T, class Update>
 void run(const Context& context, const Update& update, const OptimizerSlot* slots, int64_t count) {
   constexpr int64_t kMostBlocks = 1 << 30;
   SlotList list{};
   int64_t blocks = 0;
   const auto flush = [&] {
     if (blocks > 0)
-      launch(context, update_kernel<Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock),
+      launch(context, update_kernel<T, Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock),
              list, update);
     list.count = 0;
     blocks = 0;
   };
   for (int64_t i = 0; i < count; ++i) {
     if (slots[i].n == 0) continue;
-    const int64_t more = ceil_div(slots[i].n, kChunk);
+    const int64_t more = ceil_div(slots[i].n, kChunk<T>);
     if (list.count == kSlots || blocks + more > kMostBlocks) flush();
-    list.slot[list.count] = slots[i];
+    const OptimizerSlot& slot = slots[i];
+    list.slot[list.count] = slot;
+    list.aligned[list.count] = is_aligned(slot.param, 16) && is_aligned(slot.grad, 16) &&
+                               is_aligned(slot.first, 16) && is_aligned(slot.second, 16);
     list.first_block[list.count++] = static_cast<uint32_t>(blocks);
     blocks += more;
   }
   flush();
 }
 
+template <class T, bool momentum>
+void run_sgd(const Context& context, const SgdOptions& o, const OptimizerSlot* slots,
+             int64_t count) {
+  using X = Compute<T>;
+  run<T>(context,
+         Sgd<T, momentum>{static_cast<X>(o.lr), static_cast<X>(o.momentum),
+                          static_cast<X>(1 - o.dampening), static_cast<X>(o.weight_decay),
+                          o.nesterov, o.first_step},
+         slots, count);
+}
+
 template <class T>
 void sgd_launch(const Context& context, const SgdOptions& o, const OptimizerSlot* slots,
                 int64_t count) {
-  using X = Compute<T>;
-  const Sgd<T> update{static_cast<X>(o.lr),
-                      static_cast<X>(o.momentum),
-                      static_cast<X>(1 - o.dampening),
-                      static_cast<X>(o.weight_decay),
-                      o.nesterov,
-                      o.first_step};
-  run(context, update, slots, count);
+  const bool momentum = o.momentum != 0 && count > 0 && slots[0].first;
+  momentum ? run_sgd<T, true>(context, o, slots, count)
+           : run_sgd<T, false>(context, o, slots, count);
 }
 
 template <class T>
@@ -129,7 +204,7 @@ void adam_launch(const Context& context, const AdamOptions& o, const OptimizerSl
   update.root = static_cast<X>(1 / std::sqrt(1 - std::pow(o.beta2, t)));
   update.weight_decay = static_cast<X>(o.decoupled ? 0 : o.weight_decay);
   update.shrink = static_cast<X>(o.decoupled ? 1 - o.lr * o.weight_decay : 1);
-  run(context, update, slots, count);
+  run<T>(context, update, slots, count);
 }
 
 }  // namespace

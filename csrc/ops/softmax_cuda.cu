@@ -1,6 +1,7 @@
 // Softmax and its logarithm. A line is read once where its team can keep it in registers: maximum,
 // exponentials, their sum, result. A longer one is read twice: first for the maximum and the sum
-// together (cuda/softmax_row.cuh), then for the result; the second read mostly hits the cache.
+// together (cuda/softmax_row.cuh), then for the result; the second read mostly hits the cache. Few long
+// lines are shared by several blocks each.
 #include "ops/softmax.h"
 
 #include "core/dtype.h"
@@ -133,6 +134,80 @@ __global__ void __launch_bounds__(kBlock, kResident<T>)
   });
 }
 
+// kernels: few long lines
+
+template <class T>
+struct LineSum : RowSum<T> {
+  RowStatistics<Compute<T>>* lines;
+  __device__ void finish(int64_t line, const RowStatistics<Compute<T>>& acc) const {
+    lines[line] = checked(acc);
+  }
+};
+
+template <bool log, class T, int V>
+__global__ void __launch_bounds__(kBlock)
+    stretch_kernel(const Stretches stretches, bool aligned, const T* x,
+                   const RowStatistics<Compute<T>>* lines, T* y) {
+  using C = Compute<T>;
+  const RowStatistics<C> line = lines[stretches.row()];
+  const int64_t base = stretches.row() * stretches.columns;
+  const C last = log ? std::log(line.sum) : C(1) / line.sum;
+  Pack<T, V> in[Stretches::kPacks];
+  stretches.for_packs<V>(
+      [&](int j, int64_t at) { in[j] = load_elements<V>(x + base + at, aligned); });
+  stretches.for_packs<V>([&](int j, int64_t at) {
+#pragma unroll
+    for (int k = 0; k < V; ++k) {
+      const C v = C(in[j].v[k]) - line.max;
+      in[j].v[k] = T(log ? v - last : std::exp(v) * last);
+    }
+    store_elements<V>(y + base + at, in[j], aligned);
+  });
+}
+
+// The sum of a line's gradient (for cuda/channel_sums.cuh).
+template <bool log, class T>
+struct GradientSum : Total<Compute<T>> {
+  using C = Compute<T>;
+  using Part = C;
+  const T *dy, *y;
+  C* sums;
+
+  __device__ Part begin(int64_t) const { return C(0); }
+  template <int V, int K>
+  __device__ void add(Part& part, const int64_t (&at)[K], int taken, bool aligned) const {
+    Pack<T, V> g[K], v[K];
+#pragma unroll
+    for (int k = 0; k < K; ++k)
+      if (k < taken) {
+        g[k] = load_elements<V>(dy + at[k], aligned);
+        if (!log) v[k] = load_elements<V>(y + at[k], aligned);
+      }
+#pragma unroll
+    for (int k = 0; k < K; ++k)
+      if (k < taken) part += gradient_sum<log, C>(g[k], log ? g[k] : v[k]);
+  }
+  __device__ C total(const Part& part) const { return part; }
+  __device__ C init() const { return C(0); }
+  __device__ void finish(int64_t line, C sum) const { sums[line] = sum; }
+};
+
+template <bool log, class T, int V>
+__global__ void __launch_bounds__(kBlock)
+    gradient_stretch_kernel(const Stretches stretches, bool aligned, const T* dy, const T* y,
+                            const Compute<T>* sums, T* dx) {
+  const Compute<T> sum = sums[stretches.row()];
+  const int64_t base = stretches.row() * stretches.columns;
+  Pack<T, V> g[Stretches::kPacks], v[Stretches::kPacks];
+  stretches.for_packs<V>([&](int j, int64_t at) {
+    g[j] = load_elements<V>(dy + base + at, aligned);
+    v[j] = load_elements<V>(y + base + at, aligned);
+  });
+  stretches.for_packs<V>([&](int j, int64_t at) {
+    store_elements<V>(dx + base + at, gradient<log>(g[j], v[j], sum), aligned);
+  });
+}
+
 // launchers
 
 // How many elements of each of `tensors` a thread keeps: 128 bytes in the type of the arithmetic.
@@ -166,10 +241,35 @@ void with_team(const Lines& lines, F f) {
   with_row_team<most, 1>(lines.n, f);
 }
 
+template <bool log, class T, int V>
+void run_shared(const Context& context, const Lines& lines, bool aligned, const T* x, T* y) {
+  using Line = RowStatistics<Compute<T>>;
+  const Scratch sums(context, sizeof(Line) * static_cast<size_t>(lines.count));
+  sum_channels<V>(context, 1, lines.count, lines.n, aligned, LineSum<T>{{x}, sums.as<Line>()});
+  const Stretches stretches = Stretches::of<V>(lines.n);
+  launch(context, stretch_kernel<log, T, V>, stretches.grid(lines.count), dim3(kBlock), stretches,
+         aligned, x, sums.as<Line>(), y);
+}
+
+template <bool log, class T, int V>
+void run_shared_gradient(const Context& context, const Lines& lines, bool aligned, const T* dy,
+                         const T* y, T* dx) {
+  using C = Compute<T>;
+  const Scratch sums(context, sizeof(C) * static_cast<size_t>(lines.count));
+  sum_channels<V>(context, 1, lines.count, lines.n, aligned,
+                  GradientSum<log, T>{{}, dy, y, sums.as<C>()});
+  const Stretches stretches = Stretches::of<V>(lines.n);
+  launch(context, gradient_stretch_kernel<log, T, V>, stretches.grid(lines.count), dim3(kBlock),
+         stretches, aligned, dy, y, sums.as<C>(), dx);
+}
+
 template <bool log, class T>
 void run_softmax(const Context& context, const Lines& lines, const T* x, T* y) {
   if (lines.count == 0 || lines.n == 0) return;
   const bool aligned = is_aligned(x, 16) && is_aligned(y, 16);
+  if (lines.inner == 1 && shares_rows(lines.count, lines.n))
+    return with_shared_width<T>(
+        lines.n, [&](auto v) { run_shared<log, T, v()>(context, lines, aligned, x, y); });
   with_team<T, kMost<T, 1>>(lines, [&](auto tag, auto packs) {
     using Team = typename decltype(tag)::type;
     const auto go = [&](auto kernel) {
@@ -186,6 +286,10 @@ template <bool log, class T>
 void run_gradient(const Context& context, const Lines& lines, const T* dy, const T* y, T* dx) {
   if (lines.count == 0 || lines.n == 0) return;
   const bool aligned = is_aligned(dy, 16) && is_aligned(y, 16) && is_aligned(dx, 16);
+  if (lines.inner == 1 && shares_rows(lines.count, lines.n))
+    return with_shared_width<T>(lines.n, [&](auto v) {
+      run_shared_gradient<log, T, v()>(context, lines, aligned, dy, y, dx);
+    });
   with_team<T, kMost<T, 2>>(lines, [&](auto tag, auto packs) {
     using Team = typename decltype(tag)::type;
     const auto go = [&](auto kernel) {
