@@ -90,9 +90,10 @@ struct RingBarriers {
   }
 };
 
-// The four warps of one warpgroup meet. An object in shared memory, initialised with kArrivals.
-struct WarpgroupBarrier {
-  static constexpr uint32_t kArrivals = kWarpgroup / kWarp;
+// Warps of consumers meet: as many as it was initialised with, kWarps for a warpgroup. An object in
+// shared memory.
+struct ConsumerBarrier {
+  static constexpr uint32_t kWarps = kWarpgroup / kWarp;
   Mbarrier barrier;
 
   __device__ void sync(uint32_t& parity) {

@@ -5,7 +5,7 @@
 // it into both. Results leave through shared memory and the copy engine, while the ring is already
 // being filled for the next tile.
 //
-// gemm_wgmma_parts_kernel, for few tiles: one small tile for a cluster of 1 to 8 blocks, which cut k
+// gemm_wgmma_parts_kernel, for few tiles: one tile for a cluster of 1 to 8 blocks, which cut k
 // into as many parts. They add their sums in order of the parts through distributed shared memory,
 // each for its share of the rows: no second kernel, and no partial sums in global memory.
 #pragma once
@@ -78,7 +78,7 @@ struct PersistentShared {
   static constexpr uint32_t kBarriers = kResults + Tile::kConsumers * 2 * Tile::kBox;
   RingBarriers<Tile::kStages> ring;
   SplitterState<Tile::kStages> splitters;
-  WarpgroupBarrier results[Tile::kConsumers];
+  ConsumerBarrier results[Tile::kConsumers];
   static constexpr size_t bytes() { return kBarriers + sizeof(PersistentShared); }
   __device__ static PersistentShared& get() {
     return *reinterpret_cast<PersistentShared*>(dynamic_shared() + kBarriers);
@@ -173,6 +173,7 @@ __device__ __forceinline__ void store_results(const TensorMap& c,
       tile_store(c, {begin, row, z}, to);
       bulk_commit();
     }
+    __syncwarp();
     box ^= 1;
   };
   for_each_number<Tile::kN / kColumns>(store);
@@ -195,10 +196,12 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
               step = static_cast<int>(gridDim.x) / sharing,
               strip = kStripRows / (Tile::kM * sharing);
     if (threadIdx.x == 0) {
+      prefetch(a);
+      prefetch(b);
+      prefetch(c);
       if (Tile::kExact) shared.splitters.met.init(kSplitters);
       shared.ring.init(Tile::kExact ? kSplitters : 0, Tile::kConsumers * sharing);
-      for (WarpgroupBarrier& barrier : shared.results)
-        barrier.barrier.init(WarpgroupBarrier::kArrivals);
+      for (ConsumerBarrier& barrier : shared.results) barrier.barrier.init(ConsumerBarrier::kWarps);
       fence_mbarrier_init();
     }
     cluster_sync();
@@ -262,7 +265,7 @@ struct PartsShared {
   static_assert(sizeof(float) * Tile::kM * kPitch <= Tile::kRing);
   RingBarriers<Tile::kStages> ring;
   SplitterState<Tile::kStages> splitters;
-  WarpgroupBarrier multiplied;
+  ConsumerBarrier multiplied;
   static constexpr size_t bytes() { return Tile::kRing + sizeof(PartsShared); }
   __device__ static PartsShared& get() {
     return *reinterpret_cast<PartsShared*>(dynamic_shared() + Tile::kRing);
@@ -303,12 +306,11 @@ __device__ inline void add_parts(const WgmmaResult<typename Tile::T>& result, in
 
 // Grid: a cluster of as many blocks as there are parts for each tile.
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kRing <= 96 << 10 ? 2 : 1)
     gemm_wgmma_parts_kernel(const __grid_constant__ TensorMap a,
                             const __grid_constant__ TensorMap b,
                             const __grid_constant__ WgmmaTask task,
                             const __grid_constant__ WgmmaResult<typename Tile::T> result) {
-  static_assert(Tile::kConsumers == 1);
   if constexpr (kHopperCode) {
     using Shared = PartsShared<Tile>;
     constexpr int kStages = Tile::kStages, kStripRows = 1024;
@@ -321,9 +323,11 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
     const int first = min(task.blocks, each * static_cast<int>(part)),
               blocks = min(each, task.blocks - first);
     if (threadIdx.x == 0) {
+      prefetch(a);
+      prefetch(b);
       if (Tile::kExact) shared.splitters.met.init(kSplitters);
-      shared.ring.init(Tile::kExact ? kSplitters : 0, 1);
-      shared.multiplied.barrier.init(WarpgroupBarrier::kArrivals);
+      shared.ring.init(Tile::kExact ? kSplitters : 0, Tile::kConsumers);
+      shared.multiplied.barrier.init(ConsumerBarrier::kWarps * Tile::kConsumers);
       fence_mbarrier_init();
     }
     cluster_sync();
@@ -348,10 +352,12 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
       __syncwarp();
     } else {
       // The barriers are this block's own: no other one shares its panels.
+      const int consumer = static_cast<int>(threadIdx.x) / kWarpgroup - 1;
       uint32_t parity = 0;
       typename Tile::Sums sums;
       if (blocks > 0) {
-        multiply_blocks<Tile>(shared.ring, place, blocks, WgmmaConsumer{0, thread, part, 1}, sums);
+        multiply_blocks<Tile>(shared.ring, place, blocks, WgmmaConsumer{consumer, thread, part, 1},
+                              sums);
       } else {
 #pragma unroll
         for (float& v : sums.v) v = 0;
@@ -360,7 +366,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kExact ? 1 : 2)
 #pragma unroll
       for (int i = 0; i < Tile::Sums::kElements; i += 2) {
         const Position p = wgmma_position(thread, i);
-        store_pack<2>(Shared::sums() + p.row * Shared::kPitch + p.column,
+        store_pack<2>(Shared::sums() + (consumer * 64 + p.row) * Shared::kPitch + p.column,
                       Pack<float, 2>{{sums.v[i], sums.v[i + 1]}});
       }
     }

@@ -157,10 +157,12 @@ struct WgmmaCall {
 
   template <bool exact, Major major_a, Major major_b>
   void with_layouts() const {
+    using Small = WgmmaTile<T, 1, 128, 4, exact, major_a, major_b>;
+    using Middle = WgmmaTile<T, 2, 128, exact ? 3 : 6, exact, major_a, major_b>;
     if (plan.tile_m == 64) {
-      few_tiles<WgmmaTile<T, 1, 128, 4, exact, major_a, major_b>>();
+      few_tiles<Small>();
     } else if (plan.tile_n == 128) {
-      many_tiles<WgmmaTile<T, 2, 128, exact ? 3 : 6, exact, major_a, major_b>>();
+      plan.parts > 1 ? few_tiles<Middle>() : many_tiles<Middle>();
     } else if constexpr (!exact) {
       many_tiles<WgmmaTile<T, 2, 256, 4, exact, major_a, major_b>>();
     }

@@ -46,11 +46,11 @@ inline WgmmaOperand wgmma_operand_b(const GemmArguments& g, const void* b, int b
 
 struct WgmmaShape {
   int64_t m, n;      // of the tile
-  int64_t per_side;  // blocks on one multiprocessor at the same time
+  int64_t per_side;  // blocks side by side on one multiprocessor
   const char* why;
 };
 inline constexpr WgmmaShape kWgmmaLarge{128, 256, 1, "wgmma: many tiles"};
-inline constexpr WgmmaShape kWgmmaMiddle{128, 128, 1, "wgmma: tiles of 128 x 256 would leave gaps"};
+inline constexpr WgmmaShape kWgmmaMiddle{128, 128, 1, "wgmma: too few tiles of 128 x 256"};
 inline constexpr WgmmaShape kWgmmaSmall{64, 128, 2, "wgmma: few tiles"};
 
 // Whether gemm_wgmma computes this product, and is worth it: a single tile is faster elsewhere, sooner
@@ -68,6 +68,10 @@ inline bool suits_wgmma(const GemmArguments& g, DType dtype, const void* a, cons
   if (g.m * g.n < (exact ? kSmallestExact : kSmallest) / g.k) return false;
   const int64_t tiles_m = (g.m + 63) / 64, tiles_n = (g.n + 127) / 128;
   if (tiles_m * tiles_n > kMost / g.batch) return false;
+  // A cluster has 8 blocks at most: long sums of few results want more parts than that.
+  constexpr int64_t kParts = 8, kLong = 16384;
+  if (g.k > kLong && tiles_m * tiles_n * g.batch * kParts * 4 < device.multiprocessors)
+    return false;
   const int bytes = half ? 2 : 4;
   const WgmmaOperand result{c, g.m, g.n, g.c_row, 1, g.c_batch, g.batch, bytes};
   if (result.layout() != WgmmaLayout::along_k || (g.batch > 1 && g.c_batch == 0)) return false;
@@ -76,41 +80,40 @@ inline bool suits_wgmma(const GemmArguments& g, DType dtype, const void* a, cons
   return (!copied_a || g.n >= kWorthCopying) && (!copied_b || g.m >= kWorthCopying);
 }
 
-// An estimate of time, in cycles of a multiprocessor: what the tensor cores need, or what the
-// second-level cache needs to send the panels, whichever is longer, and what a tile costs besides.
-struct WgmmaCost {
-  static constexpr int64_t kCacheBytes = 32;  // a cycle for each multiprocessor, where all read
-  static constexpr int64_t kMostBytes = 64;   // for one
+// An estimate of time, in cycles of a multiprocessor. A block of k takes as long as the tensor cores
+// need for it, or shared memory, which the copy engine writes and wgmmas (and splitters) read; all
+// of it no less than the second-level cache needs to send the panels; and a tile costs something
+// besides. The figures are counts, not measurements: docs/kernels/gemm.md.
+inline int64_t wgmma_cost(const GemmArguments& g, const WgmmaShape& shape, int64_t parts,
+                          int64_t depth, bool exact, const DeviceFacts& device) {
+  constexpr int64_t kProducts = 2048;            // multiply-adds of 16-bit numbers in a cycle
+  constexpr int64_t kShared = 128, kCache = 32;  // bytes in a cycle; of the cache, where all read
+  const auto up = [](int64_t x, int64_t y) { return (x + y - 1) / y; };
+  const bool small = shape.m == 64;
+  const int64_t products = exact ? 3 : 1, panels = 128 * (shape.m + shape.n);
+  const int64_t reads = products * (shape.m / 64) * 4 * 32 * (64 + shape.n);
+  const int64_t block = std::max(products * shape.m * shape.n * 64 / kProducts,
+                                 ((exact ? 3 : 1) * panels + reads) / kShared);
+  const int64_t tiles = up(g.m, shape.m) * up(g.n, shape.n) * g.batch;
+  const int64_t blocks = up(up(g.k, depth), parts), sms = device.multiprocessors;
+  const bool alone = small || parts > 1;  // one tile a cluster
+  const int64_t sharing = alone || g.m <= shape.m ? 1 : 2;
+  const int64_t sent = 128 * (shape.m + shape.n / sharing);
+  const int64_t cache = tiles * parts * blocks * sent / (kCache * sms);
+  const int64_t resident = up(tiles * parts, sms);
+  const int64_t extra = alone ? 1500 + (parts > 1 ? 200 * parts : 0) : shape.n == 256 ? 1500 : 1000;
+  return std::max(resident * blocks * block, cache) + extra * up(resident, shape.per_side);
+}
 
-  static int64_t of(const GemmArguments& g, const WgmmaShape& shape, int64_t parts, int64_t depth,
-                    int64_t products, const DeviceFacts& device) {
-    const auto up = [](int64_t x, int64_t y) { return (x + y - 1) / y; };
-    const bool small = shape.m == 64;
-    const int64_t tiles = up(g.m, shape.m) * up(g.n, shape.n) * g.batch;
-    const int64_t blocks = up(up(g.k, depth), parts), sms = device.multiprocessors;
-    const int64_t shared_b = small || g.m <= shape.m ? 1 : 2;
-    const int64_t bytes = 128 * (shape.m + shape.n / shared_b);
-    // 2048 multiply-adds a cycle of 16-bit numbers; one consumer alone keeps the pipe less full.
-    const int64_t pipe = shape.m * shape.n * 64 / 2048 * products * (small ? 5 : 4) / 4;
-    const int64_t block = std::max(pipe, bytes / kMostBytes);
-    const int64_t each = blocks * block, resident = up(tiles * parts, sms);
-    const int64_t cache = tiles * parts * blocks * bytes / (kCacheBytes * sms);
-    const int64_t extra = small ? 1500 + (parts > 1 ? 800 : 0) : shape.n == 256 ? 1500 : 1000;
-    return std::max(resident * each, cache) +
-           extra * (small ? up(resident, shape.per_side) : resident);
-  }
-};
-
-// The tile and the parts of k of least cost: of 128 x 256 (not fp32-accurate ones, whose two sets of
-// sums do not fit), 128 x 128, and 64 x 128 with k in 1, 2, 4 or 8 parts.
+// The tile and the parts of k of least cost: 128 x 256 (not fp32-accurate, whose two sets of sums do
+// not fit), 128 x 128 and 64 x 128 with k in 1, 2, 4 or 8 parts.
 inline GemmPlan plan_wgmma(const GemmArguments& g, DType dtype, const DeviceFacts& device) {
   const bool single = dtype == DType::f32, exact = single && g.precision == Precision::highest;
   const int64_t depth = single ? 32 : 64;
-  const int64_t products = exact ? 3 : 1;
   GemmPlan best{};
   int64_t least = std::numeric_limits<int64_t>::max();
   const auto consider = [&](const WgmmaShape& shape, int64_t parts) {
-    const int64_t cost = WgmmaCost::of(g, shape, parts, depth, products, device);
+    const int64_t cost = wgmma_cost(g, shape, parts, depth, exact, device);
     if (cost >= least) return;
     least = cost;
     const int64_t blocks = (g.k + depth - 1) / depth;
@@ -122,9 +125,10 @@ inline GemmPlan plan_wgmma(const GemmArguments& g, DType dtype, const DeviceFact
             shape.why};
   };
   if (!exact) consider(kWgmmaLarge, 1);
-  consider(kWgmmaMiddle, 1);
-  for (int64_t parts = 1; parts <= 8 && (parts == 1 || parts * 2 * depth <= g.k); parts *= 2)
+  for (int64_t parts = 1; parts <= 8 && (parts == 1 || parts * 2 * depth <= g.k); parts *= 2) {
+    consider(kWgmmaMiddle, parts);
     consider(kWgmmaSmall, parts);
+  }
   return best;
 }
 
