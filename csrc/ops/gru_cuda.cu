@@ -1,7 +1,9 @@
-// Gated recurrent units on CUDA (equations in ops/gru.h). The input's part of the gates of all steps is
-// one product; a step is the product h W_hh' and a kernel for its cells. Backward, a step is the
-// gradients of its gates and their product with W_hh, added to what goes past the gates; dgates is
-// [n, r, z, n by h] as in ops/gru_cpu.cc.
+// Gated recurrent units on CUDA (equations in ops/gru.h). The input's part of the gates of all steps
+// is one product. The steps run in one persistent kernel (cuda/persistent.cuh) where the device has
+// room for its weights; else a step is the product h W_hh' and a kernel for its cells, and backward the
+// gradients of its gates and their product with W_hh, added to what goes past the gates. dgates is
+// [n, r, z, n by h] as in ops/gru_cpu.cc. 16-bit floats that do not run persistently go through
+// float32.
 #include "ops/gru.h"
 
 #include <algorithm>

@@ -1,11 +1,13 @@
 // Long short-term memory on CUDA (equations in ops/lstm.h).
 //
 // Forward: the input's part of all gates of all steps is one large product. What is left for a step
-// is h W_hh', which is small and waits for the step before; one kernel forms the four gates of a
-// tile of samples and hidden units and goes on to c and h with them. Backward: a step is the
-// gradients of its gates, element by element, and their product with W_hh, gate by gate; afterwards
-// the gradients by x and the weights are products over all steps (Appleyard, Kocisky and Blunsom,
-// "Optimizing performance of recurrent neural networks on GPUs", 2016, describe both groupings).
+// is h W_hh', which is small and waits for the step before: all steps run in one persistent kernel
+// (cuda/persistent.cuh) where the device has room for its weights, else a kernel a step forms the four
+// gates of a tile of samples and hidden units and goes on to c and h with them. Backward: a step is
+// the gradients of its gates, element by element, and their product with W_hh, in the persistent
+// kernel or gate by gate; afterwards the gradients by x and the weights are products over all steps
+// (Appleyard, Kocisky and Blunsom, "Optimizing performance of recurrent neural networks on GPUs",
+// 2016, describe both groupings). 16-bit floats that do not run persistently go through float32.
 #include "ops/lstm.h"
 
 #include <algorithm>

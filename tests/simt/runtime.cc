@@ -24,6 +24,12 @@ std::mutex mutex;
 std::map<const char*, size_t> pinned;
 std::unordered_map<const void*, int> allowed_shared;
 
+// SIMT_PROCESSORS: for kernels that need a multiprocessor for each of their blocks.
+const int multiprocessors = [] {
+  const char* const text = std::getenv("SIMT_PROCESSORS");
+  return text && *text ? std::atoi(text) : 4;
+}();
+
 cudaError_t note(cudaError_t code) { return simt::note_error(code); }
 
 bool is_pinned(const void* p) {
@@ -98,7 +104,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   if (device < 0 || device >= simt::device_count()) return note(cudaErrorInvalidDevice);
   switch (attribute) {
     case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = 227 << 10; break;
-    case cudaDevAttrMultiProcessorCount: *value = 4; break;
+    case cudaDevAttrMultiProcessorCount: *value = multiprocessors; break;
     case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
     case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
     case cudaDevAttrL2CacheSize: *value = 1 << 20; break;
@@ -115,7 +121,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int device) {
   simt::device_memory(device, &free, &out->totalGlobalMem);
   out->sharedMemPerBlockOptin = 227 << 10;
   out->major = 9;
-  out->multiProcessorCount = 4;
+  out->multiProcessorCount = multiprocessors;
   out->l2CacheSize = 1 << 20;
   return cudaSuccess;
 }

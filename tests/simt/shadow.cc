@@ -85,13 +85,19 @@ bool readers_ordered(const Cell& c, const Thread& t) {
   }
   const bool one_block = gang->blocks.size() == 1;
   if (one_block && c.read_tick <= t.block->synced) return true;
-  uint32_t unordered = c.readers;
-  for (const Thread* other : gang->threads) {
-    const auto group = one_block ? other->id / 32 : static_cast<int>(other->block->rank);
-    if (unordered >> (group % 32) & 1 && ordered(other->id, c.read_tick, t))
-      unordered &= ~(1u << group % 32);
+  const auto by_one_of = [&](const Block& block, size_t first, size_t end) {
+    for (size_t i = first; i < end && i < block.threads.size(); ++i)
+      if (ordered(block.threads[i].id, c.read_tick, t)) return true;
+    return false;
+  };
+  for (size_t group = 0; group < 32; ++group) {
+    if (!(c.readers >> group & 1)) continue;
+    bool found = one_block && by_one_of(*t.block, group * 32, group * 32 + 32);
+    for (size_t rank = group; !one_block && !found && rank < gang->blocks.size(); rank += 32)
+      found = by_one_of(gang->blocks[rank], 0, kMostThreads);
+    if (!found) return false;
   }
-  return unordered == 0;
+  return true;
 }
 
 void check_order_after_write(const Request& r, const Cell& c, const Thread& t) {
@@ -131,9 +137,11 @@ void add_reader(Cell& c, const Thread& t) {
 void note_read(Cell& c, const Thread& t, uint32_t pc) {
   const bool known = c.read_gang == gang->id;
   if (known && c.read_thread == kSeveralBlocks) return;
-  if (known && c.read_thread == kSeveral && gang->blocks.size() == 1 &&
-      c.readers >> t.id / 32 & 1 && c.read_tick > t.block->synced)
-    return;  // the warp is in it already
+  const bool one_block = gang->blocks.size() == 1;
+  const unsigned group = one_block ? static_cast<unsigned>(t.id / 32) : t.block->rank;
+  if (known && c.read_thread == kSeveral && gang->blocks.size() <= 32 && c.readers >> group & 1 &&
+      c.read_tick > t.block->synced)
+    return;  // the warp, or the block, is in it already
   if (known && c.read_thread != t.id && !readers_ordered(c, t)) return add_reader(c, t);
   // Another block of the launch has read it: that stays known, for the writes of later blocks.
   const bool others = !known && c.read_gang >= gang->first_of_launch;
