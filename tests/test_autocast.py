@@ -292,3 +292,19 @@ def test_lenet_trains_on_the_cpu(dtype):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_compiled_models(device):
+    fastdl.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3)).to(device)
+    model.eval()
+    x = drawn(2, 2, 3, 3, device=device)
+    compiled = fastdl.compile(model)
+    with fastdl.no_grad():
+        wanted = model(x).cpu().numpy()
+        for _ in range(3):
+            assert compiled(x).dtype == fastdl.float32
+            with autocast("bfloat16"):
+                y = compiled(x)
+            assert y.dtype == fastdl.bfloat16
+            np.testing.assert_allclose(y.cpu().float().numpy(), wanted, rtol=0, atol=0.05)

@@ -11,7 +11,8 @@ void define_fused_functions(FunctionTable& t) {
   t.function(
       "linear_fused(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, residual: "
       "ArrayLike | None = None, activation: str = 'none', slope: float = 0.01) -> Tensor",
-      "input: floating [..., in_features]; weight: like input [out_features, in_features]; "
+      "autocast: low; input: floating [..., in_features]; weight: like input [out_features, "
+      "in_features]; "
       "bias: like input [out_features]; residual: like input; "
       "activation: one of none relu leaky_relu; slope: 0..",
       R"(activation(linear(input, weight, bias) + residual) in one pass; for inference.
@@ -28,7 +29,8 @@ Raises AutogradError where a gradient would be recorded, and what linear raises.
       "Sequence[int] = 1, padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = "
       "1, "
       "groups: int = 1) -> Tensor",
-      "input: floating [N, channels, height, width]; weight: like input [filters, channels / "
+      "autocast: low; input: floating [N, channels, height, width]; weight: like input [filters, "
+      "channels / "
       "groups, "
       "kernel_height, kernel_width]; bias: like input [filters]; stride, dilation: 1..window; "
       "padding: 0..window one of same valid; groups: 1..; "

@@ -103,6 +103,7 @@ class CapturedFunction:
         if signature != self._last:
             self._last = signature
             return self.function(*inputs)
+        self._recording = self._outputs = None  # its memory first
         static = tuple(given.detach().clone() for given in inputs)
         recording = _core.Capture(static, self.strict)
         recording.begin()

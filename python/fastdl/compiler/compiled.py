@@ -88,7 +88,7 @@ class CompiledModel:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves: list[Tensor] = []
-        key = None if self.model.training else _signature((args, kwargs), leaves)
+        key = None if self.model.training else _key(args, kwargs, leaves)
         # The ops of the model itself can be part of a capture that is being made.
         if key is not None and not _wants_gradient(leaves) and not _core.is_capturing():
             with self._lock:
@@ -119,7 +119,7 @@ class CompiledModel:
             repeats: how often; the times are medians. Default: 20.
         """
         leaves: list[Tensor] = []
-        key = None if self.model.training else _signature((args, kwargs), leaves)
+        key = None if self.model.training else _key(args, kwargs, leaves)
         if key is None:
             return self.explain()
         with self._lock, no_grad():
@@ -199,6 +199,12 @@ class CompiledModel:
 
 def _wants_gradient(tensors: list[Tensor]) -> bool:
     return is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def _key(args: Any, kwargs: Any, leaves: list[Tensor]) -> Hashable:
+    """What a plan is made for: arguments like these, and a precision; None if it can be no key."""
+    signature = _signature((args, kwargs), leaves)
+    return None if signature is None else (_core._autocast_state(), signature)
 
 
 def _signature(structure: Any, leaves: list[Tensor]) -> Hashable:
