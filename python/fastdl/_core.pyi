@@ -76,6 +76,9 @@ class _Door:
         arrays: Sequence[bool],
         defaults: tuple[Any, ...],
     ) -> None: ...
+    @property
+    def asks(self) -> str:
+        """What the door asks of the arguments."""
     def enter(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """(args, kwargs) with arrays as tensors, or None where an argument is symbolic."""
 
@@ -232,6 +235,10 @@ class Capture:
     def steps(self) -> int:
         """How many kernels a replay runs."""
     @property
+    def graphs(self) -> int:
+        """On a GPU, how many stretches of kernels a replay starts with one call. They are made at
+        the first replay."""
+    @property
     def memory(self) -> int:
         """Bytes that the capture holds."""
 
@@ -249,6 +256,11 @@ def is_grad_enabled() -> bool:
     """Whether ops are recorded in this thread."""
 
 def _set_grad_enabled(on: bool) -> None: ...
+def _autocast_state() -> tuple[str | None, ...]:
+    """The precision of autocast in this thread on (cpu, cuda), or None."""
+
+def _enter_autocast(device: str, dtype: str | None) -> None: ...
+def _exit_autocast(device: str, before: str | None) -> None: ...
 def _anomaly_detection() -> bool: ...
 def _set_anomaly_detection(on: bool) -> None: ...
 def _signatures() -> list[dict[str, str]]: ...
