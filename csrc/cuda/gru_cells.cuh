@@ -44,8 +44,8 @@ struct GruCell {
   // The state is h, as it was before it was rounded.
   __device__ void finish(int, Operands& x, const float (&sums)[3], float& state,
                          T (&values)[1]) const {
-    const float r = logistic(x.gate[0] + sums[0]), z = logistic(x.gate[1] + sums[1]);
-    const float recurrent = x.gate[3] + sums[2], fresh = std::tanh(x.gate[2] + r * recurrent);
+    const float r = logistic<T>(x.gate[0] + sums[0]), z = logistic<T>(x.gate[1] + sums[1]);
+    const float recurrent = x.gate[3] + sums[2], fresh = squashed<T>(x.gate[2] + r * recurrent);
     x.h = state = fresh + z * (state - fresh);
     x.gate[0] = r;
     x.gate[1] = z;

@@ -43,10 +43,10 @@ struct LstmCell {
 #pragma unroll
     for (int g = 0; g < 4; ++g) {
       const float sum = x.gate[g] + sums[g];
-      x.gate[g] = g == 2 ? std::tanh(sum) : logistic(sum);
+      x.gate[g] = g == 2 ? squashed<T>(sum) : logistic<T>(sum);
     }
     x.c = state = x.gate[1] * state + x.gate[0] * x.gate[2];
-    x.h = x.gate[3] * std::tanh(x.c);
+    x.h = x.gate[3] * squashed<T>(x.c);
     values[0] = T(x.h);
   }
 
@@ -103,7 +103,7 @@ struct LstmCellBack {
 #pragma unroll
     for (int g = 0; g < 4; ++g) x.gate[g] = from[g * int64_t{hidden}];
     x.before = t ? cells[at(t - 1, sample) + unit] : c0[state];
-    x.squashed = std::tanh(static_cast<float>(cells[here]));
+    x.squashed = squashed<T>(cells[here]);
     x.dy = dy ? static_cast<float>(dy[here]) : 0.0f;
     if (dh && step == 0) x.dy += static_cast<float>(dh[state]);
   }

@@ -47,6 +47,23 @@ struct GateWeightsBack {
   }
 };
 
-__device__ inline float logistic(float x) { return sigmoid(Value<float>(x)).v; }
+// The functions of gates, of which the whole step waits for the result. For 16 bits by the device's
+// fast exponential and division, within 2^-16 of the result (tanh by its series near zero, where
+// 1 - e^-2x would cancel): a third of the instructions.
+template <class T>
+__device__ inline float logistic(float x) {
+  if constexpr (sizeof(T) == 2) return __fdividef(1.0f, 1.0f + __expf(-x));
+  return sigmoid(Value<float>(x)).v;
+}
+
+template <class T>
+__device__ inline float squashed(float x) {
+  if constexpr (sizeof(T) == 2) {
+    const float e = __expf(-2.0f * std::fabs(x));
+    const float y = std::copysign(__fdividef(1.0f - e, 1.0f + e), x);
+    return std::fabs(x) < 0.03f ? x - x * x * x * (1.0f / 3) : y;
+  }
+  return std::tanh(x);
+}
 
 }  // namespace fastdl::cuda

@@ -5,6 +5,7 @@
 
 #include "cuda/grid_barrier.cuh"
 #include "cuda/kept_product.cuh"
+#include "cuda/recurrent_cells.cuh"
 #include "cuda/shared.cuh"
 #include "wrappers/check.h"
 
@@ -92,7 +93,44 @@ void test_kept(int chunks, float scale) {
       }
 }
 
+// ---- the functions of gates in 16 bits
+
+__global__ void gate_functions_of(int n, const float* x, float* s, float* t) {
+  const int i = static_cast<int>(threadIdx.x);
+  for (int k = i; k < n; k += kThreads) {
+    s[k] = logistic<Half>(x[k]);
+    t[k] = squashed<Half>(x[k]);
+  }
+}
+
 }  // namespace
+
+PROGRAM(gate_functions) {
+  constexpr int kNumbers = 2000;
+  const auto x = filled<float>(kNumbers, [](int64_t i) {  // up to 70, down to 1e-6, of both signs
+    const double size = std::exp(std::log(70.0) + (std::log(1e-6) - std::log(70.0)) *
+                                                      static_cast<double>(i / 2) / (kNumbers / 2));
+    return static_cast<float>(i % 2 ? size : -size);
+  });
+  const DeviceArray<float> dx(x), ds(x.size()), dt(x.size());
+  launch(context(), gate_functions_of, dim3(1), dim3(kThreads), kNumbers, dx.data(), ds.data(),
+         dt.data());
+  const auto s = ds.host(), t = dt.host();
+  const auto near = [](double is, double should) {
+    return std::fabs(is - should) <= 0x1p-16 * std::fabs(should);
+  };
+  for (size_t i = 0; i < x.size(); ++i) {
+    require(near(s[i], 1 / (1 + std::exp(-double{x[i]}))), "logistic", static_cast<long>(i));
+    require(near(t[i], std::tanh(double{x[i]})), "tanh", static_cast<long>(i));
+  }
+  const DeviceArray<float> ends(std::vector<float>{INFINITY, -INFINITY, 0.0f});
+  launch(context(), gate_functions_of, dim3(1), dim3(kThreads), 3, ends.data(), ds.data(),
+         dt.data());
+  require_equal<float>({ds.host()[0], ds.host()[1], ds.host()[2]}, {1.0f, 0.0f, 0.5f},
+                       "ends of logistic");
+  require_equal<float>({dt.host()[0], dt.host()[1], dt.host()[2]}, {1.0f, -1.0f, 0.0f},
+                       "ends of tanh");
+}
 
 PROGRAM(blocks_await_each_other) {
   constexpr int kSteps = 7;
