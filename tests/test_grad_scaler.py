@@ -172,6 +172,10 @@ def test_misuse():
     scaler.step(optimizer)
     with pytest.raises(errors.ArgumentError, match="stepped already"):
         scaler.step(optimizer)
+    with pytest.raises(errors.ArgumentError, match="no gradients"):
+        _core.unscale_grads([], fastdl.ones(1))
+    with pytest.raises(errors.ArgumentError, match="no single float32"):
+        _core.unscale_grads([fastdl.ones(2)], fastdl.ones(2))
     half = nn.Linear(2, 2).to(fastdl.float16)
     half.weight.grad = half.weight.detach() * 0
     with pytest.raises(errors.DTypeError, match="float16"):

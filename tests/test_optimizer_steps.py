@@ -90,6 +90,40 @@ def test_adam_step(options, dtype, device):
             np.testing.assert_allclose(to_array(t), a, rtol=0, atol=factor * EPSILON[dtype])
 
 
+# Whole blocks of the CUDA kernel and a part of one, an empty gradient, and more than one launch.
+UNSCALED = {"several": (3, 1024, 2500, 0), "many": (2,) * 70}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("shapes", UNSCALED)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_unscale_grads(dtype, shapes, device):
+    sizes = UNSCALED[shapes]
+    arrays = [np.random.default_rng(i).standard_normal(n) for i, n in enumerate(sizes)]
+    scale = to_tensor(np.array(8.0), "float32", device)
+
+    def run(place=None, value=None):
+        grads = [to_tensor(a, dtype, device) for a in arrays]
+        if place is not None:
+            grads[place[0]][place[1]] = value
+        before = [to_array(g).copy() for g in grads]
+        versions = [g._version for g in grads]
+        found = _core.unscale_grads(grads, scale)
+        assert all(g._version > v for g, v in zip(grads, versions, strict=True))
+        for g, b in zip(grads, before, strict=True):
+            np.testing.assert_array_equal(to_array(g), b / 8)  # a power of two: exact
+        return found.item()
+
+    assert run() == 0.0
+    last = len(sizes) - 1 if sizes[-1] else 2
+    for place in ((0, 0), (0, 1), (last, 0), (last, sizes[last] - 1)):
+        for value in (float("inf"), float("-inf"), float("nan")):
+            assert run(place, value) == 1.0
+    gaps = to_tensor(np.arange(24.0).reshape(4, 6), dtype, device)[:, ::2]
+    assert _core.unscale_grads([gaps], scale).item() == 0.0
+    np.testing.assert_array_equal(to_array(gaps), np.arange(24.0).reshape(4, 6)[:, ::2] / 8)
+
+
 def test_optimiser_steps_have_a_test():
     steps = {s["name"] for s in _core._signatures() if s["module"] == "runtime"}
-    assert steps == {"sgd_step", "adam_step"}
+    assert steps == {"sgd_step", "adam_step", "unscale_grads"}

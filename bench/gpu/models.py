@@ -1,4 +1,4 @@
-"""GPU cases of whole steps: optimisers, recurrent layers, and the training of LeNet-5."""
+"""GPU cases of whole steps: optimisers, recurrent layers, and the training of small models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-4
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Optimisers over 160 tensors, recurrent layers in inference and training, LeNet-5's step."""
+    """Optimisers over 160 tensors, recurrent layers, steps of LeNet-5 and an MLP."""
     shapes = [(16, 8), (16,)] if quick else 40 * [(768, 768)] + 120 * [(768,)]
     numbers = sum(torch.Size(shape).numel() for shape in shapes)
     size = f"{len(shapes)} tensors, {numbers / 1e6:.1f} M"
@@ -31,7 +31,10 @@ def cases(quick: bool) -> Iterator[Case]:
         yield Case("optimiser", name, size, make, bytes=4.0 * tensors * numbers)
     yield from _recurrent_cases(quick)
     batch = 1 if quick else 64
-    yield Case("LeNet-5", "training step", f"batch {batch}", partial(_lenet, batch))
+    for name, make in (("LeNet-5", _lenet), ("MLP", _mlp)):
+        for captured in (False, True):
+            step = "training step" + (", captured" if captured else "")
+            yield Case(name, step, f"batch {batch}", partial(make, batch, captured))
 
 
 def _recurrent_cases(quick: bool) -> Iterator[Case]:
@@ -128,16 +131,32 @@ def _recurrent(kind: str, dtype: str, steps: int, batch: int, units: int, traini
     return Sides(ours_call, {"PyTorch": reference_call}, check)
 
 
-def _lenet(batch: int) -> Sides:
-    """Forward, loss, backward and a step of SGD; PyTorch in both of its optimiser's ways."""
-    torch.manual_seed(0)
-    first = torch_lenet5().to(DEVICE)
-    model = _load(models.LeNet5(), first)
-    x = normal(batch, 1, 32, 32)
-    y = torch.from_numpy(np.random.default_rng(1).integers(0, 10, batch)).to(DEVICE)
+def _lenet(batch: int, captured: bool) -> Sides:
+    return _training(models.LeNet5(), torch_lenet5, (batch, 1, 32, 32), captured)
 
-    def call(model: Any, loss_function: Any, optimizer: Any, x: Any, y: Any) -> Callable[[], Any]:
-        def step() -> Any:
+
+def _mlp(batch: int, captured: bool) -> Sides:
+    """784-128-64-10, so small that starting its kernels is most of the time."""
+
+    def make(layers: Any) -> Any:
+        hidden = layers.Linear(784, 128), layers.ReLU(), layers.Linear(128, 64), layers.ReLU()
+        return layers.Sequential(*hidden, layers.Linear(64, 10))
+
+    return _training(make(nn), partial(make, torch.nn), (batch, 784), captured)
+
+
+def _training(
+    ours: Any, make_reference: Callable[[], Any], shape: tuple[int, ...], captured: bool
+) -> Sides:
+    """Forward, loss, backward and a step of SGD; PyTorch eager, in both of its optimiser's ways."""
+    torch.manual_seed(0)
+    first = make_reference().to(DEVICE)
+    model = _load(ours, first)
+    x = normal(*shape)
+    y = torch.from_numpy(np.random.default_rng(1).integers(0, 10, shape[0])).to(DEVICE)
+
+    def call(model: Any, loss_function: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
+        def step(x: Any, y: Any) -> Any:
             loss = loss_function(model(x), y)
             optimizer.zero_grad()
             loss.backward()
@@ -147,14 +166,16 @@ def _lenet(batch: int) -> Sides:
         return step
 
     def reference(dtype: torch.dtype, **more: Any) -> tuple[Any, Callable[[], Any]]:
-        copy = torch_lenet5().to(DEVICE)
+        copy = make_reference().to(DEVICE)
         copy.load_state_dict(first.state_dict())
         copy.to(dtype)
         sgd = torch.optim.SGD(copy.parameters(), lr=1e-3, momentum=0.9, **more)
-        return copy, call(copy, torch.nn.CrossEntropyLoss(), sgd, x.to(dtype), y)
+        step = call(copy, torch.nn.CrossEntropyLoss(), sgd)
+        return copy, partial(step, x.to(dtype), y)
 
     sgd = optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    ours_call = call(model, nn.CrossEntropyLoss(), sgd, shared(x), shared(y))
+    own_step = call(model, nn.CrossEntropyLoss(), sgd)
+    ours_call = partial(fastdl.capture(own_step) if captured else own_step, shared(x), shared(y))
     ways = {"default": reference(torch.float32), "fused": reference(torch.float32, fused=True)}
     exact, exact_call = reference(torch.float64)
 

@@ -166,6 +166,13 @@ void define_runtime_functions(FunctionTable& t) {
         adam_step(params, grads, m, v, o, next_adam(group, states));
         return Py_NewRef(Py_None);
       });
+  t.function("unscale_grads(grads: Sequence[Tensor], scale: Tensor) -> Tensor", "",
+             "Divides gradients of one dtype and device by the single number in `scale`, in place, "
+             "in one\ncall. Returns a float32 tensor that is 1 where one of them became, or was, "
+             "infinite or NaN, else 0.",
+             [](const std::vector<Tensor>& grads, const Tensor& scale) {
+               return unscale_grads(grads, scale);
+             });
 }
 
 }  // namespace fastdl::bindings

@@ -145,8 +145,8 @@ int elapsed(void* from, void* to, float* milliseconds) {
 
 int begin_capture(int device, void* stream) {
   const DeviceGuard guard(device);
-  return consume(cudaStreamBeginCapture(static_cast<cudaStream_t>(stream),
-                                        cudaStreamCaptureModeThreadLocal));
+  return consume(
+      cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal));
 }
 
 // The recorded graph is only a plan; what is kept is what the device runs.

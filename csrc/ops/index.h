@@ -34,8 +34,8 @@ FASTDL_KERNEL(scatter_reduce_forward, Reduce op, int64_t outer, int64_t n, int64
 // Throws IndexRangeError unless all of the contiguous `index` are in [low, limit). Returns the indices
 // to use: `index`, or in a captured step on a GPU, which does not wait for the verdict, a copy in
 // which all are in range.
-[[nodiscard]] Tensor check_index_range(const char* op, const Tensor& index, int64_t limit, const char* what,
-                       int64_t low = 0);
+[[nodiscard]] Tensor check_index_range(const char* op, const Tensor& index, int64_t limit,
+                                       const char* what, int64_t low = 0);
 Tensor embedding(const Tensor& index, const Tensor& weight);
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);

@@ -85,6 +85,40 @@ void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grad
   run<sgd_update>("sgd_step", params, grads, momentum, {}, options, std::move(next));
 }
 
+Tensor unscale_grads(const std::vector<Tensor>& grads, const Tensor& scale) {
+  constexpr const char* op = "unscale_grads";
+  if (grads.empty())
+    throw argument_error(op, "there are no gradients").remedy("call backward() first");
+  if (scale.numel() != 1 || scale.dtype() != DType::f32)
+    throw argument_error(op, "the scale is no single float32").show("scale", scale);
+  GradMode off(false);
+  const Tensor found = empty({}, DType::f32, scale.device());
+  std::vector<OptimizerSlot> slots;
+  std::vector<Tensor> dense;  // where a gradient has gaps
+  int64_t work = 0;
+  slots.reserve(grads.size());
+  for (const Tensor& g : grads) {
+    check_editable(op, g);
+    check_same_kind(op, {{"first gradient", grads[0]}, {"gradient", g}});
+    if (g.device() != scale.device())
+      throw Error(ErrorKind::device, op, "the scale is on another device")
+          .show("gradient", g)
+          .show("scale", scale)
+          .remedy("move the scale");
+    dense.push_back(lies_in(layout_of(g), g) ? g : contiguous(g));
+    slots.push_back({g.numel(), dense.back().mutable_data(), nullptr, nullptr, nullptr});
+    work += g.numel();
+  }
+  launch<unscale_update>(op, scale.device(), grads[0].dtype(), work, host_array(slots),
+                         static_cast<int64_t>(slots.size()), scale.as<const float>(),
+                         found.as<float>());
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (dense[i].data() != grads[i].data()) copy_(grads[i], dense[i]);
+    bump_version(grads[i]);
+  }
+  return found;
+}
+
 void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
                const std::vector<Tensor>& first, const std::vector<Tensor>& second,
                const AdamOptions& options, std::function<void(AdamOptions&)> next) {

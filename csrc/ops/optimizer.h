@@ -33,6 +33,11 @@ FASTDL_KERNEL(sgd_update, const SgdOptions& options, const OptimizerSlot* slots,
 // p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 FASTDL_KERNEL(adam_update, const AdamOptions& options, const OptimizerSlot* slots, int64_t count);
 
+// Loss scaling (Micikevicius et al., 2018): the slots' `param`, gradients here, divided by *scale, which
+// is above 0, in place. *found becomes 1 where one of the results is infinite or NaN, else 0.
+FASTDL_KERNEL(unscale_update, const OptimizerSlot* slots, int64_t count, const float* scale,
+              float* found);
+
 // In a captured step `next` brings the options up to date before each replay.
 void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
               const std::vector<Tensor>& momentum, const SgdOptions& options,
@@ -40,5 +45,8 @@ void sgd_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grad
 void adam_step(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
                const std::vector<Tensor>& first, const std::vector<Tensor>& second,
                const AdamOptions& options, std::function<void(AdamOptions&)> next = {});
+
+// Gradients of one dtype and device, in place; returns what `found` says.
+Tensor unscale_grads(const std::vector<Tensor>& grads, const Tensor& scale);
 
 }  // namespace fastdl

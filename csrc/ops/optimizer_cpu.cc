@@ -2,6 +2,7 @@
 // parallel region over all of them laid end to end.
 #include "ops/optimizer.h"
 
+#include <atomic>
 #include <cmath>
 
 #include "core/dtype.h"
@@ -87,6 +88,25 @@ void adam(const Context& context, const AdamOptions& o, const OptimizerSlot* slo
   });
 }
 
+template <class T>
+void unscale(const Context& context, const OptimizerSlot* slots, int64_t count, const float* scale,
+             float* found) {
+  using C = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  const C factor = C(1) / static_cast<C>(*scale);
+  std::atomic<bool> any{false};
+  for_slots(context, slots, count, [&](const OptimizerSlot& s, int64_t begin, int64_t end) {
+    T* const g = static_cast<T*>(s.param);
+    C sum(0);  // 0 * x is NaN where x is infinite or NaN
+    for (int64_t i = begin; i < end; ++i) {
+      const C v = static_cast<C>(g[i]) * factor;
+      g[i] = T(v);
+      sum += v * C(0);
+    }
+    if (sum != C(0)) any.store(true, std::memory_order_relaxed);
+  });
+  *found = any.load(std::memory_order_relaxed) ? 1.f : 0.f;
+}
+
 }  // namespace
 
 void register_optimizer(Registry& registry) {
@@ -94,6 +114,10 @@ void register_optimizer(Registry& registry) {
     using T = typename decltype(tag)::type;
     registry.add<sgd_update>(dtype_of<T>::value, sgd<T>);
     registry.add<adam_update>(dtype_of<T>::value, adam<T>);
+  });
+  for_types<BFloat16, float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<unscale_update>(dtype_of<T>::value, unscale<T>);
   });
 }
 

@@ -142,17 +142,47 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
+// bad[block]: whether a result of this block is infinite or NaN.
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    unscale_kernel(const __grid_constant__ SlotList list, const float* scale, uint8_t* bad) {
+  using C = Compute<T>;
+  const int which = slot_of_block(list);
+  const OptimizerSlot& slot = list.slot[which];
+  T* const g = static_cast<T*>(slot.param);
+  const C factor = C(1) / static_cast<C>(*scale);
+  const int64_t begin = (blockIdx.x - list.first_block[which]) * kChunk<T>;
+  const int64_t end = min(slot.n, begin + kChunk<T>);
+  bool any = false;
+  for (int64_t i = begin + threadIdx.x; i < end; i += kBlock) {
+    const C v = C(g[i]) * factor;
+    g[i] = T(v);
+    any = any || !(v - v == C(0));
+  }
+  const int found = __syncthreads_or(any);
+  if (threadIdx.x == 0) bad[blockIdx.x] = static_cast<uint8_t>(found != 0);
+}
+
+// One block.
+__global__ void __launch_bounds__(kBlock)
+    any_kernel(const uint8_t* bad, int64_t count, float* found) {
+  bool any = false;
+  for (int64_t i = threadIdx.x; i < count; i += kBlock) any = any || bad[i];
+  const int all = __syncthreads_or(any);
+  if (threadIdx.x == 0) *found = all ? 1.f : 0.f;
+}
+
 // launchers
 
-template <class T, class Update>
-void run(const Context& context, const Update& update, const OptimizerSlot* slots, int64_t count) {
+// Calls start(list, blocks, blocks before it) for every list of slots.
+template <class T, class F>
+void for_lists(const OptimizerSlot* slots, int64_t count, F start) {
   constexpr int64_t kMostBlocks = 1 << 30;
   SlotList list{};
-  int64_t blocks = 0;
+  int64_t blocks = 0, before = 0;
   const auto flush = [&] {
-    if (blocks > 0)
-      launch(context, update_kernel<T, Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock),
-             list, update);
+    if (blocks > 0) start(list, blocks, before);
+    before += blocks;
     list.count = 0;
     blocks = 0;
   };
@@ -168,6 +198,27 @@ void run(const Context& context, const Update& update, const OptimizerSlot* slot
     blocks += more;
   }
   flush();
+}
+
+template <class T, class Update>
+void run(const Context& context, const Update& update, const OptimizerSlot* slots, int64_t count) {
+  for_lists<T>(slots, count, [&](const SlotList& list, int64_t blocks, int64_t) {
+    launch(context, update_kernel<T, Update>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock),
+           list, update);
+  });
+}
+
+template <class T>
+void unscale_launch(const Context& context, const OptimizerSlot* slots, int64_t count,
+                    const float* scale, float* found) {
+  int64_t all = 0;
+  for (int64_t i = 0; i < count; ++i) all += ceil_div(slots[i].n, kChunk<T>);
+  const Scratch bad(context, static_cast<size_t>(all));
+  for_lists<T>(slots, count, [&](const SlotList& list, int64_t blocks, int64_t before) {
+    launch(context, unscale_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), list,
+           scale, bad.as<uint8_t>() + before);
+  });
+  launch(context, any_kernel, dim3(1), dim3(kBlock), bad.as<const uint8_t>(), all, found);
 }
 
 template <class T, bool momentum>
@@ -214,6 +265,10 @@ void register_optimizer(Registry& registry) {
     using T = typename decltype(tag)::type;
     registry.add<sgd_update>(dtype_of<T>::value, sgd_launch<T>);
     registry.add<adam_update>(dtype_of<T>::value, adam_launch<T>);
+  });
+  for_types<BFloat16, float, double>([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    registry.add<unscale_update>(dtype_of<T>::value, unscale_launch<T>);
   });
 }
 

@@ -107,23 +107,20 @@ class GradScaler:
             raise ArgumentError(
                 "unscale_", "no parameter has a gradient", remedy="call backward() first"
             )
-        sums = []
+        if any(grad.dtype == _core.float16 for grad in grads):
+            raise DTypeError(
+                "unscale_",
+                "a gradient is float16, where unscaled values are lost",
+                remedy="keep parameters in float32, and use fastdl.autocast",
+            )
+        alike: dict[tuple[str, str], list[Tensor]] = {}
+        for grad in grads:
+            alike.setdefault((str(grad.device), grad.dtype.name), []).append(grad)
         with no_grad():
-            factors = {}
-            for grad in grads:
-                if grad.dtype == _core.float16:
-                    raise DTypeError(
-                        "unscale_",
-                        "a gradient is float16, where unscaled values are lost",
-                        remedy="keep parameters in float32, and use fastdl.autocast",
-                    )
-                kind = (str(grad.device), grad.dtype)
-                if kind not in factors:
-                    factors[kind] = _core.div(1.0, self._scale_beside(grad)).to(grad.dtype)
-                grad.mul_(factors[kind])
-                # 0 * x is NaN where x is infinite or NaN.
-                sums.append(_core.sum(grad * 0.0).to(_core.float32).to(grads[0].device))
-            return _core.stack(sums).sum()
+            found = [_core.unscale_grads(g, self._scale_beside(g[0])) for g in alike.values()]
+            if len(found) == 1:
+                return found[0]
+            return _core.stack([one.to(found[0].device) for one in found]).sum()
 
     def step(self, optimizer: Optimizer) -> bool:
         """``optimizer.step()``, unless a gradient is infinite or NaN; whether it was done."""
