@@ -83,3 +83,43 @@ def test_layout(op, one, layout):
     values = [_float32(v) for v in one.draw(op.name)]
     plain = run(op, one, values, "contiguous")
     same_bits(run(op, one, values, layout), plain, layout, op.follows_strides)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("channels", [8, 40, 5])  # 5: no whole packs of 16 bytes
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("max_pool2d", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("max_pool2d", {"kernel_size": 2, "stride": 1, "dilation": 3}),
+        ("max_pool2d", {"kernel_size": [16, 17], "padding": [7, 8]}),  # more taps than a byte
+        ("avg_pool2d", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("avg_pool2d", {"kernel_size": 7, "stride": 7}),
+        ("avg_pool2d", {"kernel_size": [14, 15]}),  # whole planes
+        ("batch_norm", {}),
+    ],
+)
+def test_channels_last(name, arguments, channels, dtype):
+    """Results and gradients are those of channels first, and lie as the input does."""
+    rng = np.random.default_rng(3)
+    values = rng.uniform(-1, 1, (3, channels, 14, 15))
+    found = []
+    for last in (False, True):
+        x = fastdl.tensor(values).to(dtype).to("cuda")
+        x = x.contiguous(memory_format=fastdl.channels_last) if last else x
+        leaves = [x.detach().requires_grad_()]
+        if name == "batch_norm":
+            weight = [np.linspace(0.5, 2, channels), np.linspace(-1, 1, channels)]
+            leaves += [fastdl.tensor(w).float().to("cuda").requires_grad_() for w in weight]
+            y = F.batch_norm(leaves[0], None, None, *leaves[1:], training=True)
+        else:
+            y = getattr(F, name)(leaves[0], **arguments)
+        start = fastdl.tensor(np.random.default_rng(4).uniform(-1, 1, y.shape)).to(dtype)
+        grads = autograd.grad([y], leaves, [start.to("cuda")])
+        packs = channels * x.element_size() % 16 == 0 or name == "batch_norm"
+        if last and packs:
+            assert y.is_contiguous(memory_format=fastdl.channels_last)
+        found.append([t.detach().cpu().double().numpy() for t in (y, *grads)])
+    tolerance = {"float32": 1e-5, "float16": 2e-3}[dtype]  # sums in another order
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(a).max())

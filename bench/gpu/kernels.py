@@ -70,11 +70,19 @@ def _copies(quick: bool) -> Iterator[Case]:
 
     yield Case("copy", "copy float32", str(count), make, bytes=8 * count)
     n = 48 if quick else 8192
-    yield _one("copy", "transpose float32", lambda x: x.T.contiguous(), (n, n), 2)
+    for dtype in DTYPES[:2]:
+        yield _one("copy", f"transpose {dtype}", lambda x: x.T.contiguous(), (n, n), 2, dtype)
+    image = (2, 3, 9, 8) if quick else (32, 256, 56, 56)
+    yield _one("copy", "to channels-last float16", _to_last, image, 2, "float16")
     to_half = _torch(lambda x: x.half() if x.dtype == torch.float32 else x)
     inputs = partial(_normals, (count,))
     make_cast = partial(forward, lambda x: x.half(), to_half, inputs)
     yield Case("copy", "float32 to float16", str(count), make_cast, bytes=6 * count)
+
+
+def _to_last(x: Any) -> Any:
+    """Kept as [N, H, W, C], so that both libraries show the copy itself."""
+    return x.permute(0, 2, 3, 1).contiguous()
 
 
 # matrix products
@@ -167,8 +175,21 @@ def _pools(quick: bool) -> Iterator[Case]:
     window = {"kernel_size": 3, "stride": 2, "padding": 1}
     most = partial(F.max_pool2d, **window), _both_layouts(partial(R.max_pool2d, **window))
     mean = partial(F.avg_pool2d, kernel_size=2), _both_layouts(partial(R.avg_pool2d, kernel_size=2))
+    last = (2, 8, 9, 8) if quick else (64, 64, 112, 112)
     for name, functions in (("max 3x3/2", most), ("average 2x2", mean)):
         yield from _both_ways("pool", name, shape, functions, 1.25, 1.25)
+        # Forward without the gradient stores no positions; backward reads a byte for each.
+        inputs, numel, size = partial(_images, last), 2.0 * _numel(last), _shape(*last)
+        what = f"{name}, channels-last float16"
+        yield Case("pool", what, size, partial(forward, *functions, inputs), bytes=1.25 * numel)
+        back = (1.25 if name.startswith("average") else 1.375) * numel
+        make = partial(backward, *functions, inputs, (0,))
+        yield Case("pool", f"{what}, backward", size, make, bytes=back)
+
+
+def _images(shape: tuple[int, ...], seed: int) -> Tensors:
+    """Half-precision images in channels-last."""
+    return _channels_last([normal(*shape, dtype="float16", seed=seed)])
 
 
 # normalisation, softmax, losses
@@ -198,9 +219,50 @@ def _norms(quick: bool) -> Iterator[Case]:
     make = partial(backward, *training, (0, 1, 2))
     yield Case("batch norm", "training, backward", size, make, bytes=5 * numel)
 
+    def images(seed: int) -> Tensors:
+        return _images(shape, seed) + inputs(seed)[1:]
+
+    last = norm(F, True), _both_layouts(norm(R, True)), images
+    what = "training, channels-last float16"
+    yield Case("batch norm", what, size, partial(forward, *last), bytes=1.5 * numel)
+    make = partial(backward, *last, (0, 1, 2))
+    yield Case("batch norm", f"{what}, backward", size, make, bytes=2.5 * numel)
+    yield from _row_norms(quick)
+
+
+def _row_norms(quick: bool) -> Iterator[Case]:
+    for shape in ((6, 40),) if quick else ((65536, 1024), (16384, 4096)):
+        for dtype in DTYPES[:2]:
+
+            def inputs(seed: int, shape: tuple[int, ...] = shape, dtype: str = dtype) -> Tensors:
+                rest = [normal(shape[1], seed=seed + i, dtype=dtype) for i in (1, 2)]
+                return [normal(*shape, seed=seed, dtype=dtype), *rest]
+
+            def norm(functions: Any, width: int = shape[1]) -> Callable[..., Any]:
+                return lambda x, w, b: functions.layer_norm(x, [width], w, b)
+
+            sides = norm(F), _torch(norm(R)), inputs
+            size, numel = _shape(*shape), float(WIDTH[dtype]) * _numel(shape)
+            yield Case("layer norm", dtype, size, partial(forward, *sides), bytes=2 * numel)
+            make = partial(backward, *sides, (0, 1, 2))
+            yield Case("layer norm", f"{dtype}, backward", size, make, bytes=3 * numel)
+    shape = (2, 8, 6, 6) if quick else (16, 320, 64, 64)
+
+    def images(seed: int) -> Tensors:
+        return [normal(*shape, seed=seed), *(normal(shape[1], seed=seed + i) for i in (1, 2))]
+
+    def groups(functions: Any) -> Callable[..., Any]:
+        return lambda x, w, b: functions.group_norm(x, 4, w, b)
+
+    sides = groups(F), _torch(groups(R)), images
+    size, numel = _shape(*shape), 4.0 * _numel(shape)
+    yield Case("group norm", "4 groups", size, partial(forward, *sides), bytes=3 * numel)
+    make = partial(backward, *sides, (0, 1, 2))
+    yield Case("group norm", "4 groups, backward", size, make, bytes=5 * numel)
+
 
 def _softmax(quick: bool) -> Iterator[Case]:
-    for shape in ((5, 33),) if quick else ((65536, 1024), (2048, 32768)):
+    for shape in ((5, 33),) if quick else ((65536, 1024), (2048, 32768), (16, 4 << 20)):
         for name in ("softmax", "log_softmax"):
             functions = partial(getattr(F, name), dim=1), _torch(partial(getattr(R, name), dim=1))
             yield from _both_ways("softmax", name, shape, functions, 2, 3)

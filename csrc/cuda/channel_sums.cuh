@@ -1,7 +1,7 @@
 // Sums over the channels of contiguous tensors x[n, c, inner], read once.
 //
-// A team of threads walks the rows of a channel, neighbours along a row; where inner = 1,
-// neighbouring threads take neighbouring channels. Long channels are cut into parts, whose results
+// A team of threads walks the rows of a channel, neighbours along a row; where inner = 1 (channels are
+// neighbours), a thread may own a pack of channels instead: sum_channel_columns. Long channels are cut into parts, whose results
 // a second kernel joins. The order depends on the shape alone.
 //
 // Sum is a reducer of cuda/reduce.cuh (Acc, init, combine, shuffle), and
@@ -10,6 +10,10 @@
 //                                              takes the packs of V elements at the first offsets
 //   Acc total(Part) const;
 //   void finish(int64_t channel, Acc) const;   stores the results
+// and for sum_channel_columns the same for V channels at once:
+//   Columns<V> begin_columns<V>(int64_t channel) const;
+//   void add_columns<V, K>(Columns<V>&, const int64_t (&at)[K], int taken, bool aligned) const;
+//   Acc total_column<V>(const Columns<V>&, int v) const;
 #pragma once
 
 #include <algorithm>
@@ -38,23 +42,6 @@ struct ChannelRowTeam {
   __device__ static typename R::Acc join(const R& reducer, const typename R::Acc& acc,
                                          typename R::Acc (&shared)[kSlots]) {
     return block_reduce<threads>(reducer, acc, shared);
-  }
-};
-
-// Threads of 8 warps share a channel, neighbours have neighbouring channels: block (32, 8).
-struct ChannelColumnTeam {
-  static constexpr int kThreads = 8, kChannels = kWarp, kSlots = kBlock;
-  __device__ static int rank() { return static_cast<int>(threadIdx.y); }
-  __device__ static int channel() { return static_cast<int>(threadIdx.x); }
-  template <class R>
-  __device__ static typename R::Acc join(const R& reducer, typename R::Acc acc,
-                                         typename R::Acc (&shared)[kSlots]) {
-    shared[threadIdx.y * kWarp + threadIdx.x] = acc;
-    __syncthreads();
-    if (threadIdx.y == 0)
-      for (int t = 1; t < kThreads; ++t)
-        acc = reducer.combine(acc, shared[t * kWarp + threadIdx.x]);
-    return acc;
   }
 };
 
@@ -124,10 +111,8 @@ void launch_channel_sums(const Context& context, ChannelPlan p, int64_t shortest
   const Scratch scratch(context, p.parts > 1 ? sizeof(Acc) * p.channels * p.parts : 0);
   Acc* const partials = scratch.as<Acc>();
   const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(p.parts));
-  const bool columns = Team::kChannels == kWarp;
-  launch(context, channel_sums_kernel<Sum, Team, V>, grid,
-         columns ? dim3(kWarp, kBlock / kWarp) : dim3(Team::kThreads, Team::kChannels), p, sum,
-         partials);
+  launch(context, channel_sums_kernel<Sum, Team, V>, grid, dim3(Team::kThreads, Team::kChannels), p,
+         sum, partials);
   if (p.parts > 1)
     launch(context, channel_finish_kernel<Sum>,
            dim3(static_cast<unsigned>(ceil_div(p.channels, kBlock / kWarp))),
@@ -155,15 +140,84 @@ void sum_channels(const Context& context, int64_t n, int64_t c, int64_t inner, b
     else
       launch_channel_sums<Sum, ChannelRowTeam<kBlock>, V>(context, p, 8192 / V, sum);
   };
-  if (inner == 1) {
-    p.row = 1;
-    p.length = n;
-    launch_channel_sums<Sum, ChannelColumnTeam, 1>(context, p, 256, sum);
-  } else if (inner % vector == 0) {
+  if (inner % vector == 0) {
     run_rows(std::integral_constant<int, vector>{});
   } else {
     run_rows(std::integral_constant<int, 1>{});
   }
+}
+
+// x[n, c]: block (threads along packs of channels, rows), part blockIdx.y of the rows.
+template <class Sum, int V>
+__global__ void __launch_bounds__(kBlock)
+    channel_columns_kernel(int64_t n, int64_t c, int64_t chunk, bool aligned, const Sum sum,
+                           typename Sum::Acc* partials) {
+  constexpr int K = V == 1 ? 8 : 4;  // rows at a time
+  using Acc = typename Sum::Acc;
+  __shared__ Acc shared[kBlock];
+  const int64_t channel = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V;
+  const bool active = channel < c;
+  const int64_t end = active ? min(n, (blockIdx.y + 1) * chunk) : 0;
+  const int rows = static_cast<int>(blockDim.y);
+  auto columns = sum.template begin_columns<V>(active ? channel : 0);
+  for (int64_t i = blockIdx.y * chunk + threadIdx.y; i < end; i += K * rows) {
+    int64_t at[K];
+    int taken = 0;
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      at[k] = (i + k * rows) * c + channel;
+      taken += i + k * rows < end;
+    }
+    sum.template add_columns<V>(columns, at, taken, aligned);
+  }
+  const int place = static_cast<int>(threadIdx.y * blockDim.x + threadIdx.x);
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    Acc acc = sum.template total_column<V>(columns, v);
+    shared[place] = acc;
+    __syncthreads();
+    if (threadIdx.y == 0 && active) {
+#pragma unroll 1
+      for (int t = 1; t < rows; ++t)
+        acc = sum.combine(acc, shared[t * static_cast<int>(blockDim.x) + place]);
+      if (partials)
+        partials[(channel + v) * gridDim.y + blockIdx.y] = acc;
+      else
+        sum.finish(channel + v, acc);
+    }
+    __syncthreads();
+  }
+}
+
+// Threads along `packs` of channels, of a block of rows.
+inline dim3 column_block(int64_t packs) {
+  unsigned lanes = 4;
+  while (lanes < kWarp && lanes < packs) lanes *= 2;
+  return dim3(lanes, kBlock / lanes);
+}
+
+// Calls sum.finish for every channel of x[n, c]. Packs are of V channels, which divides c.
+template <int V, class Sum>
+void sum_channel_columns(const Context& context, int64_t n, int64_t c, bool aligned,
+                         const Sum& sum) {
+  using Acc = typename Sum::Acc;
+  if (c == 0) return;
+  constexpr int64_t kEnoughBlocks = 1024, kRows = 32;  // rows that a thread should have
+  const dim3 block = column_block(c / V);
+  const int64_t blocks = ceil_div(c / V, block.x);
+  const int64_t most = std::max<int64_t>(ceil_div(n, kRows * block.y), 1);
+  int64_t parts = std::clamp<int64_t>(kEnoughBlocks / blocks, 1, most);
+  const int64_t chunk = std::max<int64_t>(ceil_div(n, parts), 1);
+  parts = std::max<int64_t>(ceil_div(n, chunk), 1);
+  const Scratch scratch(context, parts > 1 ? sizeof(Acc) * static_cast<size_t>(c * parts) : 0);
+  Acc* const partials = scratch.as<Acc>();
+  launch(context, channel_columns_kernel<Sum, V>,
+         dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(parts)), block, n, c, chunk,
+         aligned, sum, partials);
+  if (parts > 1)
+    launch(context, channel_finish_kernel<Sum>,
+           dim3(static_cast<unsigned>(ceil_div(c, kBlock / kWarp))), dim3(kWarp, kBlock / kWarp), c,
+           parts, sum, partials);
 }
 
 }  // namespace fastdl::cuda

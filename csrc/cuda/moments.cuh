@@ -66,6 +66,50 @@ struct ChannelMoments {
     const auto& [count, mean, squares] = p.moments;
     return {count, static_cast<double>(p.pivot) + mean, squares};
   }
+
+  // The same of V neighbouring channels, whose counts are one.
+  template <int V>
+  struct Columns {
+    C count, pivot[V], mean[V], squares[V];
+  };
+  template <int V>
+  __device__ Columns<V> begin_columns(int64_t) const {
+    return {};
+  }
+  template <int V, int K>
+  __device__ void add_columns(Columns<V>& part, const int64_t (&at)[K], int taken,
+                              bool aligned) const {
+    Pack<T, V> in[K];
+#pragma unroll
+    for (int k = 0; k < K; ++k)
+      if (k < taken) in[k] = load_elements<V>(x + at[k], aligned);
+    const C count = static_cast<C>(taken), total = part.count + count;
+    const C each = C(1) / count, share = count / total, weight = part.count * share;
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      if (part.count == C(0)) part.pivot[v] = C(in[0].v[v]);
+      C sum(0), squares(0);
+#pragma unroll
+      for (int k = 0; k < K; ++k)
+        if (k < taken) sum += C(in[k].v[v]) - part.pivot[v];
+      const C centre = sum * each;
+#pragma unroll
+      for (int k = 0; k < K; ++k)
+        if (k < taken) {
+          const C distance = C(in[k].v[v]) - part.pivot[v] - centre;
+          squares += distance * distance;
+        }
+      const C delta = centre - part.mean[v];
+      part.mean[v] += delta * share;
+      part.squares[v] += squares + delta * weight * delta;
+    }
+    part.count = total;
+  }
+  template <int V>
+  __device__ Acc total_column(const Columns<V>& p, int v) const {
+    return {p.count, static_cast<double>(p.pivot[v]) + p.mean[v], p.squares[v]};
+  }
+
   __device__ Acc init() const { return {0, 0, 0}; }
   __device__ Acc combine(const Acc& a, const Acc& b) const { return a.merged(b); }
   static __device__ Acc shuffle(const Acc& a, int mask) {

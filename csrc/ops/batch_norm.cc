@@ -54,9 +54,19 @@ std::vector<Tensor> composed(const std::vector<Tensor>& in, const BatchNormOptio
   return {activated(normal, activation, o.fused.slope)};
 }
 
-void update_running(const Tensor& running, const Tensor& now, double momentum) {
+// Towards `factor` times `now`.
+void update_running(const Tensor& running, const Tensor& now, double factor, double momentum) {
   if (!running.defined()) return;
-  copy_(running, running * (1 - momentum) + cast(now, running.dtype()) * momentum);
+  if (!running.device().is_cpu() && running.dtype() == now.dtype() && running.is_contiguous() &&
+      running.shape() == now.shape()) {
+    check_editable(kOp, running);
+    launch<batch_norm_running>(kOp, running.device(), running.dtype(), running.numel(),
+                               running.numel(), momentum, factor, now.data(),
+                               running.mutable_data());
+    return bump_version(running);
+  }
+  const Tensor target = factor == 1 ? now : now * factor;
+  copy_(running, running * (1 - momentum) + cast(target, running.dtype()) * momentum);
 }
 
 // Where a kernel finds a tensor that may be undefined.
@@ -98,7 +108,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     const Tensor y = batch_norm(x, running_mean, running_var, weight, bias, {}, plain);
     return activated(residual.defined() ? y + residual : y, activation, o.fused.slope);
   }
-  const Layout layout = x.device().is_cpu() ? layout_of(x) : Layout::first;
+  const Layout layout = layout_of(x);
   const BatchNormShape s = shape_of(x, layout);
   const int64_t count = s.n * s.inner;
   if (o.training && count == 1)
@@ -116,22 +126,21 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     GradMode off(false);
     if (o.training) {
       mean = empty({s.c}, kind, x.device());
-      Tensor variance = empty({s.c}, kind, x.device());
+      Tensor variance = empty_like(mean);
+      rstd = empty_like(mean);
       if (x.device().is_cpu()) {
-        rstd = empty({s.c}, kind, x.device());
         launch<batch_norm_forward>(kOp, x.device(), x.dtype(), x.numel(), s, o.eps, xs.data(),
                                    pointer(ws), epilogue, y.mutable_data(), mean.mutable_data(),
                                    variance.mutable_data(), rstd.mutable_data());
       } else {
-        launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, xs.data(),
-                                      mean.mutable_data(), variance.mutable_data());
-        rstd = rsqrt(variance + o.eps);
+        launch<batch_norm_statistics>(kOp, x.device(), x.dtype(), x.numel(), s, o.eps, xs.data(),
+                                      mean.mutable_data(), variance.mutable_data(),
+                                      rstd.mutable_data());
       }
       if (count > 0) {
-        update_running(running_mean, mean, o.momentum);
-        update_running(running_var,
-                       variance * (static_cast<double>(count) / static_cast<double>(count - 1)),
-                       o.momentum);
+        const double n = static_cast<double>(count);
+        update_running(running_mean, mean, 1, o.momentum);
+        update_running(running_var, variance, n / (n - 1), o.momentum);
       }
     } else {
       mean = clone(cast(detach(running_mean), kind));  // later updates must not change this pass

@@ -18,9 +18,12 @@ struct BatchNormShape {
 FASTDL_KERNEL(batch_norm_forward, const BatchNormShape& shape, double eps, const void* x,
               const void* weight, const Epilogue& epilogue, void* y, void* mean, void* variance,
               void* rstd);
-// mean[c] and variance[c] alone, on CUDA.
-FASTDL_KERNEL(batch_norm_statistics, const BatchNormShape& shape, const void* x, void* mean,
-              void* variance);
+// mean[c], variance[c] and rstd[c] alone, on CUDA.
+FASTDL_KERNEL(batch_norm_statistics, const BatchNormShape& shape, double eps, const void* x,
+              void* mean, void* variance, void* rstd);
+// running = (1 - momentum) * running + momentum * factor * now, of so many channels, on CUDA.
+FASTDL_KERNEL(batch_norm_running, int64_t channels, double momentum, double factor, const void* now,
+              void* running);
 // y = activation((x - mean) * rstd * weight + bias + residual); weight may be null. On CUDA the
 // epilogue is a bias at most.
 FASTDL_KERNEL(batch_norm_apply, const BatchNormShape& shape, const void* x, const void* mean,

@@ -268,9 +268,9 @@ __global__ void __launch_bounds__(kBlock)
 
 // launchers
 
-// Of the elements of an operand that a thread keeps: with its two sums a column the most registers go.
+// How many elements of an operand a thread keeps: with its two sums a column the most registers go.
 template <class C>
-inline constexpr int kMostKept = static_cast<int>(64 / sizeof(C));
+inline constexpr int kMostKept = sizeof(C) == 8 ? 4 : 16;
 
 template <class C>
 void add_shares(const Context& context, int64_t n, int64_t count, const C* shares, C* dbias,
@@ -309,11 +309,10 @@ class RowGradient {
  private:
   void kept(bool wanted) const {
     constexpr int kMost = kMostKept<C>;
-    using Few = std::integral_constant<int, 8 / V>;
-    using Most = std::integral_constant<int, kMost / V>;
-    if (s_.columns <= kWarp * 8) return kept<RowTeam<kWarp, V>, Few::value>(wanted);
-    if (s_.columns <= kBlock * 8) return kept<RowTeam<kBlock, V>, Few::value>(wanted);
-    kept<RowTeam<kBlock, V>, Most::value>(wanted);
+    constexpr int kFew = std::min(8, kMost);
+    if (s_.columns <= kWarp * kFew) return kept<RowTeam<kWarp, V>, kFew / V>(wanted);
+    if (s_.columns <= kBlock * kFew) return kept<RowTeam<kBlock, V>, kFew / V>(wanted);
+    kept<RowTeam<kBlock, V>, kMost / V>(wanted);
   }
 
   // Blocks that go on from row to row, or where no shares are wanted as many as rows ask for.

@@ -9,6 +9,14 @@
 namespace fastdl {
 namespace {
 
+// Kernels for channels-last take any number of channels on the CPU, whole packs of 16 bytes on CUDA.
+Layout pooled_layout(const Tensor& x) {
+  const Layout layout = layout_of(x);
+  if (layout == Layout::first || x.device().is_cpu()) return layout;
+  const int64_t bytes = x.size(1) * static_cast<int64_t>(item_size(x.dtype()));
+  return bytes % 16 == 0 ? layout : Layout::first;
+}
+
 Pool2dShape shape_of(const char* op, const Tensor& x, const Pool2dOptions& o) {
   const int d = x.dim();
   Pool2dShape s{1,
@@ -26,7 +34,7 @@ Pool2dShape shape_of(const char* op, const Tensor& x, const Pool2dOptions& o) {
                 o.dilation[1],
                 o.count_include_pad,
                 o.divisor,
-                x.device().is_cpu() ? layout_of(x) : Layout::first,
+                pooled_layout(x),
                 x.size(d - 3)};
   for (int i = 0; i < d - 2; ++i) s.planes *= x.size(i);
   s.p = pooled_size(op, x, s.h, o, 0);
@@ -53,7 +61,6 @@ Tensor avg_pool2d_grad(const char* op, const Tensor& dy, const Dims& x_shape, co
 
 // Where in its plane each maximum lies, or -1.
 Tensor positions_of(const Tensor& index, const Pool2dShape& s) {
-  if (index.dtype() == DType::i64) return index;
   const Tensor first = contiguous(index);
   Tensor positions = empty(index.shape(), DType::i64, index.device());
   Pool2dShape planes = s;
@@ -98,8 +105,8 @@ Tensor max_pool2d(const char* op, const Tensor& x, const Pool2dOptions& o, Tenso
   const Tensor xs = in_layout(detach(x), s.layout);
   const Dims shape = output_shape(x, s);
   Tensor y = empty_in(s.layout, shape, x.dtype(), x.device()), index;
-  const DType kind = !x.device().is_cpu() ? DType::i64 : has_byte_taps(s) ? DType::u8 : DType::i32;
-  if (!x.device().is_cpu() || positions || (grad_enabled() && requires_grad(x)))
+  const DType kind = has_byte_taps(s) ? DType::u8 : DType::i32;
+  if (positions || (grad_enabled() && requires_grad(x)))
     index = empty_in(s.layout, shape, kind, x.device());
   launch<max_pool2d_forward>(op, x.device(), x.dtype(), y.numel() * s.kernel_h, s, xs.data(),
                              y.mutable_data(), index.defined() ? index.mutable_data() : nullptr);

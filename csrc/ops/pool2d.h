@@ -7,8 +7,8 @@
 
 namespace fastdl {
 
-// x[planes, h, w] -> y[planes, p, q]; a plane is one channel of one sample. With Layout::last (on the
-// CPU) the same as x[samples, h, w, channels] -> y[samples, p, q, channels].
+// x[planes, h, w] -> y[planes, p, q]; a plane is one channel of one sample. With Layout::last (on CUDA
+// where channels are whole packs of 16 bytes) the same as x[samples, h, w, channels] -> y[samples, p, q, channels].
 struct Pool2dShape {
   int64_t planes, h, w, p, q;
   int64_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -22,13 +22,13 @@ struct Pool2dShape {
 inline bool has_byte_taps(const Pool2dShape& s) { return s.kernel_h * s.kernel_w < 255; }
 
 // index, like y: which element was the maximum, the first of equals or the first NaN; a window of
-// padding alone has none, and its maximum is -infinity. On the CPU the number of the tap, row *
-// kernel_w + column, or for none the largest number, as uint8 where has_byte_taps, else int32, or
-// null if nobody asks; on CUDA the position in the plane, row * w + column, or -1, as int64.
+// padding alone has none, and its maximum is -infinity. It is the number of the tap, row * kernel_w +
+// column, or for none the largest number, as uint8 where has_byte_taps, else int32, or null if nobody
+// asks.
 FASTDL_KERNEL(max_pool2d_forward, const Pool2dShape& shape, const void* x, void* y, void* index);
 FASTDL_KERNEL(max_pool2d_backward, const Pool2dShape& shape, const void* dy, const void* index,
               void* dx);
-// The CPU's index, of Layout::first, as CUDA has it.
+// The index, of Layout::first, as positions in the plane, row * w + column, or -1.
 FASTDL_KERNEL(max_pool2d_positions, const Pool2dShape& shape, const void* index,
               int64_t* positions);
 FASTDL_KERNEL(avg_pool2d_forward, const Pool2dShape& shape, const void* x, void* y);

@@ -1,88 +1,19 @@
 // Two-dimensional pooling. Forward, a thread computes one output; backward, one element of dx: it
 // looks at the windows that reach over the element and adds up what they send (a gather, so that
 // nobody adds to another's sum). Neighbouring threads take neighbours along a row.
-//
-// Taps and windows are found from their first and last, so that no loop tests for the border.
+// Images in channels-last have kernels of their own (cuda/pool_last.cuh).
 #include "ops/pool2d.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "core/dtype.h"
-#include "cuda/math.cuh"
+#include "cuda/pool_last.cuh"
+#include "cuda/pool_windows.cuh"
 #include "cuda/reduce.cuh"
 #include "cuda/register.h"
 
 namespace fastdl::cuda {
 namespace {
-
-// n / d; the divisors are at most kMaxWindow, the rare n that Divisor cannot hold is divided.
-struct LongDivisor {
-  Divisor by;
-  explicit LongDivisor(int64_t d) : by(static_cast<uint32_t>(d)) {}
-  __device__ int64_t quotient(int64_t n) const {
-    return n <= INT32_MAX ? by.quotient(static_cast<uint32_t>(n)) : n / by.divisor;
-  }
-  __device__ int64_t quotient_up(int64_t n) const { return quotient(n + by.divisor - 1); }
-};
-
-struct Range {
-  int64_t first, last;  // [first, last)
-};
-
-// Rows or columns: how windows lie along one of the two dimensions.
-struct Axis {
-  int64_t size, outputs, kernel, pad;
-  LongDivisor stride, dilation;
-
-  __device__ int64_t start(int64_t output) const { return output * stride.by.divisor - pad; }
-
-  // The taps of a window at `start` that fall into [-margin, size + margin).
-  __device__ Range taps(int64_t start, int64_t margin = 0) const {
-    const int64_t before = -margin - start, room = size + margin - start;
-    return {before > 0 ? min(dilation.quotient_up(before), kernel) : 0,
-            room > 0 ? min(dilation.quotient_up(room), kernel) : 0};
-  }
-
-  // How many taps count as elements in an average.
-  __device__ int64_t counted(int64_t output, bool include_pad) const {
-    const Range inside = taps(start(output), include_pad ? pad : 0);
-    return max(inside.last - inside.first, int64_t{1});
-  }
-
-  // The outputs whose windows reach from at or before element i to at or behind it ...
-  __device__ Range windows(int64_t i) const {
-    const int64_t end = i + pad, begin = end - (kernel - 1) * dilation.by.divisor;
-    return {begin > 0 ? stride.quotient_up(begin) : 0, min(stride.quotient(end) + 1, outputs)};
-  }
-  // ... and whether such a window has a tap there.
-  __device__ bool touches(int64_t i, int64_t output) const {
-    if (dilation.by.divisor == 1) return true;
-    const int64_t distance = i - start(output);
-    return distance == dilation.quotient(distance) * dilation.by.divisor;
-  }
-};
-
-struct Windows {
-  Axis rows, columns;
-  bool include_pad;
-  double same_divisor;  // or 0
-
-  explicit Windows(const Pool2dShape& s)
-      : rows{s.h, s.p, s.kernel_h, s.pad_h, LongDivisor(s.stride_h), LongDivisor(s.dilation_h)},
-        columns{s.w, s.q, s.kernel_w, s.pad_w, LongDivisor(s.stride_w), LongDivisor(s.dilation_w)},
-        include_pad(s.count_include_pad),
-        same_divisor(s.divisor) {}
-
-  __device__ int64_t inputs() const { return rows.size * columns.size; }  // of a plane
-  __device__ int64_t outputs() const { return rows.outputs * columns.outputs; }
-  template <class C>
-  __device__ C divisor(int64_t p, int64_t q) const {
-    if (same_divisor != 0) return static_cast<C>(same_divisor);
-    return static_cast<C>(rows.counted(p, include_pad)) *
-           static_cast<C>(columns.counted(q, include_pad));
-  }
-};
 
 struct Cell {
   int64_t column, row, plane;
@@ -102,10 +33,10 @@ struct Cells {
 
 // kernels
 
-template <class T>
+template <class T, class I>
 __global__ void __launch_bounds__(kBlock)
     max_kernel(const __grid_constant__ Cells cells, const __grid_constant__ Windows windows,
-               const T* x, T* y, int64_t* index) {
+               const T* x, T* y, I* index) {
   using C = Compute<T>;
   const Axis &rows = windows.rows, &columns = windows.columns;
   for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
@@ -115,19 +46,19 @@ __global__ void __launch_bounds__(kBlock)
     const int64_t step = columns.dilation.by.divisor;
     const T* const plane = x + cell.plane * windows.inputs();
     C best = -std::numeric_limits<C>::infinity();
-    int64_t best_at = -1;
+    int64_t best_tap = kNoTap<I>;
     for (int64_t tap = r.first; tap < r.last; ++tap) {
-      const int64_t row = (top + tap * rows.dilation.by.divisor) * columns.size + left;
-      for (int64_t at = row + c.first * step; at < row + c.last * step; at += step) {
-        const C v = C(plane[at]);
-        if (best_at < 0) best_at = at;
+      const T* const row = plane + (top + tap * rows.dilation.by.divisor) * columns.size + left;
+      for (int64_t t = c.first; t < c.last; ++t) {
+        const C v = C(row[t * step]);
+        if (best_tap == kNoTap<I>) best_tap = tap * columns.kernel + t;
         if (v <= best || best != best) continue;  // goes on for what is larger, or the first NaN
-        best = v, best_at = at;
+        best = v, best_tap = tap * columns.kernel + t;
       }
     }
     const int64_t out = cell.plane * windows.outputs() + cell.row * columns.outputs + cell.column;
     y[out] = T(best);
-    index[out] = best_at;
+    if (index) index[out] = static_cast<I>(best_tap);
   }
 }
 
@@ -154,14 +85,31 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-// What a window sends to the element at `position` of its plane.
-template <class T>
+// Where in its plane each maximum lies, or -1.
+template <class I>
+__global__ void __launch_bounds__(kBlock)
+    positions_kernel(const __grid_constant__ Cells cells, const __grid_constant__ Windows windows,
+                     const I* index, int64_t* positions) {
+  const Axis &rows = windows.rows, &columns = windows.columns;
+  for (uint32_t i = blockIdx.x * kBlock + threadIdx.x; i < cells.count; i += gridDim.x * kBlock) {
+    const Cell cell = cells[i];
+    const int64_t at = cell.plane * windows.outputs() + cell.row * columns.outputs + cell.column;
+    const int64_t tap = index[at], down = tap / columns.kernel;
+    const int64_t row = rows.start(cell.row) + down * rows.dilation.by.divisor;
+    const int64_t column =
+        columns.start(cell.column) + (tap - down * columns.kernel) * columns.dilation.by.divisor;
+    positions[at] = index[at] == kNoTap<I> ? -1 : row * columns.size + column;
+  }
+}
+
+// What a window sends to the element that is its tap number `tap`.
+template <class T, class I>
 struct MaxShare {
   const T* dy;
-  const int64_t* index;
+  const I* index;
   __device__ Compute<T> operator()(const Windows&, int64_t out, int64_t, int64_t,
-                                   int64_t position) const {
-    return index[out] == position ? Compute<T>(dy[out]) : Compute<T>(0);
+                                   int64_t tap) const {
+    return static_cast<int64_t>(index[out]) == tap ? Compute<T>(dy[out]) : Compute<T>(0);
   }
 };
 
@@ -187,9 +135,10 @@ __global__ void __launch_bounds__(kBlock)
     for (int64_t row = p.first; row < p.last; ++row) {
       if (!rows.touches(cell.row, row)) continue;
       const int64_t out = cell.plane * windows.outputs() + row * columns.outputs;
+      const int64_t tap = rows.tap(cell.row, row) * columns.kernel;
       for (int64_t column = q.first; column < q.last; ++column)
         if (columns.touches(cell.column, column))
-          sum += share(windows, out + column, row, column, position);
+          sum += share(windows, out + column, row, column, tap + columns.tap(cell.column, column));
     }
     dx[cell.plane * windows.inputs() + position] = T(sum);
   }
@@ -227,19 +176,50 @@ void launch_cells(const Context& context, int64_t planes, int64_t height, int64_
   });
 }
 
-template <class T>
-void max_forward(const Context& context, const Pool2dShape& s, const void* x, void* y,
-                 void* index) {
-  launch_cells(context, s.planes, s.p, s.q, max_kernel<T>, s, static_cast<const T*>(x),
-               static_cast<T*>(y), static_cast<int64_t*>(index));
+// Calls f with a number of the type in which a window's taps are numbered.
+template <class F>
+void with_taps(const Pool2dShape& s, F f) {
+  if (has_byte_taps(s)) return f(uint8_t{});
+  f(int32_t{});
 }
 
 template <class T>
-void max_backward(const Context& context, const Pool2dShape& s, const void* dy, const void* index,
-                  void* dx) {
-  launch_cells(context, s.planes, s.h, s.w, gather_kernel<T, MaxShare<T>>, s,
-               MaxShare<T>{static_cast<const T*>(dy), static_cast<const int64_t*>(index)},
-               static_cast<T*>(dx));
+void max_forward(const Context& context, const Pool2dShape& s, const void* x_, void* y_,
+                 void* index_) {
+  const T* const x = static_cast<const T*>(x_);
+  T* const y = static_cast<T*>(y_);
+  with_taps(s, [&](auto number) {
+    using I = decltype(number);
+    I* const index = static_cast<I*>(index_);
+    if (s.layout == Layout::last)
+      return launch_last<kVector<T>>(context, s.p, s.q, is_aligned(x, 16), max_last_kernel<T, I>, s,
+                                     x, y, index);
+    launch_cells(context, s.planes, s.p, s.q, max_kernel<T, I>, s, x, y, index);
+  });
+}
+
+template <class T>
+void max_backward(const Context& context, const Pool2dShape& s, const void* dy_, const void* index_,
+                  void* dx_) {
+  const T* const dy = static_cast<const T*>(dy_);
+  T* const dx = static_cast<T*>(dx_);
+  with_taps(s, [&](auto number) {
+    using I = decltype(number);
+    const I* const index = static_cast<const I*>(index_);
+    if (s.layout == Layout::last)
+      return launch_last<kVector<T>>(context, s.h, s.w, is_aligned(dy, 16),
+                                     gather_last_kernel<T, MaxShareLast<T, I>>, s,
+                                     MaxShareLast<T, I>{dy, index}, dx);
+    launch_cells(context, s.planes, s.h, s.w, gather_kernel<T, MaxShare<T, I>>, s,
+                 MaxShare<T, I>{dy, index}, dx);
+  });
+}
+
+template <class I>
+void max_positions(const Context& context, const Pool2dShape& s, const void* index,
+                   int64_t* positions) {
+  launch_cells(context, s.planes, s.p, s.q, positions_kernel<I>, s, static_cast<const I*>(index),
+               positions);
 }
 
 // Global pooling: one window, which is the plane.
@@ -251,14 +231,22 @@ bool covers_plane(const Pool2dShape& s) {
 template <class T>
 void mean_of_planes(const Context& context, const Pool2dShape& s, const T* x, T* y) {
   const int64_t size = s.h * s.w;
+  const bool last = s.layout == Layout::last;
   Strided<2> kept;
-  kept.ndim = 1;
-  kept.numel = kept.size[0] = s.planes;
-  kept.stride[0][0] = size, kept.stride[1][0] = 1;
+  kept.numel = s.planes;
+  if (last && s.channels < s.planes) {
+    kept.ndim = 2;
+    kept.size[0] = s.channels, kept.size[1] = s.planes / s.channels;
+    kept.stride[0][1] = size * s.channels, kept.stride[1][1] = s.channels;
+  } else {
+    kept.ndim = 1;
+    kept.size[0] = s.planes;
+  }
+  kept.stride[0][0] = last ? 1 : size, kept.stride[1][0] = 1;
   Strided<1> reduced;
   reduced.ndim = 1;
   reduced.numel = reduced.size[0] = size;
-  reduced.stride[0][0] = 1;
+  reduced.stride[0][0] = last ? s.channels : 1;
   reduce(
       context, kept, reduced,
       PlaneMean<T>{static_cast<Compute<T>>(s.divisor != 0 ? s.divisor : static_cast<double>(size))},
@@ -270,18 +258,29 @@ void average_forward(const Context& context, const Pool2dShape& s, const void* x
   const T* const x = static_cast<const T*>(x_);
   T* const y = static_cast<T*>(y_);
   if (covers_plane(s)) return mean_of_planes(context, s, x, y);
+  if (s.layout == Layout::last)
+    return launch_last<kVector<T>>(context, s.p, s.q, is_aligned(x, 16), average_last_kernel<T>, s,
+                                   x, y);
   launch_cells(context, s.planes, s.p, s.q, average_kernel<T>, s, x, y);
 }
 
 template <class T>
-void average_backward(const Context& context, const Pool2dShape& s, const void* dy, void* dx) {
+void average_backward(const Context& context, const Pool2dShape& s, const void* dy_, void* dx_) {
+  const T* const dy = static_cast<const T*>(dy_);
+  T* const dx = static_cast<T*>(dx_);
+  if (s.layout == Layout::last)
+    return launch_last<kVector<T>>(context, s.h, s.w, is_aligned(dy, 16),
+                                   gather_last_kernel<T, AverageShareLast<T>>, s,
+                                   AverageShareLast<T>{dy}, dx);
   launch_cells(context, s.planes, s.h, s.w, gather_kernel<T, AverageShare<T>>, s,
-               AverageShare<T>{static_cast<const T*>(dy)}, static_cast<T*>(dx));
+               AverageShare<T>{dy}, dx);
 }
 
 }  // namespace
 
 void register_pool2d(Registry& registry) {
+  registry.add<max_pool2d_positions>(DType::u8, max_positions<uint8_t>);
+  registry.add<max_pool2d_positions>(DType::i32, max_positions<int32_t>);
   for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
     registry.add<max_pool2d_forward>(dtype_of<T>::value, max_forward<T>);
