@@ -22,7 +22,7 @@ namespace fastdl {
 
 // Changed whenever Context, Registry, DeviceRuntime or the meaning of a kernel's arguments change:
 // a backend library of another version is refused, not called.
-inline constexpr uint32_t kBackendVersion = 4;
+inline constexpr uint32_t kBackendVersion = 5;
 
 struct DeviceRuntime;  // core/device_runtime.h
 
