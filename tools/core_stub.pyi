@@ -120,6 +120,27 @@ def set_winograd(enabled: bool) -> None:
 def winograd_enabled() -> bool:
     """What set_winograd set; True at first."""
 
+def set_float32_matmul_precision(precision: str) -> None:
+    """How exact products of float32 matrices, and convolutions, are on CUDA, for all threads.
+
+    'highest', as float32 arithmetic (the default), or 'high', with operands rounded to TF32's 10
+    bits of mantissa, which tensor cores multiply faster. The CPU ignores it.
+    """
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision set; 'highest' at first."""
+
+def _matmul_plan(
+    batch: int,
+    rows: int,
+    columns: int,
+    k: int,
+    turned_a: bool,
+    turned_b: bool,
+    dtype: dtype,
+    device: str,
+) -> dict[str, Any]: ...
+
 def isa() -> str:
     """The instruction set of the CPU kernels in use, such as 'avx2'."""
 

@@ -3,12 +3,14 @@
 
 #include "bindings/runtime.h"
 
+#include "bindings/convert.h"
 #include "bindings/module.h"
 #include "core/allocator.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/host.h"
 #include "ops/conv2d.h"
+#include "ops/matmul.h"
 #include "ops/peak.h"
 
 namespace fastdl::bindings {
@@ -131,6 +133,40 @@ void register_runtime(py::module_& m) {
         "Whether convolutions of float32 on the CPU may use Winograd's algorithm, which multiplies "
         "a quarter as often and\nrounds to about 1e-5 of the largest result instead of 1e-6.");
   m.def("winograd_enabled", winograd_enabled, "What set_winograd set; True at first.");
+  m.def(
+      "set_float32_matmul_precision",
+      [](const std::string& precision) {
+        if (precision != "highest" && precision != "high")
+          throw Error(ErrorKind::argument, "set_float32_matmul_precision",
+                      "unknown precision '" + precision + "'")
+              .remedy("use one of: highest, high");
+        set_float32_matmul_precision(precision == "high" ? Precision::high : Precision::highest);
+      },
+      py::arg("precision"),
+      "How exact products of float32 matrices, and convolutions, are on CUDA, for all threads: "
+      "'highest', as float32\narithmetic (the default), or 'high', with operands rounded to TF32's "
+      "10 bits of mantissa, which tensor cores\nmultiply faster. The CPU ignores it.");
+  m.def(
+      "get_float32_matmul_precision",
+      [] { return float32_matmul_precision() == Precision::high ? "high" : "highest"; },
+      "What set_float32_matmul_precision set; 'highest' at first.");
+  m.def(
+      "_matmul_plan",
+      [](int64_t batch, int64_t rows, int64_t columns, int64_t k, bool turned_a, bool turned_b,
+         const py::object& dtype, const std::string& device) {
+        const GemmChoice plan =
+            plan_matmul(batch, rows, columns, k, turned_a, turned_b,
+                        from_python<DType>(dtype.ptr(), {"explain", "dtype"}), device_of(device));
+        py::dict out;
+        out["algorithm"] = plan.algorithm;
+        out["why"] = plan.why;
+        out["tile"] = py::make_tuple(plan.tile_m, plan.tile_n);
+        out["parts"] = plan.parts;
+        out["chunk"] = plan.chunk;
+        return out;
+      },
+      py::arg("batch"), py::arg("rows"), py::arg("columns"), py::arg("k"), py::arg("turned_a"),
+      py::arg("turned_b"), py::arg("dtype"), py::arg("device"));
   m.def("_set_sync_debug", set_sync_debug, py::arg("on"));
   m.def("_sync_debug", sync_debug);
   register_streams(m);

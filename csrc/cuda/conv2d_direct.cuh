@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/conv2d_form.cuh"
+#include "cuda/epilogue.cuh"
 #include "cuda/math.cuh"
 #include "cuda/reduce.cuh"
 
@@ -17,7 +18,7 @@ inline constexpr int kDirectTaps = 9;  // of a thread that sums over positions: 
 template <class T, int kRows>
 __global__ void __launch_bounds__(kBlock)
     conv_direct_taps_kernel(const __grid_constant__ ConvPlan p, const T* x, const T* f,
-                            const T* bias, T* y) {
+                            const __grid_constant__ Finish<T> finish, T* y) {
   using Acc = Compute<T>;
   const uint32_t j = blockIdx.x * kBlock + threadIdx.x;
   if (j >= p.position.size) return;
@@ -38,13 +39,12 @@ __global__ void __launch_bounds__(kBlock)
       if (r < rows) acc[r] += Acc(filter[r * p.f.row]) * value;
   }
 
-  y += z * p.y.group + row * p.y.row + offset_of(p.y, digits);
+  const int64_t start = z * p.y.group + row * p.y.row + offset_of(p.y, digits);
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
     if (r < rows) {
-      T* const here = y + r * p.y.row;
-      if (bias) acc[r] += Acc(bias[z * p.rows + row + r]);
-      *here = T(acc[r] + (p.accumulate ? Acc(*here) : Acc(0)));
+      const int64_t at = start + r * p.y.row;
+      y[at] = T(finish.at(acc[r], z * p.rows + row + r, at));
     }
 }
 
@@ -52,7 +52,8 @@ __global__ void __launch_bounds__(kBlock)
 // parts of the sum, groups).
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    conv_direct_positions_kernel(const __grid_constant__ ConvPlan p, const T* x, const T* y, T* f,
+    conv_direct_positions_kernel(const __grid_constant__ ConvPlan p, const T* x, const T* y,
+                                 const __grid_constant__ Finish<T> finish, T* f,
                                  Compute<T>* partials) {
   using Acc = Compute<T>;
   __shared__ Acc shared[kBlock / kWarp];
@@ -85,8 +86,8 @@ __global__ void __launch_bounds__(kBlock)
     if (p.parts > 1) {
       partials[blockIdx.y * total + (z * p.rows + row) * sums + first + t] = sum;
     } else {
-      T* const here = f + z * p.f.group + row * p.f.row + offset_of(p.f, p.tap.digits(first + t));
-      *here = T(sum + (p.accumulate ? Acc(*here) : Acc(0)));
+      const int64_t at = z * p.f.group + row * p.f.row + offset_of(p.f, p.tap.digits(first + t));
+      f[at] = T(finish.at(sum, 0, at));
     }
   }
 }

@@ -94,7 +94,7 @@ struct ConvPlan {
   int64_t rows;
   uint32_t groups, parts, chunk;  // chunk: of the sum in one part
   uint32_t tiles_m, tiles_n;      // of the tiled kernel
-  bool accumulate, vector;        // vector: four neighbouring columns are stored at once
+  bool vector;                    // four neighbouring columns are stored at once
 
   __device__ Place at_position(const Digits& d) const {
     return place(d.outer * x_stride[0], static_cast<int>(d.middle) * step[0] + origin[0],

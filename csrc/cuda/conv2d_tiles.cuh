@@ -152,18 +152,23 @@ struct Columns {
         at[v] = offset_of(output<over>(p), all.digits(static_cast<uint32_t>(column) + v));
   }
 
-  // to[columns] = sums (+ to)
-  __device__ void store(const ConvPlan& p, const Compute<T>* sums, T* to) const {
+  // A fragment of the row that begins at `start`; `channel` is the row's bias.
+  __device__ void store(const ConvPlan& p, Compute<T>* sums, Finish<T> finish, int64_t channel,
+                        int64_t start, T* to) const {
     if (p.vector) {
-      if (count > 0) store_fragment<T>(sums, nullptr, kFragment, p.accumulate, true, to + at[0]);
+      if (count <= 0) return;
+      if (finish.bias) {
+        const Compute<T> bias(finish.bias[channel]);
+#pragma unroll
+        for (int v = 0; v < kFragment; ++v) sums[v] += bias;
+        finish.bias = nullptr;
+      }
+      store_fragment(sums, finish, 0, kFragment, true, start + at[0], to);
       return;
     }
 #pragma unroll
     for (int v = 0; v < kFragment; ++v)
-      if (v < count) {
-        T* const here = to + at[v];
-        *here = T(sums[v] + (p.accumulate ? Compute<T>(*here) : Compute<T>(0)));
-      }
+      if (v < count) to[start + at[v]] = T(finish.at(sums[v], channel, start + at[v]));
   }
 };
 
@@ -171,8 +176,8 @@ struct Columns {
 // [part, group, row, column].
 template <class T, int F, Over over>
 __global__ void __launch_bounds__(kBlock, Tile<T, F>::kBlocks)
-    conv_tiles_kernel(const __grid_constant__ ConvPlan p, const T* x, const T* a, const T* bias,
-                      T* to, Compute<T>* partials) {
+    conv_tiles_kernel(const __grid_constant__ ConvPlan p, const T* x, const T* a,
+                      const __grid_constant__ Finish<T> finish, T* to, Compute<T>* partials) {
   using S = Tile<T, F>;
   alignas(16) __shared__ typename S::Panel panel_a[2];
   alignas(16) __shared__ typename S::Panel panel_b[2];
@@ -198,16 +203,12 @@ __global__ void __launch_bounds__(kBlock, Tile<T, F>::kBlocks)
       typename S::Acc* const from = &sums[i][f * kFragment];
       if (p.parts > 1) {
         const int64_t line = blockIdx.y * all_rows + z * p.rows + row;
-        store_fragment<typename S::Acc>(from, nullptr, all_columns - column, false, false,
-                                        partials + line * all_columns + column);
+        store_fragment(from, Finish<typename S::Acc>{}, 0, all_columns - column, false,
+                       line * all_columns + column, partials);
         continue;
       }
-      if (bias) {
-        const typename S::Acc value(bias[z * p.rows + row]);
-#pragma unroll
-        for (int v = 0; v < kFragment; ++v) from[v] += value;
-      }
-      to_columns.store(p, from, to + z * output<over>(p).group + row * output<over>(p).row);
+      to_columns.store(p, from, finish, z * p.rows + row,
+                       z * output<over>(p).group + row * output<over>(p).row, to);
     }
   }
 }
@@ -215,21 +216,19 @@ __global__ void __launch_bounds__(kBlock, Tile<T, F>::kBlocks)
 template <class T, Over over>
 __global__ void __launch_bounds__(kBlock)
     conv_add_parts_kernel(const __grid_constant__ ConvPlan p, const Compute<T>* partials,
-                          const T* bias, T* to) {
-  using Acc = Compute<T>;
+                          const __grid_constant__ Finish<T> finish, T* to) {
   const int64_t all_columns = columns<over>(p).size, total = p.groups * p.rows * all_columns,
                 threads = static_cast<int64_t>(gridDim.x) * kBlock;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total;
        i += threads) {
     const int64_t column = i % all_columns, row = i / all_columns % p.rows,
                   z = i / all_columns / p.rows;
-    Acc acc(0);
-    for (uint32_t part = 0; part < p.parts; ++part) acc += partials[part * total + i];
-    if (bias) acc += Acc(bias[z * p.rows + row]);
-    T* const here =
-        to + z * output<over>(p).group + row * output<over>(p).row +
+    Compute<T> sum(0);
+    for (uint32_t part = 0; part < p.parts; ++part) sum += partials[part * total + i];
+    const int64_t at =
+        z * output<over>(p).group + row * output<over>(p).row +
         offset_of(output<over>(p), columns<over>(p).digits(static_cast<uint32_t>(column)));
-    *here = T(acc + (p.accumulate ? Acc(*here) : Acc(0)));
+    to[at] = T(finish.at(sum, z * p.rows + row, at));
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 
+#include "cuda/epilogue.cuh"
 #include "cuda/launch.cuh"
 #include "cuda/math.cuh"
 
@@ -78,28 +79,27 @@ __device__ inline void load_fragment(const Acc* row, Acc (&out)[kFragment]) {
   }
 }
 
-// to[0, 4) = from + bias (+ to), as far as there are columns.
+// to[offset, + 4) = what `finish` makes of four sums, the first of `column`, as far as there are
+// columns. `vector`: output and residual can be accessed four at a time (doubles: two).
 template <class T>
-__device__ inline void store_fragment(const Compute<T>* from, const T* bias, int64_t columns,
-                                      bool accumulate, bool vector, T* to) {
+__device__ inline void store_fragment(const Compute<T>* from, const Finish<T>& finish,
+                                      int64_t column, int64_t columns, bool vector, int64_t offset,
+                                      T* to) {
   using Acc = Compute<T>;
   constexpr int kWide = sizeof(T) == 8 ? 2 : kFragment;
-  const bool whole = vector && columns >= kFragment;
+  if (vector && columns >= kFragment) {
 #pragma unroll
-  for (int v = 0; v < kFragment; v += kWide) {
-    Pack<T, kWide> out;
-    if (whole && accumulate) out = load_pack<kWide>(to + v);
+    for (int v = 0; v < kFragment; v += kWide) {
+      Acc sums[kWide];
 #pragma unroll
-    for (int w = 0; w < kWide; ++w) {
-      if (v + w >= columns) continue;
-      Acc sum = from[v + w];
-      if (bias) sum += Acc(bias[v + w]);
-      if (accumulate) sum += Acc(whole ? out.v[w] : to[v + w]);
-      out.v[w] = T(sum);
-      if (!whole) to[v + w] = out.v[w];
+      for (int w = 0; w < kWide; ++w) sums[w] = from[v + w];
+      store_pack(to + offset + v, finish.pack(sums, column + v, offset + v));
     }
-    if (whole) store_pack<kWide>(to + v, out);
+    return;
   }
+#pragma unroll
+  for (int v = 0; v < kFragment; ++v)
+    if (v < columns) to[offset + v] = T(finish.at(from[v], column + v, offset + v));
 }
 
 // sums += a b over `depth` of k, in the order of k. Every thread of the block calls it. Loaders

@@ -21,8 +21,8 @@ struct GemmArguments {
 };
 
 // T is Half, BFloat16, float or double; 16-bit floats accumulate in float. k = 0 gives the epilogue
-// of zeros. The order of each sum is a function of the shape and the strides. The epilogue has a
-// bias at most.
+// of zeros. The order of each sum is a function of shape, strides, alignment, precision and device.
+// The epilogue's residual lies like c; it and `accumulate` exclude each other.
 template <class T>
 void gemm(const Context& context, const GemmArguments& arguments, const T* a, const T* b,
           const Epilogue& epilogue, T* c);

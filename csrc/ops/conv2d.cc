@@ -8,6 +8,7 @@
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/epilogue.h"
+#include "ops/matmul.h"
 #include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -21,9 +22,24 @@ Conv2dShape shape_of(const Dims& x, const Dims& weight, const Conv2dOptions& o) 
     const int64_t reach = o.dilation[i] * (weight[2 + i] - 1) + 1;
     return (x[2 + i] + 2 * o.padding[i] - reach) / o.stride[i] + 1;
   };
-  return {x[0],         x[1],          x[2],          x[3],        weight[0],         weight[2],
-          weight[3],    outputs(0),    outputs(1),    o.stride[0], o.stride[1],       o.padding[0],
-          o.padding[1], o.dilation[0], o.dilation[1], o.groups,    winograd_enabled()};
+  return {x[0],
+          x[1],
+          x[2],
+          x[3],
+          weight[0],
+          weight[2],
+          weight[3],
+          outputs(0),
+          outputs(1),
+          o.stride[0],
+          o.stride[1],
+          o.padding[0],
+          o.padding[1],
+          o.dilation[0],
+          o.dilation[1],
+          o.groups,
+          winograd_enabled(),
+          float32_matmul_precision()};
 }
 
 std::atomic<bool> winograd{true};
@@ -34,8 +50,14 @@ int64_t work_of(const Conv2dShape& s) {
       std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
-// Kernels for channels last are the CPU's.
-Layout kernel_layout(const Tensor& x) { return x.device().is_cpu() ? layout_of(x) : Layout::first; }
+// The CPU has kernels for both layouts; on CUDA it depends on the shape.
+Layout kernel_layout(const Tensor& x, const Conv2dShape& s, Conv2dProduct product) {
+  Layout layout = layout_of(x);
+  if (!x.device().is_cpu())
+    kernel<conv2d_layout>("conv2d", x.device(), x.dtype())(context(x.device()), s, layout, product,
+                                                           layout);
+  return layout;
+}
 
 // Both gradients that read dy by output channel, in one pass; not recorded.
 std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy,
@@ -43,7 +65,7 @@ std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   Tensor db = empty({weight_shape[0]}, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout(x, s, Conv2dProduct::weight_grad);
   const Tensor xs = in_layout(x, layout), gs = in_layout(dy, layout);
   launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s, layout,
                                  xs.data(), gs.data(), dw.mutable_data(), db.mutable_data());
@@ -78,7 +100,7 @@ Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const 
   const Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
   const Dims y_shape{s.n, s.k, s.p, s.q};
   check_residual(op, residual, y_shape);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout(x, s, Conv2dProduct::forward);
   Tensor y = empty_in(op, layout, y_shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   const Tensor xs = in_layout(detach(x), layout), packed = prepared(op, weight, s, layout);
@@ -146,11 +168,7 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused, const ConvOptions& options) {
   check_inference("conv2d_fused", {&x, &weight, &bias, &residual});
   const Activation activation = parse_activation("conv2d_fused", fused.activation);
-  if (!x.device().is_cpu())
-    throw Error(ErrorKind::device, "conv2d_fused", "fused convolution is the CPU's")
-        .show("input", x)
-        .remedy("use conv2d and the separate ops");
-  if (has_16_bits(x))
+  if (x.device().is_cpu() && has_16_bits(x))
     return in_float32([&](const Tensor& xs, const Tensor& w, const Tensor& b,
                           const Tensor& r) { return conv2d_fused(xs, w, b, r, fused, options); },
                       x, weight, bias, residual);
@@ -163,9 +181,9 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
 
 Tensor conv2d_input_grad(const char* op, const Tensor& dy, const Tensor& weight, const Tensor& bias,
                          const Dims& x_shape, const Conv2dOptions& o) {
-  const Layout layout = kernel_layout(dy);
-  Tensor dx = empty_in(op, layout, x_shape, dy.dtype(), dy.device());
   const Conv2dShape s = shape_of(x_shape, weight.shape(), o);
+  const Layout layout = kernel_layout(dy, s, Conv2dProduct::input_grad);
+  Tensor dx = empty_in(op, layout, x_shape, dy.dtype(), dy.device());
   const Tensor gs = in_layout(detach(dy), layout), ws = contiguous(detach(weight));
   const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
   if (dx.numel() > 0)
@@ -186,7 +204,7 @@ Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_
                           const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout(x, s, Conv2dProduct::weight_grad);
   const Tensor xs = in_layout(detach(x), layout), gs = in_layout(detach(dy), layout);
   if (dw.numel() > 0)
     launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,

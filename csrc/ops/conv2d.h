@@ -5,6 +5,7 @@
 #include "core/fwd.h"
 #include "core/kernel.h"
 #include "core/layout.h"
+#include "core/precision.h"
 
 namespace fastdl {
 
@@ -15,7 +16,8 @@ struct Conv2dShape {
   int64_t p, q;
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int64_t groups;
-  bool winograd;  // whether float32 may take fewer multiplications and larger rounding errors
+  bool winograd;        // whether float32 may take fewer multiplications and larger rounding errors
+  Precision precision;  // of float32, on CUDA
 };
 
 enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
@@ -33,11 +35,14 @@ struct Conv2dPlan {
 };
 
 // x, y, their gradients and the epilogue's residual lie densely in `layout`; the weight and its
-// gradient are contiguous. On CUDA `layout` is first and the epilogue has a bias at most.
+// gradient are contiguous. On CUDA `layout` is what conv2d_layout wants.
 //
 // `packed` is null, or the weight as conv2d_pack made it for this shape and layout.
 FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const void* x,
               const void* weight, const void* packed, const Epilogue& epilogue, void* y);
+// CUDA's: the layout that the kernels for a product read, where x (or dy) lies in `given`.
+FASTDL_KERNEL(conv2d_layout, const Conv2dShape& shape, Layout given, Conv2dProduct product,
+              Layout& wanted);
 // `bias`, of x's channels, may be null; so may `dbias`.
 FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
               const void* weight, const void* bias, void* dx);

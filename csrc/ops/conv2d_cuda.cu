@@ -13,7 +13,9 @@
 #include "core/dtype.h"
 #include "cuda/conv2d_direct.cuh"
 #include "cuda/conv2d_form.cuh"
+#include "cuda/conv2d_mma.h"
 #include "cuda/conv2d_tiles.cuh"
+#include "cuda/device.h"
 #include "cuda/elementwise.cuh"
 #include "cuda/register.h"
 
@@ -29,9 +31,35 @@ struct Zero {
   __device__ T operator()() const { return T(0.f); }
 };
 
+// What is left of an epilogue once the sums and the bias are stored.
+template <class T>
+struct Rest {
+  Finish<T> finish;
+  __device__ T operator()(T sum, T residual) const {
+    return T(finish(Compute<T>(sum), Compute<T>(0), Compute<T>(residual)));
+  }
+  __device__ T operator()(T sum) const { return T(finish.activate(Compute<T>(sum))); }
+};
+template <class T>
+void finish_planes(const Context& context, const Conv2dShape& s, const Epilogue& epilogue, T* y) {
+  const auto walk = [&](auto dense) {
+    dense.ndim = 1;
+    dense.numel = dense.size[0] = s.n * s.k * s.p * s.q;
+    for (auto& stride : dense.stride) stride[0] = 1;
+    return dense;
+  };
+  const Rest<T> rest{Finish<T>(epilogue)};
+  if (epilogue.residual)
+    elementwise(context, walk(Strided<3>{}), rest, y, static_cast<const T*>(y),
+                rest.finish.residual);
+  else if (epilogue.activation != Activation::none)
+    elementwise(context, walk(Strided<2>{}), rest, y, static_cast<const T*>(y));
+}
+
 // What pixels are that no tap reaches.
 template <class T>
-void fill_planes(const Context& context, const Conv2dShape& s, const T* bias, T* dx) {
+void fill_planes(const Context& context, const Conv2dShape& s, Layout layout, const T* bias,
+                 T* dx) {
   if (!bias) {
     Strided<1> all;
     all.ndim = 1;
@@ -39,9 +67,11 @@ void fill_planes(const Context& context, const Conv2dShape& s, const T* bias, T*
     all.stride[0][0] = 1;
     return elementwise(context, all, Zero<T>{}, dx);
   }
-  const int64_t sizes[] = {s.h * s.w, s.c, s.n}, steps[] = {0, 1, 0};
+  const bool last = layout == Layout::last;
+  const int64_t sizes[] = {last ? s.c : s.h * s.w, last ? s.n * s.h * s.w : s.c, last ? 1 : s.n},
+                steps[] = {last ? 1 : 0, last ? 0 : 1, 0};
   Strided<2> walk;
-  walk.ndim = 3;
+  walk.ndim = last ? 2 : 3;
   walk.numel = 1;
   for (int i = 0; i < walk.ndim; ++i) {
     walk.size[i] = sizes[i];
@@ -69,7 +99,7 @@ bool stores_vectors(const ConvSide& side, const int64_t (&sizes)[3], const T* to
 }
 
 template <class T, Over over>
-ConvPlan plan_of(const ConvForm& form, const T* to) {
+ConvPlan plan_of(const ConvForm& form, const T* to, const T* residual) {
   ConvPlan plan{};
   plan.position = Radix(form.position);
   plan.tap = Radix(form.tap);
@@ -87,16 +117,17 @@ ConvPlan plan_of(const ConvForm& form, const T* to) {
   plan.f = form.f;
   plan.rows = form.rows;
   plan.groups = static_cast<uint32_t>(form.groups);
-  plan.accumulate = over == Over::taps ? !form.first_taps : !form.first_positions;
-  plan.vector = over == Over::taps ? stores_vectors(form.y, form.position, to)
-                                   : stores_vectors(form.f, form.tap, to);
+  const auto& side = over == Over::taps ? form.y : form.f;
+  const auto& sizes = over == Over::taps ? form.position : form.tap;
+  plan.vector = stores_vectors(side, sizes, to) && stores_vectors(side, sizes, residual);
   return plan;
 }
 
 // Cuts the sum into parts, runs `go(grid, plan, partials)` on blocks of the output, and adds the
 // parts.
 template <class T, Over over, class Go>
-void run_parts(const Context& context, ConvPlan plan, int64_t blocks, const T* bias, T* to, Go go) {
+void run_parts(const Context& context, ConvPlan plan, int64_t blocks, const Finish<T>& finish,
+               T* to, Go go) {
   const KParts parts(summed<over>(plan).size, blocks * plan.groups, kEnoughBlocks, kShortest);
   plan.parts = static_cast<uint32_t>(parts.count);
   plan.chunk = static_cast<uint32_t>(parts.chunk);
@@ -106,20 +137,20 @@ void run_parts(const Context& context, ConvPlan plan, int64_t blocks, const T* b
   go(dim3(static_cast<unsigned>(blocks), plan.parts, plan.groups), plan, partials);
   if (plan.parts > 1)
     launch(context, conv_add_parts_kernel<T, over>, loop_grid(elements), dim3(kBlock), plan,
-           partials, bias, to);
+           partials, finish, to);
 }
 
 template <class T, int F, Over over>
-void run_tiles(const Context& context, ConvPlan plan, const T* x, const T* a, const T* bias,
-               T* to) {
+void run_tiles(const Context& context, ConvPlan plan, const T* x, const T* a,
+               const Finish<T>& finish, T* to) {
   const int64_t tiles_m = ceil_div(plan.rows, Tile<T, F>::kSize),
                 tiles_n = ceil_div(columns<over>(plan).size, Tile<T, F>::kSize);
   plan.tiles_m = static_cast<uint32_t>(tiles_m);
   plan.tiles_n = static_cast<uint32_t>(tiles_n);
-  run_parts<T, over>(context, plan, tiles_m * tiles_n, bias, to,
+  run_parts<T, over>(context, plan, tiles_m * tiles_n, finish, to,
                      [&](dim3 grid, const ConvPlan& cut, Compute<T>* partials) {
                        launch(context, conv_tiles_kernel<T, F, over>, grid, dim3(kBlock), cut, x, a,
-                              bias, to, partials);
+                              finish, to, partials);
                      });
 }
 
@@ -135,16 +166,16 @@ bool suits_large_tiles(const ConvPlan& plan) {
 
 // `a` is the operand with rows: filters where the sum is over taps, else dy.
 template <class T, Over over>
-void run_plan(const Context& context, const ConvPlan& plan, const T* x, const T* a, const T* bias,
-              T* to) {
+void run_plan(const Context& context, const ConvPlan& plan, const T* x, const T* a,
+              const Finish<T>& finish, T* to) {
   constexpr int64_t kFewRows = 8, kFewTaps = 1024;
   if (plan.rows <= kFewRows) {
     if constexpr (over == Over::positions) {
       const int64_t blocks = plan.rows * ceil_div(plan.tap.size, kDirectTaps);
-      return run_parts<T, over>(context, plan, blocks, nullptr, to,
+      return run_parts<T, over>(context, plan, blocks, finish, to,
                                 [&](dim3 grid, const ConvPlan& cut, Compute<T>* partials) {
                                   launch(context, conv_direct_positions_kernel<T>, grid,
-                                         dim3(kBlock), cut, x, a, to, partials);
+                                         dim3(kBlock), cut, x, a, finish, to, partials);
                                 });
     } else if (plan.tap.size <= kFewTaps) {
       const int64_t rows = plan.rows == 1 ? 1 : 4;
@@ -152,30 +183,42 @@ void run_plan(const Context& context, const ConvPlan& plan, const T* x, const T*
                       static_cast<unsigned>(ceil_div(plan.rows, rows)), plan.groups);
       return launch(context,
                     rows == 1 ? conv_direct_taps_kernel<T, 1> : conv_direct_taps_kernel<T, 4>, grid,
-                    dim3(kBlock), plan, x, a, bias, to);
+                    dim3(kBlock), plan, x, a, finish, to);
     }
   }
   if constexpr (sizeof(T) < 8) {
     if (suits_large_tiles<T, over>(plan))
-      return run_tiles<T, 2, over>(context, plan, x, a, bias, to);
+      return run_tiles<T, 2, over>(context, plan, x, a, finish, to);
   }
-  run_tiles<T, 1, over>(context, plan, x, a, bias, to);
+  run_tiles<T, 1, over>(context, plan, x, a, finish, to);
+}
+
+// A form that is cut along what it sums over adds the slices to one another in the output, where
+// an activation or a residual cannot be: they have to wait.
+bool one_slice(const ConvForm& form) {
+  bool one = true;
+  for_slices(form, [&](const ConvForm& slice) { one = one && slice.first_taps; });
+  return one;
 }
 
 template <class T, Over over>
-void run_form(const Context& context, const ConvForm& form, const T* x, const T* a, const T* bias,
-              T* to) {
+void run_form(const Context& context, const ConvForm& form, const T* x, const T* a,
+              const Epilogue& epilogue, T* to) {
   constexpr int64_t kMostGroups = 65535;  // what a grid can count
   for_slices(form, [&](ConvForm slice) {
     constexpr bool taps = over == Over::taps;
     const ConvSide &from = taps ? form.f : form.y, &into = taps ? form.y : form.f;
+    const bool first_slice = taps ? slice.first_taps : slice.first_positions;
     for (int64_t first = 0; first < form.groups; first += kMostGroups) {
       slice.groups = std::min(form.groups - first, kMostGroups);
-      T* const to_slice = to + (taps ? slice.y_base : slice.f_base) + first * into.group;
-      run_plan<T, over>(context, plan_of<T, over>(slice, to_slice),
+      const int64_t at = (taps ? slice.y_base : slice.f_base) + first * into.group;
+      Finish<T> finish(epilogue);
+      finish.residual = !first_slice ? to + at : finish.residual ? finish.residual + at : nullptr;
+      finish.bias = first_slice && finish.bias ? finish.bias + first * form.rows : nullptr;
+      run_plan<T, over>(context, plan_of<T, over>(slice, to + at, finish.residual),
                         x + slice.x_base + first * form.x_group,
-                        a + (taps ? slice.f_base : slice.y_base) + first * from.group,
-                        bias && slice.first_taps ? bias + first * form.rows : nullptr, to_slice);
+                        a + (taps ? slice.f_base : slice.y_base) + first * from.group, finish,
+                        to + at);
     }
   });
 }
@@ -205,12 +248,29 @@ ConvForm forward_form(const Conv2dShape& s) {
   return form;
 }
 
+// The output side of a form whose tensors lie channels last.
+ConvForm channels_last(ConvForm form, int64_t channels, int64_t height, int64_t width,
+                       int64_t step_h, int64_t step_w) {
+  form.y = {{height * width * channels, step_h * width * channels, step_w * channels}, 1, 0};
+  form.y_base *= channels;
+  return form;
+}
+
 template <class T>
-void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout, const void* x,
-                           const void* weight, const void*, const Epilogue& epilogue, void* y) {
-  run_form<T, Over::taps>(context, forward_form(s), static_cast<const T*>(x),
-                          static_cast<const T*>(weight), static_cast<const T*>(epilogue.bias),
-                          static_cast<T*>(y));
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                           const void* x, const void* weight, const void*, const Epilogue& epilogue,
+                           void* y) {
+  if constexpr (sizeof(T) < 8) {
+    if (layout == Layout::last)
+      return conv_mma_taps(context, channels_last(forward_form(s), s.k, s.p, s.q, 1, 1),
+                           s.precision, static_cast<const T*>(x), static_cast<const T*>(weight),
+                           epilogue, static_cast<T*>(y));
+  }
+  const ConvForm form = forward_form(s);
+  const bool together = one_slice(form);
+  run_form<T, Over::taps>(context, form, static_cast<const T*>(x), static_cast<const T*>(weight),
+                          together ? epilogue : Epilogue{epilogue.bias}, static_cast<T*>(y));
+  if (!together) finish_planes(context, s, epilogue, static_cast<T*>(y));
 }
 
 // The rows (or columns) of x that are congruent modulo the stride and that some taps reach: x's row
@@ -269,48 +329,86 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
 }
 
 template <class T>
-void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout,
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                  const void* dy, const void* weight, const void* bias, void* dx) {
   const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
   const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
   if (!rows.complete() || !columns.complete())
-    fill_planes(context, s, static_cast<const T*>(bias), static_cast<T*>(dx));
+    fill_planes(context, s, layout, static_cast<const T*>(bias), static_cast<T*>(dx));
   for (int64_t r = 0; r < rows.candidates(); ++r)
     for (int64_t c = 0; c < columns.candidates(); ++c) {
       const Phase row = rows.phase(r), column = columns.phase(c);
-      if (row.first < s.h && column.first < s.w)
-        run_form<T, Over::taps>(context, phase_form(s, row, column), static_cast<const T*>(dy),
-                                static_cast<const T*>(weight), static_cast<const T*>(bias),
-                                static_cast<T*>(dx));
+      if (row.first >= s.h || column.first >= s.w) continue;
+      const ConvForm form = phase_form(s, row, column);
+      if constexpr (sizeof(T) < 8) {
+        if (layout == Layout::last) {
+          const ConvForm last = channels_last(form, s.c, s.h, s.w, s.stride_h, s.stride_w);
+          conv_mma_taps(context, last, s.precision, static_cast<const T*>(dy),
+                        static_cast<const T*>(weight) + form.f_base, Epilogue{bias},
+                        static_cast<T*>(dx) + last.y_base);
+          continue;
+        }
+      }
+      run_form<T, Over::taps>(context, form, static_cast<const T*>(dy),
+                              static_cast<const T*>(weight), Epilogue{bias}, static_cast<T*>(dx));
     }
 }
 
 // dbias[k] = the sum of dy over samples and positions.
 template <class T>
-void bias_grad(const Context& context, const Conv2dShape& s, const T* dy, T* dbias) {
+void bias_grad(const Context& context, const Conv2dShape& s, Layout layout, const T* dy, T* dbias) {
   const int64_t plane = s.p * s.q;
+  const bool last = layout == Layout::last;
   Strided<2> kept;
   kept.ndim = 1;
   kept.numel = kept.size[0] = s.k;
-  kept.stride[0][0] = plane;
+  kept.stride[0][0] = last ? 1 : plane;
   kept.stride[1][0] = 1;
   Strided<1> reduced;
   reduced.ndim = 2;
   reduced.numel = s.n * plane;
   reduced.size[0] = plane;
   reduced.size[1] = s.n;
-  reduced.stride[0][0] = 1;
+  reduced.stride[0][0] = last ? s.k : 1;
   reduced.stride[0][1] = s.k * plane;
   reduce(context, kept, reduced, Sum<T>{}, dy, dbias);
 }
 
 template <class T>
-void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout,
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
-  if (s.k * s.c > 0)
+  if (layout == Layout::last) {
+    if constexpr (sizeof(T) < 8)
+      conv_mma_positions(context, forward_form(s), s.precision, static_cast<const T*>(x),
+                         static_cast<const T*>(dy), static_cast<T*>(dweight));
+  } else if (s.k * s.c > 0)
     run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
-                                 static_cast<const T*>(dy), nullptr, static_cast<T*>(dweight));
-  if (dbias) bias_grad(context, s, static_cast<const T*>(dy), static_cast<T*>(dbias));
+                                 static_cast<const T*>(dy), Epilogue{}, static_cast<T*>(dweight));
+  if (dbias) bias_grad(context, s, layout, static_cast<const T*>(dy), static_cast<T*>(dbias));
+}
+
+// Channels last where tensor cores compute the product and x lies so already; all else reads planes.
+// As for matrices, float32 takes three TF32 products where the device is faster at them.
+template <class T>
+void conv2d_layout_launch(const Context& context, const Conv2dShape& s, Layout given,
+                          Conv2dProduct product, Layout& wanted) {
+  wanted = Layout::first;
+  if constexpr (sizeof(T) < 8) {
+    const DeviceFacts& device = device_facts(context.device);
+    const bool by_input = product == Conv2dProduct::input_grad;
+    const bool exact = sizeof(T) == 4 && s.precision == Precision::highest;
+    const bool fast =
+        device.capability >= 80 && (!exact || device.capability == 80 || device.capability == 90);
+    const int64_t line = 16 / sizeof(T), product_size = s.n * s.p * s.q * s.k * s.c * s.r * s.s;
+    constexpr int64_t kWorth = 1 << 21;
+    const ConvForm form = forward_form(s);
+    if (given == Layout::last && fast && product_size > 0 && s.c % line == 0 && s.k % line == 0 &&
+        (!exact || (product_size >= kWorth && std::min(s.c, s.k) >= 64)) &&
+        suits_conv_mma(form, by_input ? s.k : s.c, sizeof(T)) &&
+        std::max({s.h, s.w, s.p * s.stride_h, s.q * s.stride_w}) < kMostElements / 4 &&
+        std::max(s.n * s.h * s.w * s.c, s.n * s.p * s.q * s.k) < kMostElements)
+      wanted = Layout::last;
+  }
 }
 
 }  // namespace
@@ -320,6 +418,7 @@ void register_conv2d(Registry& registry) {
     using T = typename decltype(tag)::type;
     constexpr DType type = dtype_of<T>::value;
     registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
+    registry.add<conv2d_layout>(type, conv2d_layout_launch<T>);
     registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
     registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
   });

@@ -1,5 +1,7 @@
 #include "ops/matmul.h"
 
+#include <atomic>
+
 #include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/copy.h"
@@ -11,12 +13,15 @@
 namespace fastdl {
 namespace {
 
+std::atomic<Precision> precision{Precision::highest};
+
 // a[batch..., m, k] times b[batch..., k, n] into c, contiguous; batches broadcast. Batch dimensions
 // that merge into one stride run as one call, others in a loop over the rest.
 void run(const char* op, const Tensor& a, const Tensor& b, const Tensor& packed,
          const Epilogue& epilogue, const Tensor& c) {
   const int last = c.dim() - 1;
   GemmShape shape{};
+  shape.precision = precision;
   shape.m = c.size(last - 1), shape.n = c.size(last), shape.k = a.size(a.dim() - 1);
   shape.a_row = a.stride()[a.dim() - 2], shape.a_col = a.stride()[a.dim() - 1];
   shape.b_row = b.stride()[b.dim() - 2], shape.b_col = b.stride()[b.dim() - 1];
@@ -78,6 +83,22 @@ Tensor matrices(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace
+
+Precision float32_matmul_precision() { return precision; }
+void set_float32_matmul_precision(Precision chosen) { precision = chosen; }
+
+GemmChoice plan_matmul(int64_t batch, int64_t m, int64_t n, int64_t k, bool turned_a, bool turned_b,
+                       DType dtype, const Device& device) {
+  GemmShape s{};
+  s.batch = batch, s.m = m, s.n = n, s.k = k;
+  s.a_batch = m * k, s.a_row = turned_a ? 1 : k, s.a_col = turned_a ? m : 1;
+  s.b_batch = k * n, s.b_row = turned_b ? 1 : n, s.b_col = turned_b ? k : 1;
+  s.c_batch = m * n, s.c_row = n;
+  s.precision = precision;
+  GemmChoice choice{};
+  kernel<gemm_plan>("explain", device, dtype)(context(device), s, choice);
+  return choice;
+}
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   // The operator @ comes here without a door.
@@ -188,10 +209,6 @@ Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused) {
   check_inference("linear_fused", {&x, &weight, &bias, &residual});
   const Activation activation = parse_activation("linear_fused", fused.activation);
-  if (!x.device().is_cpu())
-    throw Error(ErrorKind::device, "linear_fused", "fused products are the CPU's")
-        .show("input", x)
-        .remedy("use linear and the activation's op on CUDA");
   return run_linear("linear_fused", x, weight, bias, residual,
                     {nullptr, nullptr, activation, fused.slope});
 }

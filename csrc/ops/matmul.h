@@ -4,6 +4,7 @@
 #include "core/epilogue.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
+#include "core/precision.h"
 
 namespace fastdl {
 
@@ -14,13 +15,21 @@ struct GemmShape {
   int64_t b_batch, b_row, b_col;
   int64_t c_batch, c_row;  // c's columns are contiguous
   bool accumulate = false;
+  Precision precision = Precision::highest;  // of float32, on CUDA
 };
 
 // `packed` is null, or b as gemm_pack made it, for a batch of 1; the epilogue's residual lies like c.
-// k = 0 gives the epilogue of zeros. 16-bit floats accumulate in float. On CUDA `packed` is null and
-// the epilogue has a bias at most.
+// k = 0 gives the epilogue of zeros. 16-bit floats accumulate in float. On CUDA `packed` is null.
 FASTDL_KERNEL(gemm, const GemmShape& shape, const void* a, const void* b, const void* packed,
               const Epilogue& epilogue, void* c);
+
+// What computes a product on CUDA (fastdl.explain); its operands are aligned.
+struct GemmChoice {
+  const char *algorithm, *why;
+  int tile_m, tile_n;
+  int64_t parts, chunk;  // k is summed in `parts` of `chunk`
+};
+FASTDL_KERNEL(gemm_plan, const GemmShape& shape, GemmChoice& choice);
 
 // b[k, n] in the form that products on the CPU read fastest. `packed` has room for k rows of n
 // rounded up to kPackedColumns.
@@ -38,5 +47,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 // activation(linear(...) + residual) in one pass, for inference: no operand may record a gradient.
 Tensor linear_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused);
+
+// The choice for contiguous operands on a CUDA device; `turned_a` is stored [k, m], `turned_b` [n, k].
+GemmChoice plan_matmul(int64_t batch, int64_t m, int64_t n, int64_t k, bool turned_a, bool turned_b,
+                       DType dtype, const Device& device);
+
+// How exact products of float32 on CUDA are, of matrices and convolutions: for all threads, highest
+// at first. The CPU multiplies float32 as it is.
+Precision float32_matmul_precision();
+void set_float32_matmul_precision(Precision precision);
 
 }  // namespace fastdl
