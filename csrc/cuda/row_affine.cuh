@@ -1,12 +1,11 @@
-// Where the elements of normalised rows find their weights and biases (RowNormShape of
-// ops/layer_norm.h).
+// Where the elements of normalised rows find their weights and biases. A Shape is RowNormShape of
+// ops/layer_norm.h.
 #pragma once
 
 #include <algorithm>
 
 #include "cuda/math.cuh"
 #include "cuda/reduce.cuh"
-#include "ops/layer_norm.h"
 
 namespace fastdl::cuda {
 
@@ -28,7 +27,8 @@ struct Affine {
   LongQuotient own;     // numbers of a row
   bool vectors;         // inner = 1, and the numbers of a pack are aligned
 
-  Affine(const RowNormShape& s, bool aligned)
+  template <class Shape>
+  Affine(const Shape& s, bool aligned)
       : inner(s.inner), groups(s.groups), own(s.weights_of_row()), vectors(aligned) {}
 
   // Of the row's first column.
@@ -49,8 +49,8 @@ struct Affine {
 };
 
 // How many elements make a pack: all of them find their weights in neighbours, or in one place.
-template <class T>
-bool has_packs(const RowNormShape& s) {
+template <class T, class Shape>
+bool has_packs(const Shape& s) {
   return (s.inner == 1 ? s.columns : s.inner) % kVector<T> == 0;
 }
 
