@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "ops/binary.h"
 #include "ops/common.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
@@ -11,6 +12,7 @@
 #include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
+#include "ops/unary.h"
 
 namespace fastdl {
 namespace {
@@ -21,9 +23,24 @@ Conv2dShape shape_of(const Dims& x, const Dims& weight, const Conv2dOptions& o) 
     const int64_t reach = o.dilation[i] * (weight[2 + i] - 1) + 1;
     return (x[2 + i] + 2 * o.padding[i] - reach) / o.stride[i] + 1;
   };
-  return {x[0],         x[1],          x[2],          x[3],        weight[0],         weight[2],
-          weight[3],    outputs(0),    outputs(1),    o.stride[0], o.stride[1],       o.padding[0],
-          o.padding[1], o.dilation[0], o.dilation[1], o.groups,    winograd_enabled()};
+  return {x[0],
+          x[1],
+          x[2],
+          x[3],
+          weight[0],
+          weight[2],
+          weight[3],
+          outputs(0),
+          outputs(1),
+          o.stride[0],
+          o.stride[1],
+          o.padding[0],
+          o.padding[1],
+          o.dilation[0],
+          o.dilation[1],
+          o.groups,
+          winograd_enabled(),
+          Precision::highest};
 }
 
 std::atomic<bool> winograd{true};
@@ -34,8 +51,19 @@ int64_t work_of(const Conv2dShape& s) {
       std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
-// Kernels for channels last are the CPU's.
-Layout kernel_layout(const Tensor& x) { return x.device().is_cpu() ? layout_of(x) : Layout::first; }
+// The layout that kernels take: the CPU's that of x, the product's first operand.
+Layout kernel_layout(const char* op, const Conv2dShape& s, Conv2dProduct product, const Tensor& x) {
+  const Layout given = layout_of(x);
+  if (x.device().is_cpu()) return given;
+  Layout layout = Layout::first;
+  kernel<conv2d_layout>(op, x.device(), x.dtype())(context(x.device()), s, product, given, layout);
+  return layout;
+}
+
+// The results of kernels of `layout` as x lies, which it follows.
+Tensor as_given(const Tensor& y, Layout layout, const Tensor& x) {
+  return layout == Layout::last ? in_layout(y, layout_of(x)) : y;
+}
 
 // Both gradients that read dy by output channel, in one pass; not recorded.
 std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy,
@@ -43,7 +71,7 @@ std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   Tensor db = empty({weight_shape[0]}, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout("conv2d_weight_grad", s, Conv2dProduct::weight_grad, x);
   const Tensor xs = in_layout(x, layout), gs = in_layout(dy, layout);
   launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s, layout,
                                  xs.data(), gs.data(), dw.mutable_data(), db.mutable_data());
@@ -72,13 +100,24 @@ Tensor prepared(const char* op, const Tensor& weight, const Conv2dShape& s, Layo
   });
 }
 
+// activation(y + residual), by ops of their own.
+Tensor finished(Tensor y, const Tensor& residual, const Epilogue& epilogue) {
+  if (residual.defined()) y = add(y, residual);
+  if (epilogue.activation == Activation::relu) return relu(y);
+  if (epilogue.activation == Activation::leaky_relu) return leaky_relu(y, epilogue.slope);
+  return y;
+}
+
 // y = activation(conv2d + bias + residual), not recorded.
 Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
                    const Tensor& residual, Epilogue epilogue, const Conv2dOptions& o) {
   const Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
   const Dims y_shape{s.n, s.k, s.p, s.q};
   check_residual(op, residual, y_shape);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout(op, s, Conv2dProduct::forward, x);
+  if (!x.device().is_cpu() && layout == Layout::first &&
+      (residual.defined() || epilogue.activation != Activation::none))
+    return finished(run_forward(op, x, weight, bias, {}, Epilogue{}, o), residual, epilogue);
   Tensor y = empty_in(op, layout, y_shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   const Tensor xs = in_layout(detach(x), layout), packed = prepared(op, weight, s, layout);
@@ -89,7 +128,7 @@ Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const 
   epilogue.residual = rs.defined() ? rs.data() : nullptr;
   launch<conv2d_forward>(op, x.device(), x.dtype(), work_of(s), s, layout, xs.data(), ws.data(),
                          packed.defined() ? packed.data() : nullptr, epilogue, y.mutable_data());
-  return y;
+  return as_given(y, layout, x);
 }
 
 }  // namespace
@@ -146,11 +185,7 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, const FusedOptions& fused, const ConvOptions& options) {
   check_inference("conv2d_fused", {&x, &weight, &bias, &residual});
   const Activation activation = parse_activation("conv2d_fused", fused.activation);
-  if (!x.device().is_cpu())
-    throw Error(ErrorKind::device, "conv2d_fused", "fused convolution is the CPU's")
-        .show("input", x)
-        .remedy("use conv2d and the separate ops");
-  if (has_16_bits(x))
+  if (x.device().is_cpu() && has_16_bits(x))
     return in_float32([&](const Tensor& xs, const Tensor& w, const Tensor& b,
                           const Tensor& r) { return conv2d_fused(xs, w, b, r, fused, options); },
                       x, weight, bias, residual);
@@ -163,14 +198,15 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
 
 Tensor conv2d_input_grad(const char* op, const Tensor& dy, const Tensor& weight, const Tensor& bias,
                          const Dims& x_shape, const Conv2dOptions& o) {
-  const Layout layout = kernel_layout(dy);
-  Tensor dx = empty_in(op, layout, x_shape, dy.dtype(), dy.device());
   const Conv2dShape s = shape_of(x_shape, weight.shape(), o);
+  const Layout layout = kernel_layout(op, s, Conv2dProduct::input_grad, dy);
+  Tensor dx = empty_in(op, layout, x_shape, dy.dtype(), dy.device());
   const Tensor gs = in_layout(detach(dy), layout), ws = contiguous(detach(weight));
   const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
   if (dx.numel() > 0)
     launch<conv2d_backward_data>(op, dy.device(), dy.dtype(), work_of(s), s, layout, gs.data(),
                                  ws.data(), bs.defined() ? bs.data() : nullptr, dx.mutable_data());
+  dx = as_given(dx, layout, dy);
   if (Recording r{"conv2d_input_grad", {&dy, &weight, &bias}})
     r.result(dx, [dy = Saved(dy), w = Saved(weight), o](Backward& pass) {
       const Tensor& g = pass.grad();
@@ -186,7 +222,7 @@ Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_
                           const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x);
+  const Layout layout = kernel_layout("conv2d_weight_grad", s, Conv2dProduct::weight_grad, x);
   const Tensor xs = in_layout(detach(x), layout), gs = in_layout(detach(dy), layout);
   if (dw.numel() > 0)
     launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,

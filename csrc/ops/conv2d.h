@@ -5,6 +5,7 @@
 #include "core/fwd.h"
 #include "core/kernel.h"
 #include "core/layout.h"
+#include "core/precision.h"
 
 namespace fastdl {
 
@@ -15,7 +16,8 @@ struct Conv2dShape {
   int64_t p, q;
   int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
   int64_t groups;
-  bool winograd;  // whether float32 may take fewer multiplications and larger rounding errors
+  bool winograd;        // whether float32 may take fewer multiplications and larger rounding errors
+  Precision precision;  // of float32 on CUDA
 };
 
 enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
@@ -33,7 +35,8 @@ struct Conv2dPlan {
 };
 
 // x, y, their gradients and the epilogue's residual lie densely in `layout`; the weight and its
-// gradient are contiguous. On CUDA `layout` is first and the epilogue has a bias at most.
+// gradient are contiguous. On CUDA `layout` is what conv2d_layout says; where it is first, the epilogue
+// has a bias at most.
 //
 // `packed` is null, or the weight as conv2d_pack made it for this shape and layout.
 FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const void* x,
@@ -41,6 +44,9 @@ FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const voi
 // `bias`, of x's channels, may be null; so may `dbias`.
 FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
               const void* weight, const void* bias, void* dx);
+// CUDA: the layout that the kernels of a product take, given how its first operand lies.
+FASTDL_KERNEL(conv2d_layout, const Conv2dShape& shape, Conv2dProduct product, Layout given,
+              Layout& layout);
 FASTDL_KERNEL(conv2d_plan, const Conv2dShape& shape, Layout layout, Conv2dProduct product,
               Conv2dPlan& plan);
 FASTDL_KERNEL(conv2d_pack, const Conv2dShape& shape, Layout layout, const void* weight,

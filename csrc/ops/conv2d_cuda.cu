@@ -1,6 +1,7 @@
 // Convolution on CUDA: each of the three products is a ConvForm (cuda/conv2d_form.cuh), computed as
 // an implicit matrix product (cuda/conv2d_tiles.cuh) or, where groups have few rows, directly
-// (cuda/conv2d_direct.cuh).
+// (cuda/conv2d_direct.cuh). Channels-last tensors come where the tensor cores of Hopper compute the
+// product (cuda/conv2d_plan.h, cuda/conv2d_wgmma.h).
 //
 // The gradient by the input is a convolution of dy with the transposed filters, one of stride 1 for
 // each phase of x's rows and columns modulo the stride, with the taps that reach this phase. Long
@@ -8,12 +9,11 @@
 // kernel adds in order. There are no atomics.
 #include "ops/conv2d.h"
 
-#include <numeric>
-
 #include "core/dtype.h"
 #include "cuda/conv2d_direct.cuh"
 #include "cuda/conv2d_form.cuh"
 #include "cuda/conv2d_tiles.cuh"
+#include "cuda/conv2d_wgmma.h"
 #include "cuda/elementwise.cuh"
 #include "cuda/register.h"
 
@@ -31,7 +31,8 @@ struct Zero {
 
 // What pixels are that no tap reaches.
 template <class T>
-void fill_planes(const Context& context, const Conv2dShape& s, const T* bias, T* dx) {
+void fill_planes(const Context& context, const Conv2dShape& s, Layout layout, const T* bias,
+                 T* dx) {
   if (!bias) {
     Strided<1> all;
     all.ndim = 1;
@@ -39,7 +40,9 @@ void fill_planes(const Context& context, const Conv2dShape& s, const T* bias, T*
     all.stride[0][0] = 1;
     return elementwise(context, all, Zero<T>{}, dx);
   }
-  const int64_t sizes[] = {s.h * s.w, s.c, s.n}, steps[] = {0, 1, 0};
+  const bool last = layout == Layout::last;
+  const int64_t sizes[] = {last ? s.c : s.h * s.w, last ? s.h * s.w : s.c, s.n},
+                steps[] = {last, !last, 0};
   Strided<2> walk;
   walk.ndim = 3;
   walk.numel = 1;
@@ -206,44 +209,18 @@ ConvForm forward_form(const Conv2dShape& s) {
 }
 
 template <class T>
-void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout, const void* x,
-                           const void* weight, const void*, const Epilogue& epilogue, void* y) {
+void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
+                           const void* x, const void* weight, const void*, const Epilogue& epilogue,
+                           void* y) {
+  if constexpr (sizeof(T) < 8) {
+    if (layout == Layout::last)
+      return conv2d_wgmma_forward(context, s, static_cast<const T*>(x),
+                                  static_cast<const T*>(weight), epilogue, static_cast<T*>(y));
+  }
   run_form<T, Over::taps>(context, forward_form(s), static_cast<const T*>(x),
                           static_cast<const T*>(weight), static_cast<const T*>(epilogue.bias),
                           static_cast<T*>(y));
 }
-
-// The rows (or columns) of x that are congruent modulo the stride and that some taps reach: x's row
-// first + i * stride takes tap + t * tap_step from dy's row that `axis` says.
-struct Phase {
-  int64_t first, count, tap, tap_step, taps;
-  ConvAxis axis;
-};
-
-struct PhaseAxis {
-  int64_t size, window, stride, pad, dilation, y_size;
-  int64_t tap_step = stride / std::gcd(stride, dilation);
-
-  // Each of the first tap_step taps reaches a phase of its own; the others repeat them.
-  int64_t candidates() const { return std::min(window, tap_step); }
-
-  Phase phase(int64_t tap) const {
-    const int64_t at = tap * dilation - pad, first = (at % stride + stride) % stride;
-    return {first,
-            ceil_div(size - first, stride),
-            tap,
-            tap_step,
-            ceil_div(window - tap, tap_step),
-            {y_size, 1, -dilation * tap_step / stride, (first - at) / stride}};
-  }
-
-  // Whether all of x is reached.
-  bool complete() const {
-    int64_t reached = 0;
-    for (int64_t tap = 0; tap < candidates(); ++tap) reached += phase(tap).first < size;
-    return reached == std::min(stride, size);
-  }
-};
 
 // x's rows and columns of one phase are y's role, dy is x's, and channels and rows change places.
 ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column) {
@@ -254,8 +231,8 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
   form.rows = channels;
   set(form.position, s.n, row.count, column.count);
   set(form.tap, rows, row.taps, column.taps);
-  form.axis[0] = row.axis;
-  form.axis[1] = column.axis;
+  form.axis[0] = {s.p, 1, row.reach, row.origin};
+  form.axis[1] = {s.q, 1, column.reach, column.origin};
   form.y = {{s.c * plane, s.stride_h * s.w, s.stride_w}, plane, channels * plane};
   form.y_base = row.first * s.w + column.first;
   form.f = {
@@ -268,49 +245,97 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
   return form;
 }
 
+// Scatters a phase of x [n, rows, columns, c] among the others.
 template <class T>
-void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout,
+void spread_phase(const Context& context, const Conv2dShape& s, const Phase& row,
+                  const Phase& column, const T* from, T* dx) {
+  const int64_t sizes[] = {s.c, column.count, row.count, s.n},
+                steps[] = {1, s.stride_w * s.c, s.stride_h * s.w * s.c, s.h * s.w * s.c};
+  Strided<2> walk;
+  walk.ndim = 4;
+  walk.numel = 1;
+  for (int i = 0; i < walk.ndim; ++i) {
+    walk.size[i] = sizes[i];
+    walk.stride[0][i] = walk.numel;
+    walk.stride[1][i] = steps[i];
+    walk.numel *= sizes[i];
+  }
+  elementwise(context, walk, Same<T>{}, dx + (row.first * s.w + column.first) * s.c, from);
+}
+
+// A channels-last phase: at its place at once where it is all of x.
+template <class T>
+void run_phase_last(const Context& context, const Conv2dShape& s, const Phase& row,
+                    const Phase& column, const T* dy, const T* weight, const T* bias, T* dx) {
+  if (row.count == s.h && column.count == s.w)
+    return conv2d_wgmma_phase(context, s, row, column, dy, weight, bias, dx);
+  const Scratch scratch(context, sizeof(T) * s.n * row.count * column.count * s.c);
+  conv2d_wgmma_phase(context, s, row, column, dy, weight, bias, scratch.as<T>());
+  spread_phase(context, s, row, column, scratch.as<T>(), dx);
+}
+
+template <class T>
+void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                  const void* dy, const void* weight, const void* bias, void* dx) {
-  const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
-  const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
+  const auto* const from = static_cast<const T*>(dy);
+  const auto* const filters = static_cast<const T*>(weight);
+  const auto* const add = static_cast<const T*>(bias);
+  const PhaseAxis rows = phase_rows(s), columns = phase_columns(s);
   if (!rows.complete() || !columns.complete())
-    fill_planes(context, s, static_cast<const T*>(bias), static_cast<T*>(dx));
+    fill_planes(context, s, layout, add, static_cast<T*>(dx));
   for (int64_t r = 0; r < rows.candidates(); ++r)
     for (int64_t c = 0; c < columns.candidates(); ++c) {
       const Phase row = rows.phase(r), column = columns.phase(c);
-      if (row.first < s.h && column.first < s.w)
-        run_form<T, Over::taps>(context, phase_form(s, row, column), static_cast<const T*>(dy),
-                                static_cast<const T*>(weight), static_cast<const T*>(bias),
-                                static_cast<T*>(dx));
+      if (row.first >= s.h || column.first >= s.w) continue;
+      if constexpr (sizeof(T) < 8) {
+        if (layout == Layout::last) {
+          run_phase_last(context, s, row, column, from, filters, add, static_cast<T*>(dx));
+          continue;
+        }
+      }
+      run_form<T, Over::taps>(context, phase_form(s, row, column), from, filters, add,
+                              static_cast<T*>(dx));
     }
 }
 
 // dbias[k] = the sum of dy over samples and positions.
 template <class T>
-void bias_grad(const Context& context, const Conv2dShape& s, const T* dy, T* dbias) {
+void bias_grad(const Context& context, const Conv2dShape& s, Layout layout, const T* dy, T* dbias) {
   const int64_t plane = s.p * s.q;
+  const bool last = layout == Layout::last;
   Strided<2> kept;
   kept.ndim = 1;
   kept.numel = kept.size[0] = s.k;
-  kept.stride[0][0] = plane;
+  kept.stride[0][0] = last ? 1 : plane;
   kept.stride[1][0] = 1;
   Strided<1> reduced;
   reduced.ndim = 2;
   reduced.numel = s.n * plane;
   reduced.size[0] = plane;
   reduced.size[1] = s.n;
-  reduced.stride[0][0] = 1;
+  reduced.stride[0][0] = last ? s.k : 1;
   reduced.stride[0][1] = s.k * plane;
   reduce(context, kept, reduced, Sum<T>{}, dy, dbias);
 }
 
 template <class T>
-void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout,
+void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
+  if (dbias) bias_grad(context, s, layout, static_cast<const T*>(dy), static_cast<T*>(dbias));
+  if constexpr (sizeof(T) == 2) {
+    if (layout == Layout::last)
+      return conv2d_wgmma_weight_grad(context, s, static_cast<const T*>(x),
+                                      static_cast<const T*>(dy), static_cast<T*>(dweight));
+  }
   if (s.k * s.c > 0)
     run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
                                  static_cast<const T*>(dy), nullptr, static_cast<T*>(dweight));
-  if (dbias) bias_grad(context, s, static_cast<const T*>(dy), static_cast<T*>(dbias));
+}
+
+template <class T>
+void conv2d_layout_launch(const Context& context, const Conv2dShape& s, Conv2dProduct product,
+                          Layout given, Layout& layout) {
+  layout = conv2d_layout_cuda(s, product, given, dtype_of<T>::value, device_facts(context.device));
 }
 
 }  // namespace
@@ -319,6 +344,7 @@ void register_conv2d(Registry& registry) {
   for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
     constexpr DType type = dtype_of<T>::value;
+    registry.add<conv2d_layout>(type, conv2d_layout_launch<T>);
     registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
     registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
     registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
