@@ -15,6 +15,7 @@ import fastdl
 from bench.conv import Layer
 from bench.gpu.sides import Reference, Tensors, backward, forward, normal
 from bench.gpu.timing import DEVICE, Case
+from fastdl import _core
 from fastdl import functional as F
 
 __all__ = ["cases"]
@@ -159,6 +160,41 @@ def _convolutions(quick: bool) -> Iterator[Case]:
                 ("wgrad", partial(backward, *functions, inputs, (1,))),
             ):
                 yield Case("conv2d", f"{layer.name} {dtype}, {name}", size, make, flops)
+    for layer in TINY if quick else RESNET:
+        yield from _convolutions_last(layer)
+
+
+def _image_last(tensors: Tensors) -> Tensors:
+    return [*_channels_last(tensors[:1]), *tensors[1:]]
+
+
+def _convolutions_last(layer: Layer) -> Iterator[Case]:
+    """In bfloat16 with images channels last on both sides; forward as a layer has it."""
+    options: dict[str, Any] = {"stride": layer.stride, "padding": layer.padding}
+    out = (layer.size + 2 * layer.padding - layer.kernel) // layer.stride + 1
+    flops = 2.0 * layer.batch * layer.filters * out**2 * layer.channels * layer.kernel**2
+    size = f"{_shape(layer.batch, layer.channels, layer.size, layer.size)} to {layer.filters}"
+    name = f"{layer.name} bfloat16"
+    inputs = partial(_conv_inputs, layer, "bfloat16")
+
+    def with_bias(seed: int) -> Tensors:
+        return [*inputs(seed), normal(layer.filters, dtype="bfloat16", seed=seed + 200)]
+
+    def ours(x: Any, w: Any, b: Any) -> Any:
+        return _core.conv2d_fused(x, w, b, activation="relu", **options)
+
+    def theirs(x: Any, w: Any, b: Any) -> Any:
+        return R.relu(R.conv2d(x, w, b, **options))
+
+    def both(function: Callable[..., Any]) -> dict[str, Reference]:
+        return {"channels-last": Reference(function, _channels_last)}
+
+    make = partial(forward, ours, both(theirs), with_bias, prepare=_image_last)
+    yield Case("conv2d", f"{name}, forward with bias and ReLU", size, make, flops)
+    functions = partial(F.conv2d, **options), both(partial(R.conv2d, **options))
+    for gradient, wanted in (("dgrad", 0), ("wgrad", 1)):
+        make = partial(backward, *functions, inputs, (wanted,), prepare=_image_last)
+        yield Case("conv2d", f"{name}, {gradient}", size, make, flops)
 
 
 def _conv_inputs(layer: Layer, dtype: str, seed: int) -> Tensors:

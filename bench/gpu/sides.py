@@ -117,6 +117,7 @@ def forward(
     references: References,
     inputs: Callable[[int], Tensors],
     tolerance: float | None = None,
+    prepare: Callable[[Tensors], Tensors] = list,
 ) -> Sides:
     """Functions of equal tensors, without recording.
 
@@ -125,11 +126,12 @@ def forward(
         references: ways of PyTorch, the first of which also computes the exact result.
         inputs: draws the tensors from a seed.
         tolerance: as in `agree`.
+        prepare: puts fastdl's tensors into a layout, before the clock runs.
     """
     sets = rotated(inputs)
 
     def ours_on(tensors: Tensors) -> Call:
-        return partial(ours, *(shared(t) for t in tensors))
+        return partial(ours, *(shared(t) for t in prepare(tensors)))
 
     def reference_on(reference: Reference, tensors: Tensors) -> Call:
         return partial(reference.function, *reference.prepare(tensors))
@@ -146,6 +148,7 @@ def backward(
     inputs: Callable[[int], Tensors],
     wanted: Sequence[int],
     tolerance: float | None = None,
+    prepare: Callable[[Tensors], Tensors] = list,
 ) -> Sides:
     """The gradients of functions with regard to the `wanted` inputs, without the way forward.
 
@@ -159,8 +162,9 @@ def backward(
         return normal(*shape, seed=7).to(dtype)
 
     def ours_on(tensors: Tensors) -> Call:
-        leaves = [shared(t) for t in tensors]
-        return _pass(autograd.grad, ours, leaves, wanted, lambda shape: shared(gradient(shape)))
+        leaves = [shared(t) for t in prepare(tensors)]
+        given = lambda shape: shared(prepare([gradient(shape)])[0])  # noqa: E731
+        return _pass(autograd.grad, ours, leaves, wanted, given)
 
     def reference_on(reference: Reference, tensors: Tensors) -> Call:
         leaves = [t.detach() for t in reference.prepare(tensors)]

@@ -1,4 +1,5 @@
-// Matrix products on Hopper: two kernels around the main loop of gemm_wgmma.cuh.
+// Matrix products on Hopper: two kernels around the main loop of gemm_wgmma.cuh. Who their operands
+// are is a parameter: an Operands has a Tile, and a Panels that loads them into stages.
 //
 // gemm_wgmma_kernel, for many tiles: persistent blocks, one on each multiprocessor, of two consumer
 // warpgroups. Two blocks above one another (a cluster) have b's panel in common: each loads half of
@@ -30,7 +31,6 @@ struct WgmmaTask {
   int blocks;            // of k
   int tiles_m, tiles_n;  // tiles_m: of clusters
   int batch;
-  bool a_batched, b_batched;  // or the same matrix in every batch
 };
 
 // One tile of a cluster.
@@ -60,6 +60,40 @@ __device__ inline void load_panel(unsigned char* to, int first, int rows, int k,
     for (int i = 0; i < rows; i += 64) copy(to + i * 128, {first + i, k, z});
   }
 }
+
+// Two batches of matrices.
+template <class Tile_>
+struct MatrixOperands {
+  using Tile = Tile_;
+  TensorMap a, b;
+  bool a_batched, b_batched;  // or the same matrix in every batch
+
+  // The panels of one tile of c, of which b's is shared by `sharing` blocks: each loads a part.
+  struct Panels {
+    const MatrixOperands& from;
+    int row, column, z;
+    int rank, sharing;
+
+    __device__ Panels(const MatrixOperands& operands, int row_, int column_, int z_, int rank_,
+                      int sharing_)
+        : from(operands), row(row_), column(column_), z(z_), rank(rank_), sharing(sharing_) {}
+
+    __device__ void load(int block, unsigned char* stage, Mbarrier& full) const {
+      const int k = block * Tile::kDepth, part = Tile::kN / sharing;
+      load_panel<Tile::kMajorA>(
+          stage, row, Tile::kM, k, from.a_batched ? z : 0,
+          [&](void* to, const int (&box)[3]) { tile_load(to, from.a, box, full); });
+      load_panel<Tile::kMajorB>(stage + Tile::kBytesA + rank * part * Tile::kRow,
+                                column + rank * part, part, k, from.b_batched ? z : 0,
+                                [&](void* to, const int (&box)[3]) {
+                                  if (sharing == 1)
+                                    tile_load(to, from.b, box, full);
+                                  else
+                                    tile_load_multicast(to, from.b, box, full, 3);
+                                });
+    }
+  };
+};
 
 // act(std::integral_constant<int, i>) for 0 <= i < count: accumulators have constant numbers.
 template <int count, class F>
@@ -149,13 +183,11 @@ __device__ __forceinline__ void write_box(const Sums& sums, int first, unsigned 
 
 // The results of one warpgroup, of which some exist. They go through two boxes: while the copy engine
 // reads one, the other is written. `box` is the next one.
-template <class Tile>
-__device__ __forceinline__ void store_results(const TensorMap& c,
-                                              const WgmmaResult<typename Tile::T>& result,
+template <class Tile, class T>
+__device__ __forceinline__ void store_results(const TensorMap& c, const WgmmaResult<T>& result,
                                               typename Tile::Sums& sums, int row, int column, int z,
                                               int consumer, int thread, uint32_t& box,
                                               uint32_t& parity) {
-  using T = typename Tile::T;
   using Shared = PersistentShared<Tile>;
   constexpr int kColumns = 128 / static_cast<int>(sizeof(T)), kCount = kColumns / 2;
   unsigned char* const boxes = dynamic_shared() + Shared::kResults + consumer * 2 * Tile::kBox;
@@ -180,12 +212,13 @@ __device__ __forceinline__ void store_results(const TensorMap& c,
 }
 
 // Grid: clusters of 1 or 2 blocks, at most one block for each multiprocessor.
-template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, 1)
-    gemm_wgmma_kernel(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b,
+template <class Operands, class T>
+__global__ void __launch_bounds__(Operands::Tile::kThreads, 1)
+    gemm_wgmma_kernel(const __grid_constant__ Operands operands,
                       const __grid_constant__ TensorMap c, const __grid_constant__ WgmmaTask task,
-                      const __grid_constant__ WgmmaResult<typename Tile::T> result) {
+                      const __grid_constant__ WgmmaResult<T> result) {
   if constexpr (kHopperCode) {
+    using Tile = typename Operands::Tile;
     using Shared = PersistentShared<Tile>;
     constexpr int kStages = Tile::kStages, kStripRows = 2048;
     Shared& shared = Shared::get();
@@ -212,22 +245,11 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       if (threadIdx.x == 0) {
         for (int index = first; index < tiles; index += step) {
           const WgmmaPlace at(task, index, strip);
-          const int row = (at.row * sharing + rank) * Tile::kM;
-          const int part = Tile::kN / sharing, column = at.column * Tile::kN + rank * part;
+          const typename Operands::Panels panels(operands, (at.row * sharing + rank) * Tile::kM,
+                                                 at.column * Tile::kN, at.z, rank, sharing);
           produce<Tile>(shared.ring, place, task.blocks,
                         [&](int block, unsigned char* stage, Mbarrier& full) {
-                          const int k = block * Tile::kDepth;
-                          load_panel<Tile::kMajorA>(
-                              stage, row, Tile::kM, k, task.a_batched ? at.z : 0,
-                              [&](void* to, const int (&box)[3]) { tile_load(to, a, box, full); });
-                          load_panel<Tile::kMajorB>(
-                              stage + Tile::kBytesA + rank * part * Tile::kRow, column, part, k,
-                              task.b_batched ? at.z : 0, [&](void* to, const int (&box)[3]) {
-                                if (sharing == 1)
-                                  tile_load(to, b, box, full);
-                                else
-                                  tile_load_multicast(to, b, box, full, 3);
-                              });
+                          panels.load(block, stage, full);
                         });
         }
       } else if (Tile::kExact && threadIdx.x >= kWarp) {
@@ -305,12 +327,13 @@ __device__ inline void add_parts(const WgmmaResult<typename Tile::T>& result, in
 }
 
 // Grid: a cluster of as many blocks as there are parts for each tile.
-template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kRing <= 96 << 10 ? 2 : 1)
-    gemm_wgmma_parts_kernel(const __grid_constant__ TensorMap a,
-                            const __grid_constant__ TensorMap b,
-                            const __grid_constant__ WgmmaTask task,
-                            const __grid_constant__ WgmmaResult<typename Tile::T> result) {
+template <class Operands>
+__global__ void __launch_bounds__(Operands::Tile::kThreads,
+                                  Operands::Tile::kRing <= 96 << 10 ? 2 : 1)
+    gemm_wgmma_parts_kernel(
+        const __grid_constant__ Operands operands, const __grid_constant__ WgmmaTask task,
+        const __grid_constant__ WgmmaResult<typename Operands::Tile::T> result) {
+  using Tile = typename Operands::Tile;
   if constexpr (kHopperCode) {
     using Shared = PartsShared<Tile>;
     constexpr int kStages = Tile::kStages, kStripRows = 1024;
@@ -335,15 +358,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kRing <= 96 << 10 ? 2 : 
     RingPlace<kStages> place;
     if (threadIdx.x < kWarpgroup) {
       if (threadIdx.x == 0) {
+        const typename Operands::Panels panels(operands, row, column, at.z, 0, 1);
         produce<Tile>(shared.ring, place, blocks,
                       [&](int block, unsigned char* stage, Mbarrier& full) {
-                        const int k = (first + block) * Tile::kDepth;
-                        load_panel<Tile::kMajorA>(
-                            stage, row, Tile::kM, k, task.a_batched ? at.z : 0,
-                            [&](void* to, const int (&box)[3]) { tile_load(to, a, box, full); });
-                        load_panel<Tile::kMajorB>(
-                            stage + Tile::kBytesA, column, Tile::kN, k, task.b_batched ? at.z : 0,
-                            [&](void* to, const int (&box)[3]) { tile_load(to, b, box, full); });
+                        panels.load(first + block, stage, full);
                       });
       } else if (Tile::kExact && threadIdx.x >= kWarp) {
         uint32_t parity = 0;

@@ -40,6 +40,26 @@ __global__ void __launch_bounds__(kCopyTile* kCopyRows)
   }
 }
 
+// [batch, far, near] with neighbours along `near`. The stride of one row is never used, and has
+// to be a valid one all the same.
+template <class E>
+TensorMap tensor_map(const void* data, int64_t near, int64_t far, int64_t step, int64_t batch,
+                     int64_t batch_step, int box_near, int box_far) {
+  constexpr int64_t kLine = 16 / sizeof(E);
+  if (far == 1) step = ceil_div(near, kLine) * kLine;
+  if (batch == 1) batch_step = step;
+  const TensorTile tile{
+      data,
+      3,
+      {static_cast<uint64_t>(near), static_cast<uint64_t>(far), static_cast<uint64_t>(batch)},
+      {0, static_cast<uint64_t>(step) * sizeof(E), static_cast<uint64_t>(batch_step) * sizeof(E)},
+      {static_cast<uint32_t>(box_near), static_cast<uint32_t>(box_far), 1},
+      Swizzle::b128};
+  TensorMap map;
+  if (!make_tensor_map<E>(tile, map)) throw std::runtime_error("the driver refuses a tensor map");
+  return map;
+}
+
 // An operand that the copy engine can read: as it is, or copied.
 template <class T>
 class ReadyOperand {
@@ -83,28 +103,6 @@ class ReadyOperand {
                          along ? rows : depth);
   }
 
- public:
-  // [batch, far, near] with neighbours along `near`. The stride of one row is never used, and has
-  // to be a valid one all the same.
-  template <class E>
-  static TensorMap tensor_map(const void* data, int64_t near, int64_t far, int64_t step,
-                              int64_t batch, int64_t batch_step, int box_near, int box_far) {
-    constexpr int64_t kLine = 16 / sizeof(E);
-    if (far == 1) step = ceil_div(near, kLine) * kLine;
-    if (batch == 1) batch_step = step;
-    const TensorTile tile{
-        data,
-        3,
-        {static_cast<uint64_t>(near), static_cast<uint64_t>(far), static_cast<uint64_t>(batch)},
-        {0, static_cast<uint64_t>(step) * sizeof(E), static_cast<uint64_t>(batch_step) * sizeof(E)},
-        {static_cast<uint32_t>(box_near), static_cast<uint32_t>(box_far), 1},
-        Swizzle::b128};
-    TensorMap map;
-    if (!make_tensor_map<E>(tile, map))
-      throw std::runtime_error("matmul: the driver refuses a tensor map");
-    return map;
-  }
-
  private:
   WgmmaOperand operand_;
   WgmmaLayout layout_;
@@ -122,12 +120,8 @@ struct WgmmaCall {
   int multiprocessors;
 
   WgmmaTask task(int depth, int64_t rows, int64_t columns) const {
-    return {static_cast<int>(ceil_div(g.k, depth)),
-            static_cast<int>(ceil_div(g.m, rows)),
-            static_cast<int>(ceil_div(g.n, columns)),
-            static_cast<int>(g.batch),
-            a.batched(),
-            b.batched()};
+    return {static_cast<int>(ceil_div(g.k, depth)), static_cast<int>(ceil_div(g.m, rows)),
+            static_cast<int>(ceil_div(g.n, columns)), static_cast<int>(g.batch)};
   }
 
   template <class Tile>
@@ -136,12 +130,14 @@ struct WgmmaCall {
     const WgmmaTask t = task(Tile::kDepth, Tile::kM * cluster, Tile::kN);
     const int64_t tiles = int64_t{t.tiles_m} * t.tiles_n * t.batch;
     const int64_t clusters = std::clamp<int64_t>(multiprocessors / cluster, 1, tiles);
-    const TensorMap c = ReadyOperand<T>::template tensor_map<T>(
-        result.c, g.n, g.m, g.c_row, g.batch, g.c_batch, 128 / static_cast<int>(sizeof(T)), 64);
-    launch(context, gemm_wgmma_kernel<Tile>,
+    const TensorMap c = tensor_map<T>(result.c, g.n, g.m, g.c_row, g.batch, g.c_batch,
+                                      128 / static_cast<int>(sizeof(T)), 64);
+    const MatrixOperands<Tile> operands{a.map(Tile::kM), b.map(Tile::kN / cluster), a.batched(),
+                                        b.batched()};
+    launch(context, gemm_wgmma_kernel<MatrixOperands<Tile>, T>,
            LaunchShape{dim3(static_cast<unsigned>(clusters * cluster)), dim3(Tile::kThreads),
                        PersistentShared<Tile>::bytes(), static_cast<unsigned>(cluster)},
-           a.map(Tile::kM), b.map(Tile::kN / cluster), c, t, result);
+           operands, c, t, result);
   }
 
   template <class Tile>
@@ -149,10 +145,11 @@ struct WgmmaCall {
     const WgmmaTask t = task(Tile::kDepth, Tile::kM, Tile::kN);
     const auto parts = static_cast<unsigned>(plan.parts);
     const auto tiles = static_cast<unsigned>(t.tiles_m * t.tiles_n * t.batch);
+    const MatrixOperands<Tile> operands{a.map(Tile::kM), b.map(Tile::kN), a.batched(), b.batched()};
     launch(
-        context, gemm_wgmma_parts_kernel<Tile>,
+        context, gemm_wgmma_parts_kernel<MatrixOperands<Tile>>,
         LaunchShape{dim3(tiles * parts), dim3(Tile::kThreads), PartsShared<Tile>::bytes(), parts},
-        a.map(Tile::kM), b.map(Tile::kN), t, result);
+        operands, t, result);
   }
 
   template <bool exact, Major major_a, Major major_b>

@@ -39,4 +39,25 @@ struct TensorTile {
   Swizzle swizzle;             // not none: box[0] is exactly swizzle_width long
 };
 
+// Images [n, h, w, c] in global memory, and the pixels of them that one instruction copies: those
+// that one tap of a convolution's window meets at consecutive positions (PTX ISA, "im2col mode";
+// cuTensorMapEncodeIm2col). Arrays begin with c, or with w where there is no c.
+//
+// The window's corner walks through the bounding box, in each image from `lower` to
+// size - 1 + `upper` inclusive, by `step`: along w first, then h, then n. A copy starts where the
+// instruction says, which has to be on the walk, takes as many pixels as the map says whatever the
+// steps, and adds the instruction's offset (the tap) to every one of them. Each pixel gives
+// `channels` neighbours; what lies outside of the tensor, also beyond its last image, is zero.
+struct Im2colTile {
+  const void* data;        // aligned to 16 bytes
+  uint64_t size[4];        // elements, 1 to 2^32
+  uint64_t stride[4];      // bytes, multiples of 16 below 2^40; stride[0] is not read
+  int lower[2], upper[2];  // -128 to 127; the box is not empty
+  uint32_t step[2];        // 1 to 8
+  uint32_t channels;       // 1 to 256, together a multiple of 16 bytes
+  uint32_t pixels;         // 1 to 1024
+  Swizzle swizzle;         // not none: `channels` are exactly swizzle_width long
+  static constexpr int kMostOffset = 255;
+};
+
 }  // namespace fastdl::cuda

@@ -105,6 +105,17 @@ __device__ inline void tile_load_multicast(void* shared, const TensorMap& map,
 #undef FASTDL_TMA
 }
 
+// The pixels of an Im2colTile's map from channel at[0] on, the window's corner being at w = at[1],
+// h = at[2] of image at[3] at first; the tap is offset[0] columns and offset[1] rows further.
+__device__ inline void im2col_load(void* shared, const TensorMap& map, const int (&at)[4],
+                                   const uint16_t (&offset)[2], Mbarrier& barrier) {
+  FASTDL_SM90_ASM(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%0], "
+      "[%1, {%3, %4, %5, %6}], [%2], {%7, %8};" ::"r"(shared_address(shared)),
+      "l"(&map), "r"(shared_address(&barrier)), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3]),
+      "h"(offset[0]), "h"(offset[1]) : "memory");
+}
+
 // The way back; part of a bulk group.
 template <int rank>
 __device__ inline void tile_store(const TensorMap& map, const int (&at)[rank], const void* shared) {
@@ -146,21 +157,27 @@ struct tensor_map_type<double> {
   static constexpr CUtensorMapDataType value = CU_TENSOR_MAP_DATA_TYPE_FLOAT64;
 };
 
-// cuTensorMapEncodeTiled belongs to the driver, which is asked for it at run time: the library is
-// not linked with libcuda and loads on machines without one. Null where the driver has none.
-inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
+constexpr CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
+  constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_32B,
+                                              CU_TENSOR_MAP_SWIZZLE_64B,
+                                              CU_TENSOR_MAP_SWIZZLE_128B};
+  return kSwizzles[static_cast<int>(swizzle)];
+}
+
+// The encoders belong to the driver, which is asked for them at run time: the library is not linked
+// with libcuda and loads on machines without one. Null where the driver has none.
+inline void* driver_function(const char* name) {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult found;
 #if CUDART_VERSION >= 12050
-  const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function,
-                                                             12000, cudaEnableDefault, &found);
-#else
   const cudaError_t error =
-      cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
+      cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found);
+#else
+  const cudaError_t error = cudaGetDriverEntryPoint(name, &function, cudaEnableDefault, &found);
 #endif
   if (error != cudaSuccess) cudaGetLastError();
   const bool usable = error == cudaSuccess && found == cudaDriverEntryPointSuccess;
-  return usable ? reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function) : nullptr;
+  return usable ? function : nullptr;
 }
 
 }  // namespace detail
@@ -169,13 +186,11 @@ inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
 // stride or a box is not as TensorTile says. On the host.
 template <class T>
 [[nodiscard]] bool make_tensor_map(const TensorTile& tile, TensorMap& out) {
-  static const auto encode = detail::tensor_map_encoder();
+  static const auto encode = reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(
+      detail::driver_function("cuTensorMapEncodeTiled"));
   if (!encode) return false;
   if (tile.swizzle != Swizzle::none && tile.box[0] * sizeof(T) != swizzle_width(tile.swizzle))
     return false;
-  constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_32B,
-                                              CU_TENSOR_MAP_SWIZZLE_64B,
-                                              CU_TENSOR_MAP_SWIZZLE_128B};
   const cuuint32_t every[TensorTile::kMostDims] = {1, 1, 1, 1, 1};
   cuuint64_t size[TensorTile::kMostDims], stride[TensorTile::kMostDims];
   for (int d = 0; d < TensorTile::kMostDims; ++d) {
@@ -184,7 +199,28 @@ template <class T>
   }
   return encode(&out.map, detail::tensor_map_type<T>::value, static_cast<cuuint32_t>(tile.rank),
                 const_cast<void*>(tile.data), size, stride + 1, tile.box, every,
-                CU_TENSOR_MAP_INTERLEAVE_NONE, kSwizzles[static_cast<int>(tile.swizzle)],
+                CU_TENSOR_MAP_INTERLEAVE_NONE, detail::tensor_map_swizzle(tile.swizzle),
+                CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
+// The same for im2col_load. Arrays of corners begin with w, as those of sizes do with c.
+template <class T>
+[[nodiscard]] bool make_im2col_map(const Im2colTile& tile, TensorMap& out) {
+  static const auto encode = reinterpret_cast<decltype(&cuTensorMapEncodeIm2col)>(
+      detail::driver_function("cuTensorMapEncodeIm2col"));
+  if (!encode) return false;
+  if (tile.swizzle != Swizzle::none && tile.channels * sizeof(T) != swizzle_width(tile.swizzle))
+    return false;
+  const cuuint32_t steps[] = {1, tile.step[0], tile.step[1], 1};
+  cuuint64_t size[4], stride[4];
+  for (int d = 0; d < 4; ++d) {
+    size[d] = tile.size[d];
+    stride[d] = tile.stride[d];
+  }
+  return encode(&out.map, detail::tensor_map_type<T>::value, 4, const_cast<void*>(tile.data), size,
+                stride + 1, tile.lower, tile.upper, tile.channels, tile.pixels, steps,
+                CU_TENSOR_MAP_INTERLEAVE_NONE, detail::tensor_map_swizzle(tile.swizzle),
                 CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }

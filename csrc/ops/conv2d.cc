@@ -50,13 +50,18 @@ int64_t work_of(const Conv2dShape& s) {
       std::min(1e18, size(s.n) * size(s.k) * size(s.p) * size(s.q) * size(s.c) * size(s.r * s.s)));
 }
 
-// The CPU has kernels for both layouts; on CUDA it depends on the shape.
-Layout kernel_layout(const Tensor& x, const Conv2dShape& s, Conv2dProduct product) {
-  Layout layout = layout_of(x);
-  if (!x.device().is_cpu())
-    kernel<conv2d_layout>("conv2d", x.device(), x.dtype())(context(x.device()), s, layout, product,
-                                                           layout);
+// The layout that kernels take: the CPU's that of x, the product's first operand.
+Layout kernel_layout(const char* op, const Conv2dShape& s, Conv2dProduct product, const Tensor& x) {
+  const Layout given = layout_of(x);
+  if (x.device().is_cpu()) return given;
+  Layout layout = Layout::first;
+  kernel<conv2d_layout>(op, x.device(), x.dtype())(context(x.device()), s, product, given, layout);
   return layout;
+}
+
+// The results of kernels of `layout` as x lies, which it follows.
+Tensor as_given(const Tensor& y, Layout layout, const Tensor& x) {
+  return layout == Layout::last ? in_layout(y, layout_of(x)) : y;
 }
 
 // Both gradients that read dy by output channel, in one pass; not recorded.
@@ -65,7 +70,7 @@ std::pair<Tensor, Tensor> weight_and_bias_grad(const Tensor& x, const Tensor& dy
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   Tensor db = empty({weight_shape[0]}, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x, s, Conv2dProduct::weight_grad);
+  const Layout layout = kernel_layout("conv2d_weight_grad", s, Conv2dProduct::weight_grad, x);
   const Tensor xs = in_layout(x, layout), gs = in_layout(dy, layout);
   launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s, layout,
                                  xs.data(), gs.data(), dw.mutable_data(), db.mutable_data());
@@ -100,7 +105,7 @@ Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const 
   const Conv2dShape s = shape_of(x.shape(), weight.shape(), o);
   const Dims y_shape{s.n, s.k, s.p, s.q};
   check_residual(op, residual, y_shape);
-  const Layout layout = kernel_layout(x, s, Conv2dProduct::forward);
+  const Layout layout = kernel_layout(op, s, Conv2dProduct::forward, x);
   Tensor y = empty_in(op, layout, y_shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   const Tensor xs = in_layout(detach(x), layout), packed = prepared(op, weight, s, layout);
@@ -111,7 +116,7 @@ Tensor run_forward(const char* op, const Tensor& x, const Tensor& weight, const 
   epilogue.residual = rs.defined() ? rs.data() : nullptr;
   launch<conv2d_forward>(op, x.device(), x.dtype(), work_of(s), s, layout, xs.data(), ws.data(),
                          packed.defined() ? packed.data() : nullptr, epilogue, y.mutable_data());
-  return y;
+  return as_given(y, layout, x);
 }
 
 }  // namespace
@@ -182,13 +187,14 @@ Tensor conv2d_fused(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor conv2d_input_grad(const char* op, const Tensor& dy, const Tensor& weight, const Tensor& bias,
                          const Dims& x_shape, const Conv2dOptions& o) {
   const Conv2dShape s = shape_of(x_shape, weight.shape(), o);
-  const Layout layout = kernel_layout(dy, s, Conv2dProduct::input_grad);
+  const Layout layout = kernel_layout(op, s, Conv2dProduct::input_grad, dy);
   Tensor dx = empty_in(op, layout, x_shape, dy.dtype(), dy.device());
   const Tensor gs = in_layout(detach(dy), layout), ws = contiguous(detach(weight));
   const Tensor bs = bias.defined() ? contiguous(detach(bias)) : bias;
   if (dx.numel() > 0)
     launch<conv2d_backward_data>(op, dy.device(), dy.dtype(), work_of(s), s, layout, gs.data(),
                                  ws.data(), bs.defined() ? bs.data() : nullptr, dx.mutable_data());
+  dx = as_given(dx, layout, dy);
   if (Recording r{"conv2d_input_grad", {&dy, &weight, &bias}})
     r.result(dx, [dy = Saved(dy), w = Saved(weight), o](Backward& pass) {
       const Tensor& g = pass.grad();
@@ -204,7 +210,7 @@ Tensor conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Dims& weight_
                           const Conv2dOptions& o) {
   Tensor dw = empty(weight_shape, x.dtype(), x.device());
   const Conv2dShape s = shape_of(x.shape(), weight_shape, o);
-  const Layout layout = kernel_layout(x, s, Conv2dProduct::weight_grad);
+  const Layout layout = kernel_layout("conv2d_weight_grad", s, Conv2dProduct::weight_grad, x);
   const Tensor xs = in_layout(detach(x), layout), gs = in_layout(detach(dy), layout);
   if (dw.numel() > 0)
     launch<conv2d_backward_weight>("conv2d_weight_grad", x.device(), x.dtype(), work_of(s), s,

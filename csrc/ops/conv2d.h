@@ -35,17 +35,17 @@ struct Conv2dPlan {
 };
 
 // x, y, their gradients and the epilogue's residual lie densely in `layout`; the weight and its
-// gradient are contiguous. On CUDA `layout` is what conv2d_layout wants.
+// gradient are contiguous. On CUDA `layout` is what conv2d_layout says.
 //
 // `packed` is null, or the weight as conv2d_pack made it for this shape and layout.
 FASTDL_KERNEL(conv2d_forward, const Conv2dShape& shape, Layout layout, const void* x,
               const void* weight, const void* packed, const Epilogue& epilogue, void* y);
-// CUDA's: the layout that the kernels for a product read, where x (or dy) lies in `given`.
-FASTDL_KERNEL(conv2d_layout, const Conv2dShape& shape, Layout given, Conv2dProduct product,
-              Layout& wanted);
 // `bias`, of x's channels, may be null; so may `dbias`.
 FASTDL_KERNEL(conv2d_backward_data, const Conv2dShape& shape, Layout layout, const void* dy,
               const void* weight, const void* bias, void* dx);
+// CUDA: the layout that the kernels of a product take, given how its first operand lies.
+FASTDL_KERNEL(conv2d_layout, const Conv2dShape& shape, Conv2dProduct product, Layout given,
+              Layout& layout);
 FASTDL_KERNEL(conv2d_plan, const Conv2dShape& shape, Layout layout, Conv2dProduct product,
               Conv2dPlan& plan);
 FASTDL_KERNEL(conv2d_pack, const Conv2dShape& shape, Layout layout, const void* weight,

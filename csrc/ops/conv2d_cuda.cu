@@ -1,6 +1,7 @@
 // Convolution on CUDA: each of the three products is a ConvForm (cuda/conv2d_form.cuh), computed as
 // an implicit matrix product (cuda/conv2d_tiles.cuh) or, where groups have few rows, directly
-// (cuda/conv2d_direct.cuh).
+// (cuda/conv2d_direct.cuh). Channels-last tensors come where the tensor cores of Hopper compute the
+// product (cuda/conv2d_plan.h, cuda/conv2d_wgmma.h).
 //
 // The gradient by the input is a convolution of dy with the transposed filters, one of stride 1 for
 // each phase of x's rows and columns modulo the stride, with the taps that reach this phase. Long
@@ -8,13 +9,12 @@
 // kernel adds in order. There are no atomics.
 #include "ops/conv2d.h"
 
-#include <numeric>
-
 #include "core/dtype.h"
 #include "cuda/conv2d_direct.cuh"
 #include "cuda/conv2d_form.cuh"
 #include "cuda/conv2d_mma.h"
 #include "cuda/conv2d_tiles.cuh"
+#include "cuda/conv2d_wgmma.h"
 #include "cuda/device.h"
 #include "cuda/elementwise.cuh"
 #include "cuda/register.h"
@@ -256,15 +256,25 @@ ConvForm channels_last(ConvForm form, int64_t channels, int64_t height, int64_t 
   return form;
 }
 
+// Of channels-last operands: whether Hopper's kernels compute the product, or those of 8.0.
+template <class T>
+bool on_hopper(const Context& context, const Conv2dShape& s, Conv2dProduct product) {
+  return plan_conv2d_cuda(s, product, dtype_of<T>::value, device_facts(context.device)).wgmma;
+}
+
 template <class T>
 void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout layout,
                            const void* x, const void* weight, const void*, const Epilogue& epilogue,
                            void* y) {
   if constexpr (sizeof(T) < 8) {
-    if (layout == Layout::last)
+    if (layout == Layout::last) {
+      if (on_hopper<T>(context, s, Conv2dProduct::forward))
+        return conv2d_wgmma_forward(context, s, static_cast<const T*>(x),
+                                    static_cast<const T*>(weight), epilogue, static_cast<T*>(y));
       return conv_mma_taps(context, channels_last(forward_form(s), s.k, s.p, s.q, 1, 1),
                            s.precision, static_cast<const T*>(x), static_cast<const T*>(weight),
                            epilogue, static_cast<T*>(y));
+    }
   }
   const ConvForm form = forward_form(s);
   const bool together = one_slice(form);
@@ -272,38 +282,6 @@ void conv2d_forward_launch(const Context& context, const Conv2dShape& s, Layout 
                           together ? epilogue : Epilogue{epilogue.bias}, static_cast<T*>(y));
   if (!together) finish_planes(context, s, epilogue, static_cast<T*>(y));
 }
-
-// The rows (or columns) of x that are congruent modulo the stride and that some taps reach: x's row
-// first + i * stride takes tap + t * tap_step from dy's row that `axis` says.
-struct Phase {
-  int64_t first, count, tap, tap_step, taps;
-  ConvAxis axis;
-};
-
-struct PhaseAxis {
-  int64_t size, window, stride, pad, dilation, y_size;
-  int64_t tap_step = stride / std::gcd(stride, dilation);
-
-  // Each of the first tap_step taps reaches a phase of its own; the others repeat them.
-  int64_t candidates() const { return std::min(window, tap_step); }
-
-  Phase phase(int64_t tap) const {
-    const int64_t at = tap * dilation - pad, first = (at % stride + stride) % stride;
-    return {first,
-            ceil_div(size - first, stride),
-            tap,
-            tap_step,
-            ceil_div(window - tap, tap_step),
-            {y_size, 1, -dilation * tap_step / stride, (first - at) / stride}};
-  }
-
-  // Whether all of x is reached.
-  bool complete() const {
-    int64_t reached = 0;
-    for (int64_t tap = 0; tap < candidates(); ++tap) reached += phase(tap).first < size;
-    return reached == std::min(stride, size);
-  }
-};
 
 // x's rows and columns of one phase are y's role, dy is x's, and channels and rows change places.
 ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column) {
@@ -314,8 +292,8 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
   form.rows = channels;
   set(form.position, s.n, row.count, column.count);
   set(form.tap, rows, row.taps, column.taps);
-  form.axis[0] = row.axis;
-  form.axis[1] = column.axis;
+  form.axis[0] = {s.p, 1, row.reach, row.origin};
+  form.axis[1] = {s.q, 1, column.reach, column.origin};
   form.y = {{s.c * plane, s.stride_h * s.w, s.stride_w}, plane, channels * plane};
   form.y_base = row.first * s.w + column.first;
   form.f = {
@@ -328,13 +306,46 @@ ConvForm phase_form(const Conv2dShape& s, const Phase& row, const Phase& column)
   return form;
 }
 
+// Scatters a phase of x [n, rows, columns, c] among the others.
+template <class T>
+void spread_phase(const Context& context, const Conv2dShape& s, const Phase& row,
+                  const Phase& column, const T* from, T* dx) {
+  const int64_t sizes[] = {s.c, column.count, row.count, s.n},
+                steps[] = {1, s.stride_w * s.c, s.stride_h * s.w * s.c, s.h * s.w * s.c};
+  Strided<2> walk;
+  walk.ndim = 4;
+  walk.numel = 1;
+  for (int i = 0; i < walk.ndim; ++i) {
+    walk.size[i] = sizes[i];
+    walk.stride[0][i] = walk.numel;
+    walk.stride[1][i] = steps[i];
+    walk.numel *= sizes[i];
+  }
+  elementwise(context, walk, Same<T>{}, dx + (row.first * s.w + column.first) * s.c, from);
+}
+
+// A channels-last phase: at its place at once where it is all of x.
+template <class T>
+void run_phase_last(const Context& context, const Conv2dShape& s, const Phase& row,
+                    const Phase& column, const T* dy, const T* weight, const T* bias, T* dx) {
+  if (row.count == s.h && column.count == s.w)
+    return conv2d_wgmma_phase(context, s, row, column, dy, weight, bias, dx);
+  const Scratch scratch(context, sizeof(T) * s.n * row.count * column.count * s.c);
+  conv2d_wgmma_phase(context, s, row, column, dy, weight, bias, scratch.as<T>());
+  spread_phase(context, s, row, column, scratch.as<T>(), dx);
+}
+
 template <class T>
 void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                  const void* dy, const void* weight, const void* bias, void* dx) {
-  const PhaseAxis rows{s.h, s.r, s.stride_h, s.pad_h, s.dilation_h, s.p};
-  const PhaseAxis columns{s.w, s.s, s.stride_w, s.pad_w, s.dilation_w, s.q};
+  const auto* const from = static_cast<const T*>(dy);
+  const auto* const filters = static_cast<const T*>(weight);
+  const auto* const add = static_cast<const T*>(bias);
+  const PhaseAxis rows = phase_rows(s), columns = phase_columns(s);
+  [[maybe_unused]] const bool hopper =
+      layout == Layout::last && on_hopper<T>(context, s, Conv2dProduct::input_grad);
   if (!rows.complete() || !columns.complete())
-    fill_planes(context, s, layout, static_cast<const T*>(bias), static_cast<T*>(dx));
+    fill_planes(context, s, layout, add, static_cast<T*>(dx));
   for (int64_t r = 0; r < rows.candidates(); ++r)
     for (int64_t c = 0; c < columns.candidates(); ++c) {
       const Phase row = rows.phase(r), column = columns.phase(c);
@@ -342,15 +353,17 @@ void conv2d_backward_data_launch(const Context& context, const Conv2dShape& s, L
       const ConvForm form = phase_form(s, row, column);
       if constexpr (sizeof(T) < 8) {
         if (layout == Layout::last) {
+          if (hopper) {
+            run_phase_last(context, s, row, column, from, filters, add, static_cast<T*>(dx));
+            continue;
+          }
           const ConvForm last = channels_last(form, s.c, s.h, s.w, s.stride_h, s.stride_w);
-          conv_mma_taps(context, last, s.precision, static_cast<const T*>(dy),
-                        static_cast<const T*>(weight) + form.f_base, Epilogue{bias},
+          conv_mma_taps(context, last, s.precision, from, filters + form.f_base, Epilogue{bias},
                         static_cast<T*>(dx) + last.y_base);
           continue;
         }
       }
-      run_form<T, Over::taps>(context, form, static_cast<const T*>(dy),
-                              static_cast<const T*>(weight), Epilogue{bias}, static_cast<T*>(dx));
+      run_form<T, Over::taps>(context, form, from, filters, Epilogue{bias}, static_cast<T*>(dx));
     }
 }
 
@@ -377,24 +390,33 @@ void bias_grad(const Context& context, const Conv2dShape& s, Layout layout, cons
 template <class T>
 void conv2d_backward_weight_launch(const Context& context, const Conv2dShape& s, Layout layout,
                                    const void* x, const void* dy, void* dweight, void* dbias) {
-  if (layout == Layout::last) {
-    if constexpr (sizeof(T) < 8)
-      conv_mma_positions(context, forward_form(s), s.precision, static_cast<const T*>(x),
-                         static_cast<const T*>(dy), static_cast<T*>(dweight));
-  } else if (s.k * s.c > 0)
-    run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
-                                 static_cast<const T*>(dy), Epilogue{}, static_cast<T*>(dweight));
   if (dbias) bias_grad(context, s, layout, static_cast<const T*>(dy), static_cast<T*>(dbias));
+  if (layout == Layout::first) {
+    if (s.k * s.c > 0)
+      run_form<T, Over::positions>(context, forward_form(s), static_cast<const T*>(x),
+                                   static_cast<const T*>(dy), Epilogue{}, static_cast<T*>(dweight));
+    return;
+  }
+  if constexpr (sizeof(T) == 2) {
+    if (on_hopper<T>(context, s, Conv2dProduct::weight_grad))
+      return conv2d_wgmma_weight_grad(context, s, static_cast<const T*>(x),
+                                      static_cast<const T*>(dy), static_cast<T*>(dweight));
+  }
+  if constexpr (sizeof(T) < 8)
+    conv_mma_positions(context, forward_form(s), s.precision, static_cast<const T*>(x),
+                       static_cast<const T*>(dy), static_cast<T*>(dweight));
 }
 
-// Channels last where tensor cores compute the product and x lies so already; all else reads planes.
-// As for matrices, float32 takes three TF32 products where the device is faster at them.
+// Channels last where Hopper's kernels want them so, or where the others on tensor cores compute the
+// product and the operand lies so already; all else reads planes. As for matrices, float32 takes
+// three TF32 products where the device is faster at them.
 template <class T>
-void conv2d_layout_launch(const Context& context, const Conv2dShape& s, Layout given,
-                          Conv2dProduct product, Layout& wanted) {
-  wanted = Layout::first;
+void conv2d_layout_launch(const Context& context, const Conv2dShape& s, Conv2dProduct product,
+                          Layout given, Layout& layout) {
+  const DeviceFacts& device = device_facts(context.device);
+  layout = conv2d_layout_cuda(s, product, given, dtype_of<T>::value, device);
+  if (layout == Layout::last) return;
   if constexpr (sizeof(T) < 8) {
-    const DeviceFacts& device = device_facts(context.device);
     const bool by_input = product == Conv2dProduct::input_grad;
     const bool exact = sizeof(T) == 4 && s.precision == Precision::highest;
     const bool fast =
@@ -407,7 +429,7 @@ void conv2d_layout_launch(const Context& context, const Conv2dShape& s, Layout g
         suits_conv_mma(form, by_input ? s.k : s.c, sizeof(T)) &&
         std::max({s.h, s.w, s.p * s.stride_h, s.q * s.stride_w}) < kMostElements / 4 &&
         std::max(s.n * s.h * s.w * s.c, s.n * s.p * s.q * s.k) < kMostElements)
-      wanted = Layout::last;
+      layout = Layout::last;
   }
 }
 
@@ -417,8 +439,8 @@ void register_conv2d(Registry& registry) {
   for_types<Half, BFloat16, float, double>([&](auto tag) {
     using T = typename decltype(tag)::type;
     constexpr DType type = dtype_of<T>::value;
-    registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
     registry.add<conv2d_layout>(type, conv2d_layout_launch<T>);
+    registry.add<conv2d_forward>(type, conv2d_forward_launch<T>);
     registry.add<conv2d_backward_data>(type, conv2d_backward_data_launch<T>);
     registry.add<conv2d_backward_weight>(type, conv2d_backward_weight_launch<T>);
   });

@@ -95,13 +95,34 @@ void bulk_wait(int pending, bool only_reads) {
 
 // ---- tensor copies
 
+namespace {
+
+Im2colBox im2col_of(const TensorMap& map) {
+  return {map.element, map.size, map.stride, map.lower,
+          map.upper,   map.step, map.box[0], map.box[1]};
+}
+
+const char* what_is_wrong_with_im2col(const TensorMap& map) {
+  if (map.box[1] < 1 || map.box[1] > 1024) return "the pixels are not 1 to 1024";
+  for (int d = 0; d < 2; ++d) {
+    const auto fits = [](int corner) { return -128 <= corner && corner <= 127; };
+    if (!fits(map.lower[d]) || !fits(map.upper[d])) return "a corner is not -128 to 127";
+    if (map.lower[d] > im2col_of(map).last(d)) return "the bounding box is empty";
+    if (map.step[d] < 1 || map.step[d] > 8) return "a step is not 1 to 8";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 const char* what_is_wrong(const TensorMap& map) {
   constexpr uint64_t kMostSize = uint64_t{1} << 32, kMostStride = uint64_t{1} << 40;
   if (reinterpret_cast<uintptr_t>(map.data) % 16) return "the address is no multiple of 16";
   if (map.rank < 1 || map.rank > 5) return "the rank is not 1 to 5";
   for (int d = 0; d < map.rank; ++d) {
     if (map.size[d] < 1 || map.size[d] > kMostSize) return "a size is not 1 to 2^32";
-    if (map.box[d] < 1 || map.box[d] > 256) return "a side of the box is not 1 to 256";
+    if (map.box[d] < 1 || (map.box[d] > 256 && !(map.im2col && d == 1)))
+      return "a side of the box is not 1 to 256";
     if (d && (map.stride[d] % 16 || map.stride[d] >= kMostStride))
       return "a stride is no multiple of 16 below 2^40";
   }
@@ -109,7 +130,7 @@ const char* what_is_wrong(const TensorMap& map) {
   if (row % 16) return "a row of the box is no multiple of 16 bytes";
   if (map.swizzle_bits && row != 16u << map.swizzle_bits)
     return "a row of the box is not as long as the swizzle";
-  return nullptr;
+  return map.im2col ? what_is_wrong_with_im2col(map) : nullptr;
 }
 
 namespace {
@@ -127,10 +148,14 @@ struct Tile {
   TensorMap map;
   int at[5] = {};
   unsigned char* shared;
+  uint16_t offset[2] = {};
 
   template <class F>
   void for_runs(F act) const {
-    simt::for_runs(box_of(map), at, act);
+    if (map.im2col)
+      for_pixels(im2col_of(map), at, offset, act);
+    else
+      simt::for_runs(box_of(map), at, act);
   }
   unsigned char* byte(int64_t offset) const {
     const auto address = reinterpret_cast<uintptr_t>(shared) + static_cast<uintptr_t>(offset);
@@ -138,8 +163,11 @@ struct Tile {
   }
 };
 
-Tile tile_of(const void* shared, const TensorMap& map, const int* at, int rank, const void* pc) {
+Tile tile_of(const void* shared, const TensorMap& map, const int* at, int rank, const void* pc,
+             bool im2col = false) {
   if (what_is_wrong(map)) fault("wrong-tensor-map", "no make_tensor_map made this map");
+  if (im2col != map.im2col)
+    fault("wrong-tensor-map", "%s", im2col ? "im2col_load of tiles" : "a tile of im2col's map");
   if (rank != map.rank)
     fault("wrong-tensor-map", "%d coordinates for a tensor of rank %d", rank, map.rank);
   if (!is_shared(shared)) fault("wrong-space", "a tile at %p, which is not shared memory", shared);
@@ -173,6 +201,22 @@ void start_load(const Tile& tile, void* barrier, const void* pc) {
 void tile_load(void* shared, const TensorMap& map, const int* at, int rank, void* barrier) {
   const void* const pc = __builtin_return_address(0);
   const Tile tile = tile_of(shared, map, at, rank, pc);
+  check_source(tile, pc);
+  start_load(tile, barrier, pc);
+}
+
+void im2col_load(void* shared, const TensorMap& map, const int* at, const uint16_t* offset,
+                 void* barrier) {
+  const void* const pc = __builtin_return_address(0);
+  Tile tile = tile_of(shared, map, at, 4, pc, true);
+  const Im2colBox box = im2col_of(map);
+  for (int d = 0; d < 2; ++d) {
+    if (at[1 + d] < map.lower[d] || at[1 + d] > box.last(d))
+      fault("wrong-size", "im2col: the window's corner %d is not in the box from %d to %lld",
+            at[1 + d], map.lower[d], static_cast<long long>(box.last(d)));
+    if (offset[d] > 255) fault("wrong-size", "im2col: the offset %d is above 255", offset[d]);
+    tile.offset[d] = offset[d];
+  }
   check_source(tile, pc);
   start_load(tile, barrier, pc);
 }

@@ -137,4 +137,40 @@ void for_runs(const Box& b, const int* at, F act) {
   }
 }
 
+// ---- im2col ("im2col mode"): act(box offset, tensor offset or -1, bytes) for every run of the
+// `pixels` pixels of `channels` channels. Dimensions are c, w, h, n; those of corners, steps and
+// offsets w, h. The corner of the filter walks through the bounding box; the offset is added then.
+
+struct Im2colBox {
+  int element;
+  const uint64_t *size, *stride;
+  const int *lower, *upper;
+  const uint32_t* step;
+  uint32_t channels, pixels;
+
+  int64_t last(int d) const {  // of the bounding box
+    return static_cast<int64_t>(size[1 + d]) - 1 + upper[d];
+  }
+};
+template <class F>
+void for_pixels(const Im2colBox& b, const int* at, const uint16_t* offset, F act) {
+  const uint32_t one[] = {b.channels, 1, 1, 1};
+  int corner[] = {at[1], at[2], at[3]};
+  for (uint32_t pixel = 0; pixel < b.pixels; ++pixel) {
+    const int where[] = {at[0], corner[0] + offset[0], corner[1] + offset[1], corner[2]};
+    const int64_t begin = int64_t{pixel} * b.channels * b.element;
+    for_runs(Box{4, b.element, b.size, b.stride, one}, where,
+             [&](int64_t to, int64_t from, int64_t bytes) { act(begin + to, from, bytes); });
+    for (int d = 0;; ++d) {
+      if (d == 2) {
+        ++corner[2];
+        break;
+      }
+      corner[d] += static_cast<int>(b.step[d]);
+      if (corner[d] <= b.last(d)) break;
+      corner[d] = b.lower[d];
+    }
+  }
+}
+
 }  // namespace simt

@@ -50,6 +50,10 @@ struct TensorMap {
   int rank, element, swizzle_bits;
   uint64_t size[5], stride[5];
   uint32_t box[5];
+  // With im2col, box[0] channels of box[1] pixels.
+  bool im2col;
+  int lower[2], upper[2];
+  uint32_t step[2];
 };
 // Null if the map is as the driver wants it.
 const char* what_is_wrong(const TensorMap& map);
@@ -59,6 +63,8 @@ void bulk_store(void* global, const void* shared, uint32_t bytes);
 void bulk_commit();
 void bulk_wait(int pending, bool only_reads);
 void tile_load(void* shared, const TensorMap& map, const int* at, int rank, void* barrier);
+void im2col_load(void* shared, const TensorMap& map, const int* at, const uint16_t* offset,
+                 void* barrier);
 void tile_load_multicast(void* shared, const TensorMap& map, const int* at, int rank, void* barrier,
                          unsigned blocks);
 void tile_store(const TensorMap& map, const int* at, int rank, const void* shared);

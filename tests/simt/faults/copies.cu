@@ -399,3 +399,36 @@ __global__ void wrong_rank(const __grid_constant__ TensorMap map, float* y) {
 PROGRAM(tile_of_another_rank) {
   run_tile(faulty ? wrong_rank<true> : wrong_rank<false>, kBytes, device_array<float>(kCount));
 }
+
+template <bool faulty>
+__global__ void window_outside(const __grid_constant__ TensorMap map, float* y) {
+  unsigned char* const tile = dynamic_shared();
+  __shared__ Mbarrier full;
+  if (threadIdx.x == 0) {
+    full.init(1);
+    fence_mbarrier_init();
+    full.arrive_expect(kBytes);
+    im2col_load(tile, map, {0, faulty ? -2 : -1, 0, 0}, {0, 0}, full);  // FAULT: wrong-size
+  }
+  __syncthreads();
+  full.wait(0);
+  y[threadIdx.x] = *reinterpret_cast<const float*>(tile + swizzled(Swizzle::b128, threadIdx.x * 4));
+}
+PROGRAM(window_outside_of_the_box) {
+  constexpr uint32_t kPixels = kBytes / 128;
+  const float* const x = device_numbers(4096);
+  TensorMap map;
+  if (!make_im2col_map<float>({x,
+                               {32, 8, 4, 4},
+                               {0, 128, 1024, 4096},
+                               {-1, -1},
+                               {-1, -1},
+                               {1, 1},
+                               32,
+                               kPixels,
+                               Swizzle::b128},
+                              map))
+    return;
+  launch(context(), faulty ? window_outside<true> : window_outside<false>,
+         LaunchShape{dim3(1), dim3(kThreads), kBytes}, map, device_array<float>(kCount));
+}

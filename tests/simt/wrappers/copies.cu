@@ -206,6 +206,139 @@ PROGRAM(wrong_tensor_maps) {
 
 namespace {
 
+// ---- im2col
+
+struct Im2colTest {
+  int channels, width, height, images;
+  int kernel[2], pad[2], stride[2], dilation[2];  // w, h
+  uint32_t box, pixels;
+  Swizzle swizzle;
+  int first_channel, first, tap[2];  // first: the position
+
+  int outputs(int d) const {
+    const int size = d ? height : width;
+    return (size + 2 * pad[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1;
+  }
+};
+
+__global__ void __launch_bounds__(kThreads)
+    pixels_through_shared(const __grid_constant__ TensorMap map, Corner<4> at, uint16_t offset_w,
+                          uint16_t offset_h, uint32_t bytes, uint8_t* raw) {
+  unsigned char* const tile = dynamic_shared();
+  __shared__ Mbarrier full;
+  if (threadIdx.x == 0) {
+    full.init(1);
+    fence_mbarrier_init();
+    full.arrive_expect(bytes);
+    im2col_load(tile, map, at.at, {offset_w, offset_h}, full);
+  }
+  __syncthreads();
+  full.wait(0);
+  for (uint32_t i = threadIdx.x; i < bytes; i += kThreads) raw[i] = tile[i];
+}
+
+// Against the definition of a convolution: position p meets, by tap t, pixel p stride + t dilation - pad.
+template <class T>
+void test_im2col(const Im2colTest& t) {
+  const size_t pitch = static_cast<size_t>(t.channels) + 16 / sizeof(T);  // of a pixel
+  const size_t row = pitch * static_cast<size_t>(t.width);
+  const size_t image = row * static_cast<size_t>(t.height);
+  const auto x = filled<T>(image * static_cast<size_t>(t.images),
+                           [](int64_t i) { return small_value(i) + 0.25f; });
+  const DeviceArray<T> dx(x);
+  Im2colTile tile{};
+  tile.data = dx.data();
+  const int sizes[] = {t.channels, t.width, t.height, t.images};
+  const size_t strides[] = {0, pitch, row, image};
+  for (int d = 0; d < 4; ++d) {
+    tile.size[d] = static_cast<uint64_t>(sizes[d]);
+    tile.stride[d] = strides[d] * sizeof(T);
+  }
+  for (int d = 0; d < 2; ++d) {
+    tile.lower[d] = -t.pad[d];
+    tile.upper[d] = t.pad[d] - (t.kernel[d] - 1) * t.dilation[d];
+    tile.step[d] = static_cast<uint32_t>(t.stride[d]);
+  }
+  tile.channels = t.box;
+  tile.pixels = t.pixels;
+  tile.swizzle = t.swizzle;
+  TensorMap map;
+  require(make_im2col_map<T>(tile, map), "make_im2col_map");
+  const int q = t.outputs(0), p = t.outputs(1);
+  const Corner<4> at{{t.first_channel, t.first % q * t.stride[0] - t.pad[0],
+                      t.first / q % p * t.stride[1] - t.pad[1], t.first / q / p}};
+  const uint32_t bytes = t.box * t.pixels * static_cast<uint32_t>(sizeof(T));
+  const DeviceArray<uint8_t> draw(bytes);
+  launch(context(), pixels_through_shared, LaunchShape{dim3(1), dim3(kThreads), bytes}, map, at,
+         static_cast<uint16_t>(t.tap[0] * t.dilation[0]),
+         static_cast<uint16_t>(t.tap[1] * t.dilation[1]), bytes, draw.data());
+  const std::vector<uint8_t> raw = draw.host();
+  for (uint32_t i = 0; i < t.pixels * t.box; ++i) {
+    const int position = t.first + static_cast<int>(i / t.box);
+    const int c = t.first_channel + static_cast<int>(i % t.box);
+    const int w = position % q * t.stride[0] + t.tap[0] * t.dilation[0] - t.pad[0];
+    const int h = position / q % p * t.stride[1] + t.tap[1] * t.dilation[1] - t.pad[1];
+    const int n = position / q / p;
+    const bool exists =
+        0 <= w && w < t.width && 0 <= h && h < t.height && n < t.images && c < t.channels;
+    const T should = exists ? x[static_cast<size_t>(n) * image + static_cast<size_t>(h) * row +
+                                static_cast<size_t>(w) * pitch + static_cast<size_t>(c)]
+                            : T(0.f);
+    T is;
+    memcpy(&is, raw.data() + swizzled(t.swizzle, i * static_cast<uint32_t>(sizeof(T))), sizeof is);
+    require(is == should, "im2col_load", static_cast<long>(i));
+  }
+}
+
+}  // namespace
+
+PROGRAM(im2col_copies) {
+  // 3 x 3, from the middle of one image into the next; sides that differ.
+  test_im2col<Half>(
+      {64, 9, 7, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 64, 64, Swizzle::b128, 0, 40, {0, 0}});
+  test_im2col<Half>(
+      {64, 9, 7, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 64, 64, Swizzle::b128, 0, 40, {2, 1}});
+  // Steps that do not divide the sides, other paddings, beyond the last channel and the last image.
+  test_im2col<Half>(
+      {72, 11, 8, 3, {3, 2}, {1, 0}, {2, 3}, {1, 1}, 64, 32, Swizzle::b128, 64, 30, {2, 1}});
+  test_im2col<float>(
+      {36, 10, 13, 2, {5, 3}, {4, 2}, {2, 1}, {2, 3}, 32, 40, Swizzle::b128, 32, 17, {4, 2}});
+  test_im2col<float>(
+      {8, 8, 8, 1, {1, 1}, {0, 0}, {2, 2}, {1, 1}, 8, 16, Swizzle::b32, 0, 0, {0, 0}});
+  // A start beyond all images is all zeros.
+  test_im2col<BFloat16>(
+      {16, 4, 4, 1, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 16, 8, Swizzle::none, 0, 16, {1, 1}});
+}
+
+PROGRAM(wrong_im2col_maps) {
+  const DeviceArray<Half> data(65536);
+  const Im2colTile good{
+      data.data(), {64, 8, 8, 2}, {0, 128, 1024, 8192}, {-1, -1}, {-1, -1}, {1, 1}, 64,
+      64,          Swizzle::b128};
+  TensorMap map;
+  require(make_im2col_map<Half>(good, map), "a good map");
+  const auto refuses = [&](const Im2colTile& tile, const char* what) {
+    require(!make_im2col_map<Half>(tile, map), what);
+  };
+  Im2colTile t = good;
+  t.data = data.data() + 1;
+  refuses(t, "address");
+  t = good, t.stride[1] = 136;
+  refuses(t, "stride");
+  t = good, t.lower[1] = -129;
+  refuses(t, "corner");
+  t = good, t.step[0] = 9;
+  refuses(t, "step");
+  t = good, t.channels = 32;
+  refuses(t, "channels");
+  t = good, t.pixels = 1025;
+  refuses(t, "pixels");
+  t = good, t.upper[0] = -9;
+  refuses(t, "empty box");
+}
+
+namespace {
+
 // ---- clusters
 
 constexpr unsigned kCluster = 4;

@@ -44,6 +44,10 @@ SIMT_WRAPPER void tile_load_multicast(void* shared, const TensorMap& map, const 
   static_assert(2 <= rank && rank <= 5);
   simt::tile_load_multicast(shared, map.map, at, rank, &barrier, blocks);
 }
+SIMT_WRAPPER void im2col_load(void* shared, const TensorMap& map, const int (&at)[4],
+                              const uint16_t (&offset)[2], Mbarrier& barrier) {
+  simt::im2col_load(shared, map.map, at, offset, &barrier);
+}
 template <int rank>
 SIMT_WRAPPER void tile_store(const TensorMap& map, const int (&at)[rank], const void* shared) {
   static_assert(2 <= rank && rank <= 5);
@@ -64,6 +68,27 @@ template <class T>
     map.size[d] = tile.size[d];
     map.stride[d] = tile.stride[d];
     map.box[d] = tile.box[d];
+  }
+  return simt::what_is_wrong(map) == nullptr;
+}
+
+template <class T>
+[[nodiscard]] bool make_im2col_map(const Im2colTile& tile, TensorMap& out) {
+  simt::TensorMap& map = out.map;
+  map = {static_cast<const unsigned char*>(tile.data),
+         4,
+         static_cast<int>(sizeof(T)),
+         static_cast<int>(tile.swizzle),
+         {},
+         {},
+         {tile.channels, tile.pixels, 1, 1, 1},
+         true,
+         {tile.lower[0], tile.lower[1]},
+         {tile.upper[0], tile.upper[1]},
+         {tile.step[0], tile.step[1]}};
+  for (int d = 0; d < 4; ++d) {
+    map.size[d] = tile.size[d];
+    map.stride[d] = tile.stride[d];
   }
   return simt::what_is_wrong(map) == nullptr;
 }
