@@ -54,6 +54,11 @@ struct ConvOperands {
   TensorMap x, filters;
   ConvWalk walk;
 
+  __device__ void prefetch_maps() const {
+    prefetch(x);
+    prefetch(filters);
+  }
+
   struct Panels {
     const ConvOperands& from;
     ConvCorner corner;
@@ -88,6 +93,11 @@ struct ConvWeightGradOperands {
   TensorMap dy, x;
   ConvWalk walk;
   int blocks, last;
+
+  __device__ void prefetch_maps() const {
+    prefetch(dy);
+    prefetch(x);
+  }
 
   struct Panels {
     const ConvWeightGradOperands& from;

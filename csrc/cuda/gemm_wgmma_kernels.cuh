@@ -68,6 +68,11 @@ struct MatrixOperands {
   TensorMap a, b;
   bool a_batched, b_batched;  // or the same matrix in every batch
 
+  __device__ void prefetch_maps() const {
+    prefetch(a);
+    prefetch(b);
+  }
+
   // The panels of one tile of c, of which b's is shared by `sharing` blocks: each loads a part.
   struct Panels {
     const MatrixOperands& from;
@@ -229,8 +234,7 @@ __global__ void __launch_bounds__(Operands::Tile::kThreads, 1)
               step = static_cast<int>(gridDim.x) / sharing,
               strip = kStripRows / (Tile::kM * sharing);
     if (threadIdx.x == 0) {
-      prefetch(a);
-      prefetch(b);
+      operands.prefetch_maps();
       prefetch(c);
       if (Tile::kExact) shared.splitters.met.init(kSplitters);
       shared.ring.init(Tile::kExact ? kSplitters : 0, Tile::kConsumers * sharing);
@@ -346,8 +350,7 @@ __global__ void __launch_bounds__(Operands::Tile::kThreads,
     const int first = min(task.blocks, each * static_cast<int>(part)),
               blocks = min(each, task.blocks - first);
     if (threadIdx.x == 0) {
-      prefetch(a);
-      prefetch(b);
+      operands.prefetch_maps();
       if (Tile::kExact) shared.splitters.met.init(kSplitters);
       shared.ring.init(Tile::kExact ? kSplitters : 0, Tile::kConsumers);
       shared.multiplied.barrier.init(ConsumerBarrier::kWarps * Tile::kConsumers);
