@@ -84,18 +84,23 @@ def plan(m, n, k, dtype, turned=(False, False), batch=1):
     return _core._matmul_plan(batch, m, n, k, *turned, getattr(fastdl, dtype), "cuda")
 
 
+# Hopper has kernels of its own, tested for themselves (test_cuda_wgmma.py): those of 8.0 run under
+# FASTDL_CUDA_ARCH=80, and here what is said of every algorithm.
+TENSOR = plan(512, 512, 512, "float16")["algorithm"]
+
+
 def test_the_shapes_reach_every_algorithm(high):
     found = {
         (p["algorithm"], p["tile"][0], p["parts"] > 1)
         for m, n, k in SHAPES
         for p in [plan(m, n, k, "float16")]
     }
-    assert {
-        ("mma", 64, False),
-        ("mma", 128, False),
-        ("mma", 64, True),
-        ("ffma", 64, False),
-    } <= found
+    expected = {("mma", 64, False), ("ffma", 64, False)}
+    if TENSOR == "mma":
+        expected |= {("mma", 128, False), ("mma", 64, True)}
+    else:
+        expected |= {("wgmma", 64, True)}
+    assert expected <= found
 
 
 @pytest.mark.parametrize("turned", list(itertools.product([False, True], repeat=2)))
@@ -103,7 +108,7 @@ def test_the_shapes_reach_every_algorithm(high):
 def test_three_products_are_as_exact_as_float32(turned, shape):
     """The error is within twice that of float32 multiply-adds in NumPy's order of the same sums."""
     m, n, k = shape
-    assert plan(m, n, k, "float32", turned)["algorithm"] == "mma"
+    assert plan(m, n, k, "float32", turned)["algorithm"] != "ffma"
     rng = np.random.default_rng(1)
     a, x = operand(rng, (m, k), turned[0], "float32")
     b, y = operand(rng, (k, n), turned[1], "float32")
@@ -224,8 +229,7 @@ def test_precision_is_a_setting(precision):
 def test_explain():
     layer = fastdl.nn.Linear(512, 256, device="cuda", dtype=fastdl.float16)
     text = str(fastdl.explain(layer, (8, 64, 512)))
-    assert "forward: mma" in text
-    assert "16-bit" in text
+    assert f"forward: {TENSOR}" in text
     assert "registers" in str(fastdl.explain((256, 512), (64, 512)))
     with pytest.raises(fastdl.errors.ShapeError, match="512"):
         fastdl.explain(layer, (8, 100))

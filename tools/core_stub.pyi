@@ -140,7 +140,6 @@ def _matmul_plan(
     dtype: dtype,
     device: str,
 ) -> dict[str, Any]: ...
-
 def isa() -> str:
     """The instruction set of the CPU kernels in use, such as 'avx2'."""
 

@@ -136,12 +136,14 @@ __device__ inline bool is_special(float x) {  // infinite or NaN
   return (__float_as_uint(x) & 0x7f800000u) == 0x7f800000u;
 }
 
-// What the tensor core does not see of x. It cuts off 13 bits, so the rest is exact. Of an infinity
+// What the tensor core does not see of x. It cuts off 13 bits, so the rest is exact; of the rest it
+// would cut off up to three, so that is rounded. Of an infinity
 // the number itself: then it times anything is right in both products that it occurs in. Of a NaN one
 // that is still a NaN without those bits.
 __device__ inline float lower_part(float x) {
   const uint32_t bits = __float_as_uint(x);
-  return (bits & 0x7fffffffu) == 0x7f800000u ? x : x - __uint_as_float(bits & 0xffffe000u);
+  if ((bits & 0x7fffffffu) == 0x7f800000u) return x;
+  return __uint_as_float(to_tf32(x - __uint_as_float(bits & 0xffffe000u)));
 }
 
 // Beside infinities a lower part of zero will not do: its product with one is NaN, where that of the

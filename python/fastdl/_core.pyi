@@ -120,6 +120,26 @@ def set_winograd(enabled: bool) -> None:
 def winograd_enabled() -> bool:
     """What set_winograd set; True at first."""
 
+def set_float32_matmul_precision(precision: str) -> None:
+    """How exact products of float32 matrices, and convolutions, are on CUDA, for all threads.
+
+    'highest', as float32 arithmetic (the default), or 'high', with operands rounded to TF32's 10
+    bits of mantissa, which tensor cores multiply faster. The CPU ignores it.
+    """
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision set; 'highest' at first."""
+
+def _matmul_plan(
+    batch: int,
+    rows: int,
+    columns: int,
+    k: int,
+    turned_a: bool,
+    turned_b: bool,
+    dtype: dtype,
+    device: str,
+) -> dict[str, Any]: ...
 def isa() -> str:
     """The instruction set of the CPU kernels in use, such as 'avx2'."""
 
@@ -1964,6 +1984,10 @@ def unique(
     With return_inverse also which of them each element is, and with return_counts how often each
     occurs, both int64: a tuple in this order. NaN equals nothing, itself included. Not differentiable.
     Raises ShapeError for slices without elements."""
+
+def unscale_grads(grads: Sequence[Tensor], scale: Tensor) -> Tensor:
+    """Divides gradients of one dtype and device by the single number in `scale`, in place, in one
+    call. Returns a float32 tensor that is 1 where one of them became, or was, infinite or NaN, else 0."""
 
 def unsqueeze(input: ArrayLike, dim: int) -> Tensor:
     """Adds a dimension of size 1 at `dim`."""
