@@ -198,8 +198,8 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    conv_mma_add_taps_kernel(const __grid_constant__ ConvMmaProblem p, const float* partials,
-                             const __grid_constant__ Finish<T> finish, T* y) {
+    conv_add_tap_parts_kernel(const __grid_constant__ ConvMmaProblem p, const float* partials,
+                              const __grid_constant__ Finish<T> finish, T* y) {
   const int64_t total = p.m * p.n, threads = static_cast<int64_t>(gridDim.x) * kBlock;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total;
        i += threads) {
@@ -224,7 +224,7 @@ struct FilterWalk {
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    conv_mma_filters_kernel(const __grid_constant__ FilterWalk walk, const T* f, T* turned) {
+    conv_filters_kernel(const __grid_constant__ FilterWalk walk, const T* f, T* turned) {
   const int64_t total = walk.rows * walk.channels * walk.height * walk.width,
                 threads = static_cast<int64_t>(gridDim.x) * kBlock;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total; i += threads)
@@ -233,8 +233,8 @@ __global__ void __launch_bounds__(kBlock)
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    conv_mma_add_filters_kernel(const __grid_constant__ FilterWalk walk, int64_t parts,
-                                const float* partials, T* f) {
+    conv_add_filter_parts_kernel(const __grid_constant__ FilterWalk walk, int64_t parts,
+                                 const float* partials, T* f) {
   const int64_t total = walk.rows * walk.channels * walk.height * walk.width,
                 threads = static_cast<int64_t>(gridDim.x) * kBlock;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kBlock + threadIdx.x; i < total;
@@ -298,15 +298,15 @@ void conv_mma_taps(const Context& context, const ConvForm& form, Precision preci
   p.vector = is_aligned(y, 16) && is_aligned(finish.residual, 16);
   const Scratch filters(context, sizeof(T) * static_cast<size_t>(p.n * p.k));
   T* const turned = filters.as<T>();
-  launch(context, conv_mma_filters_kernel<T>, loop_grid(p.n * p.k), dim3(kBlock), filter_walk(form),
-         f, turned);
+  launch(context, conv_filters_kernel<T>, loop_grid(p.n * p.k), dim3(kBlock), filter_walk(form), f,
+         turned);
   with_tile<T>(context, p, precision, [&](auto tile, const LaunchShape& shape) {
     const Scratch scratch(
         context, p.parts > 1 ? sizeof(float) * p.parts * static_cast<size_t>(p.m * p.n) : 0);
     float* const partials = scratch.as<float>();
     launch(context, conv_mma_taps_kernel<decltype(tile)>, shape, p, x, turned, finish, y, partials);
     if (p.parts > 1)
-      launch(context, conv_mma_add_taps_kernel<T>, loop_grid(p.m * p.n), dim3(kBlock), p, partials,
+      launch(context, conv_add_tap_parts_kernel<T>, loop_grid(p.m * p.n), dim3(kBlock), p, partials,
              finish, y);
   });
 }
@@ -322,7 +322,7 @@ void conv_mma_positions(const Context& context, const ConvForm& form, Precision 
     const Scratch scratch(context, sizeof(float) * p.parts * static_cast<size_t>(p.m * p.n));
     float* const partials = scratch.as<float>();
     launch(context, conv_mma_positions_kernel<decltype(tile)>, shape, p, x, dy, partials);
-    launch(context, conv_mma_add_filters_kernel<T>, loop_grid(p.m * p.n), dim3(kBlock),
+    launch(context, conv_add_filter_parts_kernel<T>, loop_grid(p.m * p.n), dim3(kBlock),
            filter_walk(form), int64_t{p.parts}, partials, f);
   });
 }
