@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/conv2d_shape.h"
 #include "core/dtype.h"
 #include "core/layout.h"
 #include "cuda/conv2d_phase.h"
 #include "cuda/gemm_wgmma_plan.h"
-#include "ops/conv2d.h"
 
 namespace fastdl::cuda {
 

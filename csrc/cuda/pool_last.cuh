@@ -178,9 +178,9 @@ __global__ void __launch_bounds__(kBlock)
 // launchers
 
 // A thread for each pack of [samples, height, width, channels].
-template <int V, class... P, class... A>
+template <int V, class Shape, class... P, class... A>
 void launch_last(const Context& context, int64_t height, int64_t width, bool aligned,
-                 void (*kernel)(LastCells, Windows, P...), const Pool2dShape& shape,
+                 void (*kernel)(LastCells, Windows, P...), const Shape& shape,
                  const A&... arguments) {
   const int64_t size[4] = {shape.channels / V, width, height, shape.planes / shape.channels};
   Strided<4> walk;

@@ -9,7 +9,6 @@
 #include "cuda/launch.cuh"
 #include "cuda/math.cuh"
 #include "cuda/reduce.cuh"
-#include "ops/pool2d.h"
 
 namespace fastdl::cuda {
 
@@ -73,7 +72,8 @@ struct Windows {
   bool include_pad;
   double same_divisor;  // or 0
 
-  explicit Windows(const Pool2dShape& s)
+  template <class Shape>  // Pool2dShape of ops/pool2d.h
+  explicit Windows(const Shape& s)
       : rows{s.h, s.p, s.kernel_h, s.pad_h, LongDivisor(s.stride_h), LongDivisor(s.dilation_h)},
         columns{s.w, s.q, s.kernel_w, s.pad_w, LongDivisor(s.stride_w), LongDivisor(s.dilation_w)},
         include_pad(s.count_include_pad),

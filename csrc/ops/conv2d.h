@@ -1,6 +1,7 @@
 // Two-dimensional convolution (cross-correlation, as in every framework), with groups.
 #pragma once
 
+#include "core/conv2d_shape.h"
 #include "core/epilogue.h"
 #include "core/fwd.h"
 #include "core/kernel.h"
@@ -8,19 +9,6 @@
 #include "core/precision.h"
 
 namespace fastdl {
-
-// x[n, c, h, w], weight[k, c / groups, r, s], y[n, k, p, q]
-struct Conv2dShape {
-  int64_t n, c, h, w;
-  int64_t k, r, s;
-  int64_t p, q;
-  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
-  int64_t groups;
-  bool winograd;        // whether float32 may take fewer multiplications and larger rounding errors
-  Precision precision;  // of float32, on CUDA
-};
-
-enum class Conv2dProduct : int8_t { forward, input_grad, weight_grad };
 
 // What could compute one of a convolution's products on the CPU, and what does.
 inline constexpr int kConv2dCandidates = 5;

@@ -90,7 +90,9 @@ Tensor unscale_grads(const std::vector<Tensor>& grads, const Tensor& scale) {
   if (grads.empty())
     throw argument_error(op, "there are no gradients").remedy("call backward() first");
   if (scale.numel() != 1 || scale.dtype() != DType::f32)
-    throw argument_error(op, "the scale is no single float32").show("scale", scale);
+    throw argument_error(op, "the scale is no single float32")
+        .show("scale", scale)
+        .remedy("pass a float32 tensor of one element");
   GradMode off(false);
   const Tensor found = empty({}, DType::f32, scale.device());
   std::vector<OptimizerSlot> slots;
