@@ -4,10 +4,11 @@ import contextlib
 import json
 import sys
 import time
+import types
 
 import pytest
 
-from bench import report
+from bench import report, timing
 from bench.gpu import __main__ as gpu
 from bench.gpu import report as gpu_report
 from bench.gpu import stages as gpu_stages
@@ -62,20 +63,32 @@ def test_disagreement_is_raised_before_timing():
     assert not calls
 
 
-def test_sides_are_told_apart_and_what_is_not_installed_is_named():
+def test_sides_are_told_apart_and_what_is_not_installed_is_named(monkeypatch):
+    now = 0.0  # a clock of the test's own: on a busy machine a sleep may take twice its time
+
+    def lasting(seconds):
+        def call():
+            nonlocal now
+            now += seconds
+
+        return call
+
+    clock = types.SimpleNamespace(perf_counter=lambda: now, sleep=lambda seconds: None)
+    monkeypatch.setattr(timing, "time", clock)
     sides = Sides(
-        lambda: time.sleep(0.002),
-        {"torch": lambda: time.sleep(0.008), "jax": None, "numpy": lambda: time.sleep(0.004)},
+        lasting(0.002),
+        {"torch": lasting(0.008), "jax": None, "numpy": lasting(0.004)},
         lambda: None,
-        {"peak": Limit(lambda: time.sleep(0.001), work=1.0)},
+        {"peak": Limit(lasting(0.001), work=1.0)},
     )
-    found = run(Case("ops", "sleep", "", lambda: sides, work=1.0), PLAN, 1)
+    found = run(Case("ops", "wait", "", lambda: sides, work=1.0), PLAN, 1)
     assert list(found.references) == ["torch", "numpy"]
     assert found.missing == ["jax"]
     assert found.best == "numpy"
-    assert found.ratios["torch"] > 2.5 > found.ratios["numpy"] > 1.3
+    assert found.ratios["torch"] == pytest.approx(4)
+    assert found.ratios["numpy"] == pytest.approx(2)
     assert found.ratios["best"] == found.ratio == found.ratios["numpy"]
-    assert 0.3 < found.ratios["peak"] < 0.9
+    assert found.ratios["peak"] == pytest.approx(0.5)
 
 
 def test_something_can_go_on_beside_a_case():
