@@ -68,11 +68,8 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
 int accept_any_arguments(PyObject*, PyObject*, PyObject*) { return 0; }  // subclasses add some
 
 // The operators do what the functions of the table do, under autocast, too.
-template <Tensor (*op)(const Tensor&, const Tensor&)>
+template <Tensor (*op)(const Tensor&, const Tensor&), CastPolicy policy = CastPolicy::promote>
 PyObject* binary_slot(PyObject* a, PyObject* b) {
-  constexpr CastPolicy policy = op == matmul ? CastPolicy::low
-                                : op == pow  ? CastPolicy::full
-                                             : CastPolicy::promote;
   return guarded([&]() -> PyObject* {
     if (!autocast_on && is_tensor(a) && is_tensor(b)) return wrap(op(tensor_of(a), tensor_of(b)));
     for (PyObject* o : {a, b})
@@ -110,7 +107,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject*) {
       if (autocast_on) recast(CastPolicy::full, {&x});
       return wrap(square(x));
     });
-  return binary_slot<pow>(a, b);
+  return binary_slot<pow, CastPolicy::full>(a, b);
 }
 
 PyObject* compare_slot(PyObject* a, PyObject* b, int how) {
@@ -268,7 +265,7 @@ PyNumberMethods numbers = [] {
   n.nb_floor_divide = binary_slot<floor_divide>;
   n.nb_remainder = binary_slot<remainder>;
   n.nb_power = power;
-  n.nb_matrix_multiply = binary_slot<matmul>;
+  n.nb_matrix_multiply = binary_slot<matmul, CastPolicy::low>;
   n.nb_negative = unary_slot<neg>;
   n.nb_absolute = unary_slot<abs>;
   n.nb_and = binary_slot<bitwise_and>;
